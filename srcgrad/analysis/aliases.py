@@ -1,0 +1,159 @@
+"""Which variables may share memory, and which of those memories are written in place.
+
+Flow-insensitive over webs: variables that may ever share memory are one class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from srcgrad.ir.kinds import Array, DictOf, ListOf, rank
+from srcgrad.ir.nodes import (
+    Assign,
+    BoolOp,
+    Call,
+    Cond,
+    Expr,
+    Invoke,
+    Load,
+    Name,
+    Pack,
+    Pop,
+    Push,
+    Slice,
+    Stmt,
+    Store,
+)
+from srcgrad.ir.walk import expressions_of, root, statements, subexpressions
+from srcgrad.rules.registry import lookup
+
+
+def basic(index: Expr) -> bool:
+    """Whether an index is basic (ints, slices, None, Ellipsis), so that indexing gives a view."""
+    items = index.items if isinstance(index, Pack) and index.type == "tuple" else (index,)
+    return not any(isinstance(item.kind, (Array, ListOf)) or isinstance(item, Pack) or _is_bool(item) for item in items
+                   if not isinstance(item, Slice))  # fmt: skip
+
+
+def _is_bool(item: Expr) -> bool:
+    return getattr(item.kind, "dtype", "") == "bool"
+
+
+def sources(expr: Expr) -> Iterator[tuple[str, bool]]:
+    """The variables whose memory the value of an expression may share, with whether that is certain to be a view."""
+    if isinstance(expr, Name):
+        if isinstance(expr.kind, (Array, ListOf, DictOf)):
+            yield expr.id, True
+    elif isinstance(expr, Load):
+        holds = isinstance(expr.base.kind, (ListOf, DictOf))
+        if holds and isinstance(expr.kind, (Array, ListOf, DictOf)):
+            yield from sources(expr.base)
+        elif isinstance(expr.kind, Array) and rank(expr.kind) != 0 and basic(expr.index):
+            yield from sources(expr.base)
+    elif isinstance(expr, Call):
+        rule = lookup(expr.prim.fn)
+        if rule is not None and rule.view != "never" and expr.args and isinstance(expr.kind, (Array, ListOf)):
+            for name, sure in sources(expr.args[0]):
+                yield name, sure and rule.view == "always"
+    elif isinstance(expr, Pack) and expr.type == "list":
+        for item in expr.items:
+            yield from sources(item)
+    elif isinstance(expr, Cond):
+        yield from sources(expr.body)
+        yield from sources(expr.orelse)
+    elif isinstance(expr, BoolOp):
+        for item in expr.items:
+            yield from sources(item)
+
+
+@dataclass
+class Aliases:
+    """parent: union-find over variables; written: the classes whose arrays are written in place; grown: those whose lists
+    get, lose or change items; lists: the variables that are lists or dicts."""
+
+    parent: dict[str, str] = field(default_factory=dict)
+    written: set[str] = field(default_factory=set)
+    grown: set[str] = field(default_factory=set)
+    lists: set[str] = field(default_factory=set)
+    unsure: set[str] = field(default_factory=set)
+
+    def of(self, name: str) -> str:
+        """The representative of a variable's class."""
+        parent = self.parent
+        while parent.get(name, name) != name:
+            name = parent[name]
+        return name
+
+    def union(self, a: str, b: str) -> None:
+        a, b = self.of(a), self.of(b)
+        if a != b:
+            self.parent[max(a, b)] = min(a, b)
+            self.parent.setdefault(min(a, b), min(a, b))
+
+    def is_written(self, name: str) -> bool:
+        """Whether the array (or list) that a variable stands for is ever changed in place."""
+        cls = self.of(name)
+        return cls in self.written or (name in self.lists and cls in self.grown)
+
+    def memory(self, name: str) -> str:
+        """Names what a write to the variable changes: the items of its class's lists, or its arrays."""
+        return f"[{self.of(name)}]" if name in self.lists else self.of(name)
+
+    def members(self, names: Iterable[str], name: str) -> list[str]:
+        """Those of the names that share a class with `name`."""
+        wanted = self.of(name)
+        return [other for other in names if self.of(other) == wanted]
+
+
+def find_aliases(body: Iterable[Stmt], writes_of_callee: dict[str, list[bool]] | None = None) -> Aliases:
+    """The alias classes of a program."""
+    facts = Aliases()
+    block = list(body)
+    touched: list[str] = []
+    grown: list[str] = []
+    for stmt in statements(block):
+        if isinstance(stmt, Assign) and isinstance(stmt.target, Name):
+            for name, sure in sources(stmt.value):
+                facts.union(stmt.target.id, name)
+                if not sure:
+                    facts.unsure.add(stmt.target.id)
+        elif isinstance(stmt, Pop) and stmt.out is not None and isinstance(stmt.out.kind, (Array, ListOf)):
+            name_ = root(stmt.target)
+            if name_ is not None:
+                facts.union(stmt.out.id, name_)
+        elif isinstance(stmt, Push):
+            owner = root(stmt.target)
+            for name, _ in sources(stmt.value):
+                if owner is not None:
+                    facts.union(owner, name)
+        elif isinstance(stmt, Store) and isinstance(stmt.target, Load):
+            if isinstance(stmt.target.base.kind, (ListOf, DictOf)):
+                owner = root(stmt.target)
+                for name, _ in sources(stmt.value):
+                    if owner is not None:
+                        facts.union(owner, name)
+        if isinstance(stmt, (Store, Push, Pop)):
+            owner = root(stmt.target)
+            if owner is not None:
+                (grown if _changes_list(stmt) else touched).append(owner)
+        for expr in expressions_of(stmt):
+            for part in subexpressions(expr):
+                if isinstance(part, Name) and isinstance(part.kind, (ListOf, DictOf)):
+                    facts.lists.add(part.id)
+        if isinstance(stmt, Invoke):
+            for arg, writes in zip(stmt.args, (writes_of_callee or {}).get(stmt.callee, []), strict=False):
+                owner = root(arg) if writes else None
+                if owner is not None:
+                    touched.append(owner)
+    facts.written = {facts.of(name) for name in touched}
+    facts.grown = {facts.of(name) for name in grown}
+    return facts
+
+
+def _changes_list(stmt: Store | Push | Pop) -> bool:
+    """Whether a statement changes a list's items, not an array."""
+    if isinstance(stmt, (Push, Pop)):
+        return True
+    holder = stmt.target.base if isinstance(stmt.target, Load) else stmt.target
+    return isinstance(holder.kind, (ListOf, DictOf))

@@ -1,0 +1,61 @@
+"""All errors that srcgrad raises on purpose. Each shows the user's file, line, source line and a caret."""
+
+from __future__ import annotations
+
+import linecache
+
+from srcgrad.ir.nodes import Pos
+
+
+class SrcgradError(Exception):
+    """Base of the package's errors.
+
+    reason: what the matter is. remedy: what to do instead. pos: where, or None where no source is concerned.
+    """
+
+    def __init__(self, reason: str, remedy: str = "", pos: Pos | None = None) -> None:
+        self.reason, self.remedy, self.pos = reason, remedy, pos
+        super().__init__(reason, remedy, pos)
+
+    def __str__(self) -> str:
+        parts = []
+        if self.pos is not None:
+            line = linecache.getline(self.pos.file, self.pos.line).rstrip("\n")
+            parts.append(f"{self.pos.file}:{self.pos.line}")
+            if line:
+                width = max(1, min(self.pos.end_col, len(line)) - self.pos.col)
+                indent = len(line) - len(line.lstrip())
+                parts.append("    " + line.strip())
+                parts.append("    " + " " * max(0, self.pos.col - indent) + "^" * width)
+        parts.append(self.reason)
+        if self.remedy:
+            parts.append(self.remedy)
+        return "\n".join(parts) if self.pos is not None else " ".join(parts)
+
+
+class SourceError(SrcgradError):
+    """The function's source cannot be read: typed in `python -c`, written in C, or one of several lambdas on a line."""
+
+
+class UnsupportedError(SrcgradError):
+    """A construct that srcgrad does not differentiate: `try`, `yield`, `class` inside a function, `eval`, ..."""
+
+
+class NoRuleError(SrcgradError):
+    """A callee that has neither source nor a derivative rule, or a keyword that its rule does not handle."""
+
+
+class KindError(SrcgradError):
+    """An operation on values for which it is not defined, or a variable whose kind cannot be decided."""
+
+
+class AliasError(SrcgradError):
+    """It cannot be decided which variables share memory, while one of them is written in place."""
+
+
+class ArgumentError(SrcgradError, TypeError):
+    """A call of one of srcgrad's functions with arguments that it cannot take."""
+
+
+class NonScalarError(ArgumentError):
+    """`grad` of a function whose result is neither a scalar nor an array of size 1."""

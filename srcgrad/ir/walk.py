@@ -1,0 +1,157 @@
+"""Walking over the IR: children, names, rebuilding."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+from srcgrad.ir.nodes import (
+    BoolOp,
+    Call,
+    Cond,
+    DictPack,
+    Expr,
+    For,
+    Format,
+    If,
+    Load,
+    Name,
+    Op,
+    Pack,
+    Slice,
+    Star,
+    Stmt,
+    While,
+    With,
+)
+
+
+def children(expr: Expr) -> tuple[Expr, ...]:
+    """The direct subexpressions, in order of evaluation."""
+    match expr:
+        case Op(args=args):
+            return args
+        case Call(args=args, kwargs=kwargs):
+            return (*args, *(value for _, value in kwargs))
+        case Load(base=base, index=index):
+            return (base, index)
+        case Slice(lo=lo, hi=hi, step=step):
+            return tuple(part for part in (lo, hi, step) if part is not None)
+        case Pack(items=items) | BoolOp(items=items):
+            return items
+        case DictPack(keys=keys, values=values):
+            return (*(key for key in keys if key is not None), *values)
+        case Cond(test=test, body=body, orelse=orelse):
+            return (test, body, orelse)
+        case Format(parts=parts):
+            found: list[Expr] = []
+            for part in parts:
+                if not isinstance(part, str):
+                    found.append(part[0])
+                    if part[2] is not None:
+                        found.append(part[2])
+            return tuple(found)
+        case Star(value=value):
+            return (value,)
+    return ()
+
+
+def rebuild(expr: Expr, fn: Callable[[Expr], Expr]) -> Expr:
+    """The expression with fn applied to each direct subexpression; the same object where nothing changes."""
+    match expr:
+        case Op(args=args):
+            new = tuple(map(fn, args))
+            return expr if _same(new, args) else dataclasses.replace(expr, args=new)
+        case Call(args=args, kwargs=kwargs):
+            new = tuple(map(fn, args))
+            new_kwargs = tuple((key, fn(value)) for key, value in kwargs)
+            if _same(new, args) and all(a[1] is b[1] for a, b in zip(new_kwargs, kwargs)):
+                return expr
+            return dataclasses.replace(expr, args=new, kwargs=new_kwargs)
+        case Load(base=base, index=index):
+            new_base, new_index = fn(base), fn(index)
+            if new_base is base and new_index is index:
+                return expr
+            return dataclasses.replace(expr, base=new_base, index=new_index)
+        case Slice(lo=lo, hi=hi, step=step):
+            return dataclasses.replace(expr, lo=lo and fn(lo), hi=hi and fn(hi), step=step and fn(step))
+        case Pack(items=items) | BoolOp(items=items):
+            new = tuple(map(fn, items))
+            return expr if _same(new, items) else dataclasses.replace(expr, items=new)
+        case DictPack(keys=keys, values=values):
+            return dataclasses.replace(
+                expr, keys=tuple(key and fn(key) for key in keys), values=tuple(map(fn, values))
+            )
+        case Cond(test=test, body=body, orelse=orelse):
+            return dataclasses.replace(expr, test=fn(test), body=fn(body), orelse=fn(orelse))
+        case Format(parts=parts):
+            return dataclasses.replace(
+                expr,
+                parts=tuple(
+                    part if isinstance(part, str) else (fn(part[0]), part[1], part[2] and fn(part[2])) for part in parts
+                ),
+            )
+        case Star(value=value):
+            return dataclasses.replace(expr, value=fn(value))
+    return expr
+
+
+def _same(new: tuple[Expr, ...], old: tuple[Expr, ...]) -> bool:
+    return all(a is b for a, b in zip(new, old))
+
+
+def substitute(expr: Expr, table: dict[str, Expr]) -> Expr:
+    """The expression with variables replaced."""
+    if isinstance(expr, Name):
+        return table.get(expr.id, expr)
+    return rebuild(expr, lambda child: substitute(child, table))
+
+
+def subexpressions(expr: Expr) -> Iterator[Expr]:
+    """The expression and everything in it, outermost first."""
+    yield expr
+    for child in children(expr):
+        yield from subexpressions(child)
+
+
+def names_in(expr: Expr) -> Iterator[str]:
+    """The variables that an expression reads, with repetition."""
+    if isinstance(expr, Name):
+        yield expr.id
+    else:
+        for child in children(expr):
+            yield from names_in(child)
+
+
+def blocks(stmt: Stmt) -> tuple[tuple[Stmt, ...], ...]:
+    """The blocks of statements inside a statement."""
+    match stmt:
+        case If(body=body, orelse=orelse):
+            return (body, orelse)
+        case For(body=body) | While(body=body) | With(body=body):
+            return (body,)
+    return ()
+
+
+def statements(block: tuple[Stmt, ...] | list[Stmt]) -> Iterator[Stmt]:
+    """Every statement of a block, nested ones too, in the order of the text."""
+    for stmt in block:
+        yield stmt
+        for inner in blocks(stmt):
+            yield from statements(inner)
+
+
+def root(expr: Expr) -> str | None:
+    """The variable at the root of `x[i][j]`, or None."""
+    while isinstance(expr, Load):
+        expr = expr.base
+    return expr.id if isinstance(expr, Name) else None
+
+
+def expressions_of(stmt: Stmt) -> Iterator[Expr]:
+    """The outermost expressions of a statement itself, not of the blocks inside it."""
+    for f in dataclasses.fields(stmt):
+        value = getattr(stmt, f.name)
+        for item in value if isinstance(value, tuple) else (value,):
+            if isinstance(item, Expr):
+                yield item

@@ -1,0 +1,256 @@
+"""Applying a rule: what an adjoint of a primitive's result contributes to the adjoints of its arguments."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from srcgrad.errors import KindError, NoRuleError
+from srcgrad.ir.kinds import Array, Kind, ListOf, Scalar, is_float, rank
+from srcgrad.ir.nodes import Call, Cond, Const, Expr, Op, Pack
+from srcgrad.rules.build import (
+    Sym,
+    cast,
+    guarded,
+    kind_of,
+    lift,
+    same_shape,
+    unbroadcast,
+    using_math,
+    xp,
+)
+from srcgrad.rules.registry import Rule, as_prim
+
+
+@dataclass(frozen=True)
+class Lazy:
+    """A builder's result that only broadcasts to the shape of the argument."""
+
+    sym: Sym
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """A term of the adjoint of one argument.
+
+    index: the place in an argument that is a display, None for the argument itself, a tuple of places in nested
+    displays. lazy: the value only broadcasts to the argument's shape.
+    """
+
+    param: str
+    index: int | tuple[int, ...] | None
+    sym: Sym
+    lazy: bool = False
+
+
+@dataclass(frozen=True)
+class Mask:
+    """A partial derivative that is 1 where the condition holds and 0 elsewhere."""
+
+    condition: Sym
+
+
+class NeedsFull(Exception):
+    """The rule cannot use an adjoint that only broadcasts to the result's shape: it has to be made full first."""
+
+
+def contributions(
+    rule: Rule, call: Call | Op, d: Sym, lazy: bool, args: dict[str, Any], out: Sym, wanted: set[str],
+    masked: bool = False,
+) -> list[Contribution]:  # fmt: skip
+    """The contributions of the adjoint `d` of `call` to its arguments `wanted`.
+
+    d: of the node's kind, or, when lazy, a value that broadcasts to the node's shape. args: what stands for the
+    arguments in the result, by parameter; arguments that are missing there are written as in the call. Raises
+    NeedsFull when lazy and the rule needs the full adjoint, NoRuleError for what the rule does not handle.
+    """
+    bound = rule.bind(call)
+    syms = {name: args.get(name, _sym(value)) for name, value in bound.items()}
+    chosen = [name for name in rule.builders if name in wanted and name in syms and _carries(syms[name])]
+    missing = [n for n in wanted if n in syms and _carries(syms[n]) and n not in rule.builders]
+    if missing and rule.form != "constant" and rule.form != "elementwise":
+        raise NoRuleError(f"The derivative of {as_prim(call).text} in `{missing[0]}` is not known.", pos=call.pos)
+    for kind in [call.kind, *(s.kind for s in syms.values() if isinstance(s, Sym))]:
+        if getattr(kind, "dtype", "").startswith("complex"):
+            raise NoRuleError("Derivatives of complex numbers are not supported.", pos=call.pos)
+    token = using_math.set(getattr(as_prim(call).fn, "__module__", "") == "math")
+    try:
+        if rule.form == "elementwise":
+            return _elementwise(rule, call, d, lazy and rank(call.kind) != 0, bound, syms, out, chosen, masked)
+        if rule.form == "constant":
+            return []
+        return _general(rule, call, d, lazy and rank(call.kind) != 0, syms, out, chosen, masked)
+    except KindError as error:
+        raise KindError(error.reason, error.remedy, error.pos or call.pos) from None
+    finally:
+        using_math.reset(token)
+
+
+def _sym(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_sym(v) for v in value]
+    return Sym(value)
+
+
+def _carries(value: Any) -> bool:
+    """Whether an argument can carry a derivative."""
+    if isinstance(value, list):
+        return any(_carries(v) for v in value)
+    if isinstance(value.expr, Pack):
+        return any(_carries(Sym(item)) for item in value.expr.items)
+    if isinstance(value.expr, Const):
+        return False
+    return is_float(value.kind)
+
+
+def _call(builder: Callable[..., Any], d: Sym | None, out: Sym, syms: dict[str, Any]) -> Any:
+    names = _parameters(builder)
+    given = {name: value for name, value in syms.items() if name in names}
+    given["out"] = out
+    if d is not None:
+        given["d"] = d
+    return builder(**{name: value for name, value in given.items() if name in names})
+
+
+@cache
+def _parameters(builder: Callable[..., Any]) -> frozenset[str]:
+    return frozenset(inspect.signature(builder).parameters)
+
+
+# ---- elementwise ---------------------------------------------------------------------------------------------
+
+
+def _elementwise(
+    rule: Rule, call: Call | Op, d: Sym, lazy: bool, bound: dict[str, Any], syms: dict[str, Any], out: Sym,
+    chosen: list[str], masked: bool,
+) -> list[Contribution]:  # fmt: skip
+    node = call.kind
+    kinds = {name: kind_of(value) for name, value in bound.items()}
+    full = {name for name in bound if same_shape(node, kinds[name], _others(bound, kinds, name))}
+    leaves = [out.expr, *(syms[name].expr for name in full)]
+    result = []
+    for name in chosen:
+        x, kind = syms[name], kinds[name]
+        partial = _call(rule.builders[name], None, out, syms)
+        term = applied(d, partial)
+        if getattr(term.expr, "value", None) == 0:
+            continue
+        if masked and rule.singular:
+            term = guarded(d, term)
+        still = lazy and not spans(term.expr, leaves)
+        if name in full and rank(kind) != 0:
+            result.append(Contribution(name, None, cast(term, kind), still))
+            continue
+        if still:
+            sizes = [syms[other] for other in full]
+            if rank(kind) == 0 and rank(term.kind) == 0 and sizes:
+                # a number that stands for a whole array, summed
+                term = cast(term * sizes[0].size, kind)
+                result.append(Contribution(name, None, term))
+                continue
+            raise NeedsFull
+        term = unbroadcast(term, node, kind, x, _others(bound, kinds, name))
+        result.append(Contribution(name, None, cast(term, kind)))
+    return result
+
+
+def applied(d: Sym, partial: Any) -> Sym:
+    """An adjoint or a tangent times a partial derivative."""
+    if isinstance(partial, Mask):
+        if rank(d.kind) == 0 and rank(partial.condition.kind) == 0:
+            return d * partial.condition
+        return xp.where(partial.condition, d, 0.0)
+    return d * partial
+
+
+def _others(bound: dict[str, Any], kinds: dict[str, Kind], name: str) -> list[Kind]:
+    """The kinds of the other operands; one that is the same variable cannot broadcast the argument."""
+    others = [kinds[o] for o, e in bound.items() if o != name and e != bound[name]]
+    return others or [Scalar("float64")]
+
+
+def spans(expr: Expr, leaves: list[Expr]) -> bool:
+    """Whether an elementwise expression has the shape of one of the leaves, all of which have the same shape."""
+    if any(expr == leaf and rank(kind_of(expr)) != 0 for leaf in leaves):
+        return True
+    if isinstance(expr, Op) and expr.op != "@":
+        return any(spans(a, leaves) for a in expr.args)
+    if isinstance(expr, Cond):
+        return spans(expr.body, leaves)
+    if isinstance(expr, Call):
+        fn = expr.prim.fn
+        if isinstance(fn, np.ufunc) or fn in (np.where, np.clip, np.sinc):
+            return any(spans(a, leaves) for a in expr.args)
+        if fn in (np.zeros_like, np.ones_like, np.full_like, np.astype, np.copy):
+            return spans(expr.args[0], leaves)
+    return False
+
+
+# ---- the others ----------------------------------------------------------------------------------------------
+
+
+def _general(
+    rule: Rule, call: Call | Op, d: Sym, lazy: bool, syms: dict[str, Any], out: Sym, chosen: list[str], masked: bool
+) -> list[Contribution]:
+    if lazy and not (rule.accepts_lazy == "any" or (rule.accepts_lazy == "scalar" and rank(d.kind) == 0)):
+        raise NeedsFull
+    result = []
+    for name in chosen:
+        if _is_listed(syms[name]) and not rule.displays and name != rule.variadic:
+            raise NoRuleError(
+                f"The derivative of {as_prim(call).text} of a list is not known.",
+                "Make an array of it first, with np.array(...).",
+                call.pos,
+            )
+        built = _call(rule.builders[name], d, out, _displayed(syms))
+        still = lazy
+        if isinstance(built, Lazy):
+            built, still = built.sym, True
+        result += _listed(name, syms[name], built, still, d if masked and rule.singular else None)
+    return result
+
+
+def _displayed(syms: dict[str, Any]) -> dict[str, Any]:
+    """Lists of Syms for displays that hold more than constants."""
+    return {name: _open(value) for name, value in syms.items()}
+
+
+def _open(value: Any) -> Any:
+    if isinstance(value, Sym) and isinstance(value.expr, Pack) and _carries(value):
+        return [_open(Sym(item)) for item in value.expr.items]
+    return value
+
+
+def _is_listed(arg: Any) -> bool:
+    return isinstance(arg, list) or isinstance(arg.expr, Pack) or isinstance(arg.kind, ListOf)
+
+
+def _listed(
+    name: str, arg: Any, built: Any, lazy: bool, mask: Sym | None, at: tuple[int, ...] = ()
+) -> list[Contribution]:
+    """One contribution, or one per item where the argument is a display."""
+    if isinstance(built, list):
+        items = arg if isinstance(arg, list) else [Sym(item) for item in arg.expr.items]
+        return [c for k, (a, b) in enumerate(zip(items, built, strict=False)) if b is not None and _carries(a)
+                for c in _listed(name, a, b, lazy, mask, (*at, k))]  # fmt: skip
+    built = built if isinstance(built, Sym) else Sym(lift(built))
+    if getattr(built.expr, "value", None) == 0:
+        return []
+    kind = arg.kind
+    if mask is not None and isinstance(kind, (Scalar, Array)):
+        built = guarded(mask, built) if rank(mask.kind) == rank(built.kind) or rank(mask.kind) == 0 else built
+    if isinstance(kind, (Scalar, Array)):
+        built = cast(built, kind)
+    lazy = lazy and rank(kind) != 0 and not isinstance(kind, ListOf)
+    index = at[0] if len(at) == 1 else at or None
+    return [Contribution(name, index, built, lazy)]
+
+
+def full(d: Sym, like: Sym) -> Sym:
+    """A lazy adjoint, made full: an array of like's shape and dtype."""
+    return xp.full_like(like, d) if rank(d.kind) == 0 else xp.zeros_like(like) + d

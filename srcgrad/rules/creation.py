@@ -1,0 +1,142 @@
+"""Making arrays: of numbers, of shapes, and copies of arrays."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from srcgrad import runtime
+from srcgrad.analysis.signatures import dtype_of
+from srcgrad.errors import KindError
+from srcgrad.ir.kinds import ListOf, Scalar, rank
+from srcgrad.rules.build import Sym, const, helper, unbroadcast, xp
+from srcgrad.rules.contributions import Lazy
+from srcgrad.rules.reductions import literal
+from srcgrad.rules.registry import constant, linear, vjp
+
+constant(
+    np.zeros, np.ones, np.empty, np.zeros_like, np.ones_like, np.empty_like, np.eye, np.identity, np.tri,
+    np.indices, np.tril_indices, np.triu_indices, np.diag_indices, np.ix_, np.unravel_index, np.ravel_multi_index,
+    np.shares_memory, np.may_share_memory, np.result_type, np.promote_types, np.can_cast, dtype_of, math.dist,
+)  # fmt: skip
+
+
+@linear(np.full, "fill_value")
+def _full(d: Sym, out: Sym, shape: Any, fill_value: Sym, dtype: Any = None) -> Sym:
+    return unbroadcast(d, out.kind, fill_value.kind, fill_value)
+
+
+@linear(np.full_like, "fill_value")
+def _full_like(d: Sym, out: Sym, a: Any, fill_value: Sym, dtype: Any = None, shape: Any = None) -> Sym:
+    return unbroadcast(d, out.kind, fill_value.kind, fill_value)
+
+
+@linear(np.full_like, "a")
+def _full_like_shape(d: Sym) -> int:
+    return 0  # only the shape of `a` matters
+
+
+def items(d: Sym, value: Any) -> Any:
+    """The parts of an array's adjoint that answer to the items of a display or a list."""
+    if isinstance(value, list):
+        return [items(d[k], item) for k, item in enumerate(value)]
+    if isinstance(value.kind, ListOf):
+        if isinstance(value.kind.item, (Scalar, ListOf)):
+            return d.tolist()
+        return helper(list)(d)
+    return d
+
+
+@linear(np.array, "object", displays=True)
+def _array(d: Sym, object: Any, dtype: Any = None) -> Any:
+    return items(d, object)
+
+
+@linear((np.asarray, np.asanyarray, np.ascontiguousarray), "a", displays=True, view="maybe")
+def _asarray(d: Sym, a: Any, dtype: Any = None) -> Any:
+    return items(d, a)
+
+
+@linear(np.copy, "a", displays=True)
+def _copy(d: Sym, a: Any, order: Any = "K") -> Any:
+    return items(d, a)
+
+
+@linear(np.astype, "x")
+def _astype(d: Sym, x: Sym, dtype: Any) -> Sym:
+    return d
+
+
+@linear(np.ndarray.item, "a")
+def _item(d: Sym, a: Sym, args: Any = ()) -> Any:
+    if args:
+        raise KindError("x.item(i) is not differentiated", "Write x[i].")
+    return Lazy(d)
+
+
+@linear(np.ndarray.tolist, "a")
+def _tolist(d: Sym, a: Sym) -> Sym:
+    return xp.array(d)
+
+
+@linear(np.arange, "start")
+def _arange_start(d: Sym, start: Any, stop: Any = None) -> Any:
+    return 0 if stop is None or const(stop.expr) is None else xp.sum(d)
+
+
+@linear(np.arange, "stop")
+def _arange_stop(d: Sym, stop: Any) -> int:
+    return 0
+
+
+@linear(np.arange, "step")
+def _arange_step(d: Sym, step: Any) -> Sym:
+    return xp.sum(d * xp.arange(d.size))
+
+
+@linear(np.linspace, "start")
+def _linspace_start(d: Sym, start: Sym, stop: Sym, num: Any = 50, endpoint: Any = True) -> Sym:
+    return xp.sum(d * (1 - _steps(start, stop, num, endpoint)))
+
+
+@linear(np.linspace, "stop")
+def _linspace_stop(d: Sym, start: Sym, stop: Sym, num: Any = 50, endpoint: Any = True) -> Sym:
+    return xp.sum(d * _steps(start, stop, num, endpoint))
+
+
+def _steps(start: Sym, stop: Sym, num: Any, endpoint: Any) -> Sym:
+    if rank(start.kind) != 0 or rank(stop.kind) != 0:
+        raise KindError("np.linspace is differentiated for numbers as its ends")
+    if literal(endpoint, "endpoint"):
+        return xp.linspace(0, 1, num)
+    return xp.linspace(0, 1, num, endpoint=False)
+
+
+@linear(np.diag, "v")
+def _diag(d: Sym, v: Sym, k: Any = 0) -> Sym:
+    offset = literal(k, "k")
+    if rank(v.kind) == 1:
+        return xp.diag(d, offset) if offset else xp.diag(d)
+    return helper(runtime.undiagonal)(d, v, offset) if offset else helper(runtime.undiagonal)(d, v)
+
+
+@linear(np.diagonal, "a", view="always")
+def _diagonal(d: Sym, a: Sym, offset: Any = 0) -> Sym:
+    if rank(a.kind) != 2:
+        raise KindError("np.diagonal is differentiated for matrices")
+    return _diag(d, a, offset)
+
+
+@linear(np.tril, "m")
+def _tril(d: Sym, m: Sym, k: Any = 0) -> Sym:
+    return xp.tril(d, k) if literal(k, "k") else xp.tril(d)
+
+
+@linear(np.triu, "m")
+def _triu(d: Sym, m: Sym, k: Any = 0) -> Sym:
+    return xp.triu(d, k) if literal(k, "k") else xp.triu(d)
+
+
+vjp(np.imag, "val")(lambda d: 0)

@@ -1,0 +1,204 @@
+"""Functions that work element by element: one partial derivative per argument.
+
+Conventions at kinks: abs has slope 0 at 0; at a tie maximum and minimum give half to each; sqrt, log, / and ** have
+the partials that their formulas give, infinite where those are, but an adjoint that is zero stays zero.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+
+import numpy as np
+
+from srcgrad.ir.kinds import Array
+from srcgrad.rules.build import Sym, const, helper, xp
+from srcgrad.rules.contributions import Mask
+from srcgrad.rules.registry import constant, elementwise, vjp
+
+LN2, LN10 = math.log(2), math.log(10)
+
+# ---- arithmetic ----------------------------------------------------------------------------------------------
+
+elementwise((operator.add, np.add), lambda x, y, out: 1, lambda x, y, out: 1, linear=("x", "y"))
+elementwise((operator.sub, np.subtract), lambda x, y, out: 1, lambda x, y, out: -1, linear=("x", "y"))
+elementwise((operator.mul, np.multiply), lambda x, y, out: y, lambda x, y, out: x)
+elementwise(
+    (operator.truediv, np.true_divide),
+    lambda x, y, out: 1 / y,
+    lambda x, y, out: -x / squared(y),
+    singular=True,
+    domain="away from 0",
+)
+elementwise((operator.neg, np.negative), lambda x, out: -1, linear=("x",))
+elementwise((operator.pos, np.positive), lambda x, out: 1, linear=("x",))
+elementwise((operator.mod, np.mod, np.remainder), lambda x, y, out: 1, lambda x, y, out: -(x // y), domain="steps")
+elementwise((np.fmod, math.fmod), lambda x, y, out: 1, lambda x, y, out: -xp.trunc(x / y), domain="steps")
+
+
+def squared(x: Sym) -> Sym:
+    """x * x of a name, x**2 of anything longer."""
+    return x**2
+
+
+def power_base(x: Sym, y: Sym, out: Sym) -> Sym | float:
+    """The derivative of x**y in x; that of x**0 is 0 also where x is 0."""
+    n = const(y.expr)
+    if isinstance(n, (int, float)):
+        if n == 0.5:
+            return 0.5 / out
+        if n == -1:
+            return -1 / squared(x)
+        return n * x ** (n - 1)
+    return y * x ** (y - y.ne(0))
+
+
+def power_exponent(x: Sym, y: Sym, out: Sym) -> Sym:
+    """The derivative of x**y in y: 0**y has derivative 0."""
+    c = const(x.expr)
+    if isinstance(c, (int, float)) and c > 0:
+        return out * math.log(c)
+    return out * xp.log(x + x.eq(0))
+
+
+elementwise((operator.pow, np.power, np.float_power, pow, math.pow), power_base, power_exponent,
+            singular=True, domain="positive")  # fmt: skip
+elementwise((np.square,), lambda x, out: 2 * x)
+elementwise((np.sqrt, math.sqrt), lambda x, out: 0.5 / out, singular=True, domain="positive")
+elementwise(np.cbrt, lambda x, out: 1 / (3 * out**2), singular=True, domain="away from 0")
+elementwise(np.reciprocal, lambda x, out: -(out * out), singular=True, domain="away from 0")
+elementwise((np.hypot, math.hypot), lambda x, y, out: x / out, lambda x, y, out: y / out, singular=True)
+
+# ---- exponentials and logarithms -----------------------------------------------------------------------------
+
+elementwise((np.exp, math.exp), lambda x, out: out)
+elementwise((np.exp2, math.exp2) if hasattr(math, "exp2") else np.exp2, lambda x, out: LN2 * out)
+elementwise((np.expm1, math.expm1), lambda x, out: out + 1)
+elementwise(np.log, lambda x, out: 1 / x, singular=True, domain="positive")
+elementwise((np.log2, math.log2), lambda x, out: 1 / (LN2 * x), singular=True, domain="positive")
+elementwise((np.log10, math.log10), lambda x, out: 1 / (LN10 * x), singular=True, domain="positive")
+elementwise((np.log1p, math.log1p), lambda x, out: 1 / (1 + x), singular=True, domain="positive")
+elementwise(np.logaddexp, lambda x, y, out: xp.exp(x - out), lambda x, y, out: xp.exp(y - out))
+elementwise(np.logaddexp2, lambda x, y, out: xp.exp2(x - out), lambda x, y, out: xp.exp2(y - out))
+
+
+@vjp(math.log, "x", singular=True, domain="positive", variadic="base")
+def _(d, x, base, out):  # type: ignore[no-untyped-def]
+    return d / (x * xp.log(base[0])) if base else d / x
+
+
+# ---- trigonometry --------------------------------------------------------------------------------------------
+
+elementwise((np.sin, math.sin), lambda x, out: xp.cos(x))
+elementwise((np.cos, math.cos), lambda x, out: -xp.sin(x))
+elementwise((np.tan, math.tan), lambda x, out: 1 + out**2, domain="unit")
+elementwise((np.arcsin, math.asin), lambda x, out: 1 / xp.sqrt(1 - x**2), singular=True, domain="unit")
+elementwise((np.arccos, math.acos), lambda x, out: -1 / xp.sqrt(1 - x**2), singular=True, domain="unit")
+elementwise((np.arctan, math.atan), lambda x, out: 1 / (1 + x**2))
+elementwise(
+    (np.arctan2, math.atan2),
+    lambda y, x, out: x / (x**2 + y**2),
+    lambda y, x, out: -y / (x**2 + y**2),
+    singular=True,
+    domain="away from 0",
+)
+elementwise((np.sinh, math.sinh), lambda x, out: xp.cosh(x))
+elementwise((np.cosh, math.cosh), lambda x, out: xp.sinh(x))
+elementwise((np.tanh, math.tanh), lambda x, out: 1 - out**2)
+elementwise((np.arcsinh, math.asinh), lambda x, out: 1 / xp.sqrt(x**2 + 1))
+elementwise((np.arccosh, math.acosh), lambda x, out: 1 / xp.sqrt(x**2 - 1), singular=True, domain="above 1")
+elementwise((np.arctanh, math.atanh), lambda x, out: 1 / (1 - x**2), singular=True, domain="unit")
+elementwise((np.deg2rad, np.radians, math.radians), lambda x, out: math.pi / 180, linear=("x",))
+elementwise((np.rad2deg, np.degrees, math.degrees), lambda x, out: 180 / math.pi, linear=("x",))
+elementwise((math.erf,), lambda x, out: 2 / math.sqrt(math.pi) * xp.exp(-(x**2)))
+elementwise((math.erfc,), lambda x, out: -2 / math.sqrt(math.pi) * xp.exp(-(x**2)))
+elementwise(
+    np.sinc,
+    lambda x, out: (xp.cos(math.pi * x) - out) / (x + x.eq(0)),
+    domain="away from 0",
+)
+
+# ---- kinks ---------------------------------------------------------------------------------------------------
+
+
+def sign(x: Sym) -> Sym:
+    """The sign of x, 0 at 0; also of a Python number."""
+    return helper(np.sign, "np.sign")(x)
+
+
+def above(x: Sym, y: Sym) -> Sym:
+    """1 where x > y, 0 where x < y, one half at a tie."""
+    return helper(np.heaviside, "np.heaviside")(x - y, 0.5)
+
+
+elementwise((abs, np.abs, np.absolute, np.fabs, math.fabs), lambda x, out: sign(x), domain="away from 0")
+elementwise((math.copysign, np.copysign), lambda x, y, out: sign(x) * sign(y), None, domain="away from 0")
+
+
+elementwise((np.maximum, np.fmax), lambda x, y, out: above(x, y), lambda x, y, out: above(y, x), domain="distinct")
+elementwise((np.minimum, np.fmin), lambda x, y, out: above(y, x), lambda x, y, out: above(x, y), domain="distinct")
+
+
+@vjp(max, "args", variadic="args", domain="distinct")
+def _(d, args, out):  # type: ignore[no-untyped-def]
+    return _share(d, args, out)
+
+
+@vjp(min, "args", variadic="args", domain="distinct")
+def _(d, args, out):  # type: ignore[no-untyped-def]
+    return _share(d, args, out)
+
+
+def _share(d: Sym, args: list[Sym], out: Sym) -> list[Sym]:
+    """Python's max(a, b, ...): equal parts for those that are equal to the result."""
+    if len(args) == 2:
+        a, b = args
+        return [d * 0.5 * (a.eq(out) * 1.0 + b.ne(out)), d * 0.5 * (b.eq(out) * 1.0 + a.ne(out))]
+    hits = [a.eq(out) for a in args]
+    total = hits[0] * 1.0
+    for hit in hits[1:]:
+        total = total + hit
+    return [d * hit / total for hit in hits]
+
+
+def inside(a: Sym, a_min: Sym | None = None, a_max: Sym | None = None) -> Mask | int:
+    """1 where a lies between the bounds, ends included."""
+    tests = []
+    if a_min is not None and const(a_min.expr) is not None:
+        tests.append(a >= a_min)
+    if a_max is not None and const(a_max.expr) is not None:
+        tests.append(a <= a_max)
+    return 1 if not tests else Mask(tests[0] if len(tests) == 1 else tests[0] & tests[1])
+
+
+elementwise(np.clip, lambda a, a_min=None, a_max=None, out=None: inside(a, a_min, a_max), domain="distinct")
+elementwise(
+    np.where,
+    None,
+    lambda condition, x, y, out: Mask(condition),
+    lambda condition, x, y, out: Mask(~condition if isinstance(condition.kind, Array) else condition.eq(False)),
+)
+elementwise(np.heaviside, None, lambda x, y, out: x.eq(0), domain="away from 0")
+elementwise(np.nan_to_num, lambda x, out: xp.isfinite(x))
+elementwise((float, np.float64, np.float32), lambda x, out: 1, linear=("x",))
+elementwise(np.real, lambda val, out: 1, linear=("val",), view="always")
+elementwise((np.conjugate,), lambda x, out: 1, linear=("x",))
+elementwise(np.ldexp, lambda x, k, out: xp.ldexp(1.0, k), None)
+elementwise(math.ldexp, lambda x, k, out: xp.ldexp(1.0, k), None)
+
+# ---- no derivative -------------------------------------------------------------------------------------------
+
+constant(
+    operator.floordiv, operator.lshift, operator.rshift, operator.and_, operator.or_, operator.xor, operator.invert,
+    operator.not_, operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne, operator.is_,
+    operator.is_not, operator.contains,
+    np.floor_divide, np.floor, np.ceil, np.rint, np.round, np.around, np.trunc, np.fix, np.sign, np.signbit,
+    np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal,
+    np.logical_and, np.logical_or, np.logical_not, np.logical_xor, np.bitwise_and, np.bitwise_or, np.bitwise_xor,
+    np.invert, np.left_shift, np.right_shift, np.isnan, np.isfinite, np.isinf, np.isclose, np.allclose,
+    np.array_equal, np.isposinf, np.isneginf, np.spacing, np.gcd, np.lcm, np.isscalar, np.isreal, np.iscomplex,
+    math.floor, math.ceil, math.trunc, math.isnan, math.isfinite, math.isinf, math.isclose, math.gcd, math.factorial,
+    math.comb, math.perm, math.isqrt,
+    int, bool, round, isinstance, str, repr, divmod, range, callable, hasattr, type, id, format,
+    np.int64, np.int32, np.int16, np.int8, np.uint8, np.bool_, np.errstate, np.finfo, np.iinfo, np.dtype,
+)  # fmt: skip

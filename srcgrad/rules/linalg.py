@@ -1,0 +1,242 @@
+"""Products of matrices and vectors, norms, and solving.
+
+Conventions: the gradient of the norm of a zero vector is zero; infinity norms share ties like np.max.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from srcgrad.errors import KindError
+from srcgrad.ir.kinds import rank
+from srcgrad.rules.build import Sym, unbroadcast, xp
+from srcgrad.rules.elementwise import sign
+from srcgrad.rules.reductions import literal, spread
+from srcgrad.rules.registry import linear, vjp
+from srcgrad.rules.shapes import back
+
+
+def ranks(a: Sym, b: Sym) -> tuple[int, int]:
+    """The numbers of axes of two operands, which have to be known."""
+    m, n = rank(a.kind), rank(b.kind)
+    if m is None or n is None:
+        raise KindError("the number of axes of an operand of a product is not known")
+    return m, n
+
+
+def flipped(x: Sym) -> Sym:
+    """The transpose of a matrix, or of each matrix of a stack."""
+    return x.T if rank(x.kind) == 2 else x.swapaxes(-1, -2)
+
+
+# ---- products ------------------------------------------------------------------------------------------------
+
+
+@linear((operator.matmul, np.matmul), "a")
+def _matmul_left(d: Sym, a: Sym, b: Sym) -> Sym:
+    m, n = ranks(a, b)
+    if m == n == 1:
+        return d * b
+    if m == 1:
+        total = b @ d if n == 2 else (b @ d[..., None])[..., 0]
+        return total if n == 2 else total.sum(axis=_leading(n - 2))
+    if n == 1:
+        return xp.outer(d, b) if m == 2 else d[..., None] * b
+    product = d @ flipped(b)
+    return unbroadcast(product, product.kind, a.kind, a)
+
+
+@linear((operator.matmul, np.matmul), "b")
+def _matmul_right(d: Sym, a: Sym, b: Sym) -> Sym:
+    m, n = ranks(a, b)
+    if m == n == 1:
+        return d * a
+    if m == 1:
+        return xp.outer(a, d) if n == 2 else a[:, None] * d[..., None, :]
+    if n == 1:
+        return a.T @ d if m == 2 else (a * d[..., None]).sum(axis=_leading(m - 1))
+    product = flipped(a) @ d
+    return unbroadcast(product, product.kind, b.kind, b)
+
+
+def _leading(n: int) -> int | tuple[int, ...]:
+    return 0 if n == 1 else tuple(range(n))
+
+
+_AXES = "abcdefghijklmnopqrstuvwxy"
+
+
+def _letters(m: int, n: int, place: int) -> tuple[str, str, str]:
+    """Subscripts of np.dot or np.inner: the last axis of the one with an axis of the other."""
+    left = _AXES[: m - 1] + "z"
+    right = _AXES[m - 1 : m - 1 + place] + "z" + _AXES[m - 1 + place : m + n - 2]
+    return left, right, (left + right).replace("z", "")
+
+
+@linear(np.dot, "a")
+def _dot_left(d: Sym, a: Sym, b: Sym) -> Sym:
+    m, n = ranks(a, b)
+    if m == 0 or n == 0:
+        return unbroadcast(d * b, d.kind, a.kind, a, [b.kind])
+    if n <= 2:
+        return _matmul_left(d, a, b)
+    left, right, out = _letters(m, n, n - 2)
+    return xp.einsum(f"{out},{right}->{left}", d, b)
+
+
+@linear(np.dot, "b")
+def _dot_right(d: Sym, a: Sym, b: Sym) -> Sym:
+    m, n = ranks(a, b)
+    if m == 0 or n == 0:
+        return unbroadcast(d * a, d.kind, b.kind, b, [a.kind])
+    if n <= 2:
+        return _matmul_right(d, a, b) if m <= 2 else _einsum_right(d, a, m, n, max(n - 2, 0))
+    return _einsum_right(d, a, m, n, n - 2)
+
+
+def _einsum_right(d: Sym, a: Sym, m: int, n: int, place: int) -> Sym:
+    left, right, out = _letters(m, n, place)
+    return xp.einsum(f"{left},{out}->{right}", a, d)
+
+
+@linear(np.inner, "a")
+def _inner_left(d: Sym, a: Sym, b: Sym) -> Sym:
+    m, n = ranks(a, b)
+    if m == 0 or n == 0 or n == 1:
+        return _dot_left(d, a, b)
+    if n == 2:
+        return d @ b
+    left, right, out = _letters(m, n, n - 1)
+    return xp.einsum(f"{out},{right}->{left}", d, b)
+
+
+@linear(np.inner, "b")
+def _inner_right(d: Sym, a: Sym, b: Sym) -> Sym:
+    m, n = ranks(a, b)
+    if m == 0 or n == 0 or m == n == 1:
+        return _dot_right(d, a, b)
+    if m == n == 2:
+        return d.T @ a
+    return _einsum_right(d, a, m, n, n - 1)
+
+
+@linear(np.outer, "a")
+def _outer_left(d: Sym, a: Sym, b: Sym) -> Sym:
+    m, n = ranks(a, b)
+    return d @ b if m == n == 1 else back(d @ b.reshape(-1), a)
+
+
+@linear(np.outer, "b")
+def _outer_right(d: Sym, a: Sym, b: Sym) -> Sym:
+    m, n = ranks(a, b)
+    return d.T @ a if m == n == 1 else back(d.T @ a.reshape(-1), b)
+
+
+@linear(np.vdot, "a")
+def _vdot_left(d: Sym, a: Sym, b: Sym) -> Sym:
+    m, n = ranks(a, b)
+    return d * b if m == n else back(d * b, a)
+
+
+@linear(np.vdot, "b")
+def _vdot_right(d: Sym, a: Sym, b: Sym) -> Sym:
+    m, n = ranks(a, b)
+    return d * a if m == n else back(d * a, b)
+
+
+@linear(np.cross, "a", domain="triples")
+def _cross_left(d: Sym, a: Sym, b: Sym) -> Sym:
+    product = xp.cross(b, d)
+    return unbroadcast(product, product.kind, a.kind, a)
+
+
+@linear(np.cross, "b", domain="triples")
+def _cross_right(d: Sym, a: Sym, b: Sym) -> Sym:
+    product = xp.cross(d, a)
+    return unbroadcast(product, product.kind, b.kind, b)
+
+
+@linear(np.einsum, "operands", variadic="operands")
+def _einsum(d: Sym, subscripts: Any, operands: list[Sym], optimize: Any = False) -> list[Sym]:
+    """The product of the adjoint and the other operands, summed to the operand's subscripts."""
+    found = literal(subscripts, "subscripts")
+    if not isinstance(found, str) or "." in found:
+        raise KindError("np.einsum is differentiated for a literal string without an ellipsis")
+    inputs, arrow, output = found.replace(" ", "").partition("->")
+    terms = inputs.split(",")
+    if not arrow:
+        output = "".join(sorted(c for c in set(inputs) - {","} if inputs.count(c) == 1))
+    if any(len(set(term)) != len(term) for term in terms):
+        raise KindError("np.einsum with a subscript twice in one operand is not differentiated", "Take np.diagonal.")
+    result = []
+    for k, (term, x) in enumerate(zip(terms, operands, strict=False)):
+        others = [(t, o) for j, (t, o) in enumerate(zip(terms, operands, strict=False)) if j != k]
+        if not set(term) <= set(output).union(*(t for t, _ in others)):
+            others.append((term, xp.ones_like(x)))  # axes that are summed by themselves
+        text = ",".join([output, *(t for t, _ in others)]) + "->" + term
+        options = {} if optimize is False else {"optimize": optimize}
+        result.append(xp.einsum(text, d, *(o for _, o in others), **options))
+    return result
+
+
+# ---- norms, traces, solving ----------------------------------------------------------------------------------
+
+
+@vjp(np.linalg.norm, "x", accepts_lazy="scalar", domain="distinct")
+def _norm(d: Sym, out: Sym, x: Sym, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Sym:
+    p, k, n = literal(ord, "ord"), literal(axis), rank(x.kind)
+    as_matrix = (k is None and n != 1) or (isinstance(k, tuple) and len(k) == 2)
+    if as_matrix and p not in (None, "fro"):
+        raise KindError(f"the derivative of the matrix norm ord={p!r} is not known")
+    wide = spread(d, x, axis, keepdims)
+    if p in (None, 2, "fro"):
+        return wide * x / spread(out + out.eq(0), x, axis, keepdims)
+    if p == 1:
+        return wide * sign(x)
+    if p == math.inf:
+        hits = xp.abs(x).eq(spread(out, x, axis, keepdims))
+        shared = hits / xp.count_nonzero(hits) if k is None else hits / hits.sum(axis=k, keepdims=True)
+        return wide * sign(x) * shared
+    raise KindError(f"the derivative of the norm ord={p!r} is not known")
+
+
+@linear(np.trace, "a")
+def _trace(d: Sym, a: Sym, offset: Any = 0) -> Sym:
+    if rank(a.kind) != 2:
+        raise KindError("np.trace is differentiated for matrices")
+    k = literal(offset, "offset")
+    rows, columns = a.shape[0], a.shape[1]
+    return d * (xp.eye(rows, columns, k) if k else xp.eye(rows, columns))
+
+
+@vjp(np.linalg.det, "a", domain="matrix")
+def _det(d: Sym, out: Sym, a: Sym) -> Sym:
+    scale = d * out
+    return (scale if rank(a.kind) == 2 else scale[..., None, None]) * flipped(xp.linalg.inv(a))
+
+
+@vjp(np.linalg.inv, "a", domain="matrix")
+def _inv(d: Sym, out: Sym, a: Sym) -> Sym:
+    return -(flipped(out) @ d @ flipped(out))
+
+
+@linear(np.linalg.solve, "b", domain="matrix")
+def _solve_right(d: Sym, a: Sym, b: Sym) -> Sym:
+    _plain_solve(a, b)
+    return xp.linalg.solve(a.T, d)
+
+
+@vjp(np.linalg.solve, "a", domain="matrix")
+def _solve_left(d: Sym, out: Sym, a: Sym, b: Sym) -> Sym:
+    _plain_solve(a, b)
+    d_b = xp.linalg.solve(a.T, d)
+    return -xp.outer(d_b, out) if rank(b.kind) == 1 else -(d_b @ out.T)
+
+
+def _plain_solve(a: Sym, b: Sym) -> None:
+    if rank(a.kind) != 2 or rank(b.kind) not in (1, 2):
+        raise KindError("np.linalg.solve is differentiated for one matrix, not for stacks of them")

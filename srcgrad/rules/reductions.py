@@ -1,0 +1,133 @@
+"""Sums, means, extrema, products and cumulative sums.
+
+The adjoint of a sum is the same number for every element: it is handed down as it is (Lazy) and becomes an array
+where it meets one. At a tie, max and min give equal parts to all elements that are the extremum.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from srcgrad import runtime
+from srcgrad.analysis.dims import normalize_axes
+from srcgrad.errors import KindError
+from srcgrad.ir.kinds import Dim, dims, rank
+from srcgrad.rules.build import Sym, const, helper, xp
+from srcgrad.rules.contributions import Lazy
+from srcgrad.rules.registry import constant, linear, vjp
+
+
+def literal(value: Any, name: str = "axis") -> Any:
+    """The value of an argument that has to be known when compiling."""
+    found = const(value.expr if isinstance(value, Sym) else value)
+    if found is not None and not isinstance(found, (bool, int, tuple, list, str, float)):
+        raise KindError(f"`{name}` has to be known when compiling", "Write a literal.")
+    return found
+
+
+def spread(d: Sym, x: Sym, axis: Any, keepdims: Any) -> Sym:
+    """An adjoint or result of a reduction of x, so that it broadcasts to x's shape."""
+    axis, n = literal(axis), rank(x.kind)
+    if axis is None or literal(keepdims, "keepdims") or rank(d.kind) == 0:
+        return d
+    if n is None:
+        return xp.expand_dims(d, axis)
+    axes = normalize_axes(axis, n)
+    if sorted(axes) == list(range(len(axes))):
+        return d
+    return d[tuple(None if k in axes else slice(None) for k in range(n))]
+
+
+def count(x: Sym, axis: Any) -> Sym | int:
+    """How many elements a reduction of x takes together."""
+    axis, shape = literal(axis), dims(x.kind)
+    if axis is None:
+        return x.size
+    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+    total: Sym | int | None = None
+    for k in axes:
+        length: Dim = shape[k] if shape is not None else None
+        size = length if isinstance(length, int) else x.shape[k]
+        total = size if total is None else total * size
+    return 1 if total is None else total
+
+
+@linear(np.sum, "a", accepts_lazy="scalar")
+def _sum(d: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Lazy:
+    return Lazy(spread(d, a, axis, keepdims))
+
+
+@linear(np.mean, "a", accepts_lazy="scalar")
+def _mean(d: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Lazy:
+    return Lazy(spread(d / count(a, axis), a, axis, keepdims))
+
+
+@vjp((np.max, np.min, np.amax, np.amin), "a", domain="distinct", accepts_lazy="scalar")
+def _extremum(d: Sym, out: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
+    hits = a.eq(spread(out, a, axis, keepdims))
+    if literal(axis) is None:
+        return d * hits / xp.count_nonzero(hits)
+    return spread(d, a, axis, keepdims) * hits / hits.sum(axis=literal(axis), keepdims=True)
+
+
+@vjp(np.prod, "a", accepts_lazy="scalar")
+def _prod(d: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
+    others = helper(runtime.products_of_others)
+    k = literal(axis)
+    if isinstance(k, tuple):
+        raise KindError("the derivative of np.prod over several axes is not known", "Take one axis after the other.")
+    if rank(a.kind) == 0:
+        return d
+    return spread(d, a, axis, keepdims) * (others(a) if k is None else others(a, k))
+
+
+def centered(a: Sym, axis: Any) -> Sym:
+    """x minus its mean over the axis."""
+    k = literal(axis)
+    return a - (xp.mean(a) if k is None else xp.mean(a, axis=k, keepdims=True))
+
+
+@vjp(np.var, "a", accepts_lazy="scalar")
+def _var(d: Sym, a: Sym, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Sym:
+    n = count(a, axis) - literal(ddof, "ddof")
+    return spread(2 * d / n, a, axis, keepdims) * centered(a, axis)
+
+
+@vjp(np.std, "a", accepts_lazy="scalar")
+def _std(d: Sym, out: Sym, a: Sym, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Sym:
+    n = count(a, axis) - literal(ddof, "ddof")
+    return spread(d / (n * (out + out.eq(0))), a, axis, keepdims) * centered(a, axis)
+
+
+@linear(np.cumsum, "a")
+def _cumsum(d: Sym, a: Sym, axis: Any = None) -> Sym:
+    k, n = literal(axis), rank(a.kind)
+    if n == 1:
+        return xp.cumsum(d[::-1])[::-1]
+    if k is None:
+        return xp.cumsum(d[::-1])[::-1].reshape(a.shape)
+    return xp.flip(xp.cumsum(xp.flip(d, k), axis=k), k)
+
+
+@vjp(np.sort, "a", domain="distinct")
+def _sort(d: Sym, a: Sym, axis: Any = -1) -> Sym:
+    k = literal(axis)
+    if rank(a.kind) == 1:
+        return d[xp.argsort(xp.argsort(a))]
+    order = xp.argsort(xp.argsort(a, axis=k), axis=k)
+    return xp.take_along_axis(d, order, axis=k)
+
+
+@linear(np.diff, "a")
+def _diff(d: Sym, a: Sym, axis: Any = -1) -> Sym:
+    k = literal(axis)
+    return -(xp.diff(d, prepend=0, append=0) if k == -1 else xp.diff(d, axis=k, prepend=0, append=0))
+
+
+constant(
+    np.argmax, np.argmin, np.argsort, np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero, np.any, np.all,
+    np.searchsorted, np.digitize, np.bincount, np.nanargmax, np.nanargmin, np.lexsort, np.iterable, np.isin, all, any,
+    len, np.shape, np.size, np.ndim,
+)  # fmt: skip

@@ -1,0 +1,227 @@
+"""The table of derivative rules, and how rules get into it.
+
+A rule is one of
+- elementwise: one partial derivative per argument, which serves both modes;
+- general: a builder of the contribution per argument (`vjp`), which may say that the function is linear in it;
+- constant: no derivative flows through the function.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from srcgrad.analysis import signatures
+from srcgrad.analysis.infer import OPERATORS
+from srcgrad.analysis.signatures import MISSING, const
+from srcgrad.errors import KindError, NoRuleError
+from srcgrad.ir.nodes import Call, Expr, Op, Prim
+from srcgrad.rules.effects import effect
+
+__all__ = [
+    "OPS", "RULES", "Rule", "as_prim", "const", "constant", "effect", "elementwise", "linear", "lookup", "rule_of",
+    "vjp",
+]  # fmt: skip
+
+Builder = Callable[..., Any]
+View = Literal["never", "always", "maybe"]
+
+OPS: dict[str, Callable[..., Any]] = OPERATORS
+"""The function that rules of an operator are keyed by."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What is known of the derivative of one primitive.
+
+    params: names of the parameters, in the order of their positions. builders: for each parameter that a
+    derivative flows through, the partial derivative (elementwise) or the contribution (general).
+    handled: the parameters that the builders take; any other that a user gives is refused.
+    linear: the parameters that the function is linear in. view: whether the result may share memory with the
+    first argument. singular: the partials may be infinite or nan, so they are guarded where the adjoint may have
+    been masked. domain: for tests, where the function is smooth. accepts_lazy: "any" or "scalar": which adjoints that
+    only broadcast to the result's shape the builders take as they are. variadic: the parameter that is `*args`.
+    displays: the builders take a list of Syms for an argument that is a display such as `[a, b]`, or a Sym of
+    kind ListOf for one that is a list.
+    """
+
+    fn: Callable[..., Any]
+    form: Literal["elementwise", "general", "constant"]
+    params: tuple[str, ...]
+    builders: dict[str, Builder] = field(default_factory=dict)
+    handled: frozenset[str] = frozenset()
+    linear: frozenset[str] = frozenset()
+    view: View = "never"
+    singular: bool = False
+    domain: str = "real"
+    accepts_lazy: Literal["none", "scalar", "any"] = "none"
+    variadic: str = ""
+    displays: bool = False
+
+    def bind(self, call: Call | Op) -> dict[str, Any]:
+        """The arguments of a call by parameter name: Expr, or a list of Expr for the parameter `variadic`.
+
+        Raises NoRuleError for an argument that the rule does not handle, unless it is the default.
+        """
+        name = call.prim.text if isinstance(call, Call) else call.op
+        if isinstance(call, Op):
+            return dict(zip(self.params, call.args, strict=False))
+        if (self.form == "elementwise" and self.fn is not np.clip) or self.variadic:
+            bound = self._bind_by_position(call, name)
+        else:
+            try:
+                found = signatures.bind(call.prim, call.args, call.kwargs)
+            except KindError as error:
+                raise NoRuleError(error.reason, pos=call.pos) from None
+            bound = self._bind_by_position(call, name) if found is None else found
+        for given, value in bound.items():
+            if given not in self.handled and not self._is_default(given, value):
+                raise NoRuleError(
+                    f"The derivative of {name} with `{given}` is not known.",
+                    f"Leave `{given}` out, or write the rest of the computation without it.",
+                    call.pos,
+                )
+        return bound
+
+    def _bind_by_position(self, call: Call, name: str) -> dict[str, Any]:
+        bound: dict[str, Any] = {}
+        if self.variadic:
+            k = self.params.index(self.variadic)
+            bound = dict(zip(self.params[:k], call.args, strict=False))
+            bound[self.variadic] = list(call.args[k:])
+        else:
+            if len(call.args) > len(self.params) and self.form != "constant":
+                extra = "out" if isinstance(self.fn, np.ufunc) else f"argument {len(self.params) + 1}"
+                raise NoRuleError(f"The derivative of {name} with `{extra}` is not known.", pos=call.pos)
+            bound = dict(zip(self.params, call.args, strict=False))
+        for given, value in call.kwargs:
+            if given == "out" and not self._is_default(given, value):
+                raise NoRuleError(f"The derivative of {name} with `out` is not known.",
+                                  f"Write `x[...] = {name}(...)` instead.", call.pos)  # fmt: skip
+            bound[given] = value
+        return bound
+
+    def _is_default(self, name: str, value: Any) -> bool:
+        if self.form == "constant" and name != "out":
+            return True
+        if isinstance(value, list):
+            return False
+        given = const(value)
+        if given is MISSING:
+            return False
+        usual = signatures.default(self.fn, name)
+        if given is None:
+            return usual is None or usual is inspect.Parameter.empty or usual is np._NoValue
+        if name == "where":
+            return given is True
+        if name == "keepdims":
+            return given is False
+        return type(given) is type(usual) and bool(given == usual)
+
+
+RULES: dict[Any, Rule] = {}
+"""All rules, by the function that they are of."""
+
+
+def lookup(fn: Callable[..., Any]) -> Rule | None:
+    """The rule of a primitive, or None. Unhashable callables have none."""
+    try:
+        return RULES.get(fn)
+    except TypeError:
+        return None
+
+
+def _add(rule: Rule) -> None:
+    RULES[rule.fn] = rule
+
+
+def _names(builder: Builder) -> tuple[str, ...]:
+    return tuple(name for name in inspect.signature(builder).parameters if name not in ("d", "out"))
+
+
+def elementwise(
+    fns: Any, *partials: Builder | None, singular: bool = False, domain: str = "real", view: View = "never",
+    linear: Iterable[str] = (),
+) -> None:  # fmt: skip
+    """Declare the partial derivatives of elementwise functions, one per argument: `lambda x, out: xp.cos(x)`.
+
+    None: not differentiable in that argument. Builders name the arguments, and `out`, the result.
+    """
+    names = _names(next(p for p in partials if p is not None))
+    builders = {name: p for name, p in zip(names, partials, strict=False) if p is not None}
+    for fn in fns if isinstance(fns, tuple) else (fns,):
+        handled = frozenset(names)
+        _add(Rule(fn, "elementwise", names, builders, handled, frozenset(linear), view, singular, domain, "any"))
+
+
+def vjp(
+    fns: Any, *wanted: str, linear: bool = False, view: View = "never", domain: str = "real",
+    accepts_lazy: Literal["none", "scalar", "any"] = "none", singular: bool = False, variadic: str = "",
+    displays: bool = False,
+) -> Callable[[Builder], Builder]:  # fmt: skip
+    """Declare a builder `def _(d, out, x, axis=None)` of the contribution to the argument `wanted`.
+
+    With several names in `wanted` the builder returns a tuple. Applied again to a function it adds to its rule.
+    """
+
+    def register(builder: Builder) -> Builder:
+        names = _names(builder)
+        for fn in fns if isinstance(fns, tuple) else (fns,):
+            before = RULES.get(fn)
+            if before is None:
+                sig = None if variadic else signatures.signature(fn)
+                params = names if sig is None else tuple(sig.parameters)
+                before = Rule(fn, "general", params, view=view, domain=domain, accepts_lazy=accepts_lazy,
+                              singular=singular, variadic=variadic, displays=displays)  # fmt: skip
+            builders = dict(before.builders)
+            for k, name in enumerate(wanted):
+                builders[name] = builder if len(wanted) == 1 else _item(builder, k)
+            flags = before.linear | frozenset(wanted) if linear else before.linear
+            _add(replace(before, builders=builders, handled=before.handled | frozenset(names), linear=flags))
+        return builder
+
+    return register
+
+
+def _item(builder: Builder, k: int) -> Builder:
+    def build(**arguments: Any) -> Any:
+        return builder(**arguments)[k]
+
+    build.__signature__ = inspect.signature(builder)  # type: ignore[attr-defined]
+    return build
+
+
+def linear(fns: Any, *wanted: str, **options: Any) -> Callable[[Builder], Builder]:
+    """Like vjp, for functions linear in the arguments `wanted`: their forward mode is the function itself."""
+    return vjp(fns, *wanted, linear=True, **options)
+
+
+def constant(*fns: Any, view: View = "never") -> None:
+    """Declare that no derivative flows through the functions."""
+    for fn in fns:
+        sig = signatures.signature(fn)
+        params = () if sig is None else tuple(sig.parameters)
+        _add(Rule(fn, "constant", params, view=view, handled=frozenset(p for p in params if p != "out")))
+
+
+def as_prim(call: Call | Op) -> Prim:
+    """The primitive of a call or an operator."""
+    return call.prim if isinstance(call, Call) else Prim(OPS[call.op], call.op)
+
+
+def rule_of(call: Expr) -> Rule:
+    """The rule of a call or an operator; raises NoRuleError if there is none."""
+    assert isinstance(call, (Call, Op))
+    rule = lookup(as_prim(call).fn)
+    if rule is None:
+        name = as_prim(call).text
+        raise NoRuleError(
+            f"srcgrad has no derivative rule for {name}.",
+            f"Write one: @srcgrad.rule({name}), or differentiate a function that does not need it.",
+            call.pos,
+        )
+    return rule

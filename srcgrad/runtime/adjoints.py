@@ -1,0 +1,50 @@
+"""Adjoints of NumPy functions that have no one-line adjoint in NumPy.
+
+Like the others here, each function depends on `np` alone and has no annotations, so that `emit` can copy its source.
+"""
+# mypy: allow-untyped-defs, allow-untyped-calls
+
+import numpy as np
+
+
+def split_like(joined, arrays, axis=0):
+    """The parts of `joined` that answer to the arrays of a list which were concatenated along `axis`."""
+    ends = np.cumsum(np.array([np.shape(a)[axis] for a in arrays], dtype=int))
+    return np.split(joined, ends[:-1], axis=axis)
+
+
+def products_of_others(x, axis=None):
+    """For each element of x the product of all others, of those along `axis` if given: safe where x is 0."""
+    along = np.reshape(x, -1) if axis is None else np.moveaxis(x, axis, 0)
+    if along.shape[0] == 0:
+        return np.ones_like(x)
+    one = np.ones_like(along[:1])
+    before = np.cumprod(np.concatenate((one, along[:-1])), axis=0)
+    after = np.cumprod(np.concatenate((one, along[:0:-1])), axis=0)[::-1]
+    others = before * after
+    return np.reshape(others, np.shape(x)) if axis is None else np.moveaxis(others, 0, axis)
+
+
+def undiagonal(values, x, k=0):
+    """Zeros of the shape of the matrix x, with `values` on its k-th diagonal."""
+    result = np.zeros_like(x)
+    places = np.arange(values.shape[0])
+    result[places + max(-k, 0), places + max(k, 0)] = values
+    return result
+
+
+def untile(tiled, x, reps):
+    """The sum of the copies of x in an array of the shape of np.tile(x, reps)."""
+    counts = (reps,) if np.ndim(reps) == 0 else tuple(reps)
+    rank = max(np.ndim(x), len(counts))
+    counts = (1,) * (rank - len(counts)) + counts
+    shape = (1,) * (rank - np.ndim(x)) + np.shape(x)
+    split = np.reshape(tiled, [n for k in range(rank) for n in (counts[k], shape[k])])
+    return np.reshape(np.sum(split, axis=tuple(range(0, 2 * rank, 2))), np.shape(x))
+
+
+def add_at(x, index, values):
+    """Zeros of x's shape with `values` added at the index, places that occur twice included."""
+    result = np.zeros_like(x)
+    np.add.at(result, index, values)
+    return result

@@ -1,0 +1,94 @@
+"""The functions that generated code may call.
+
+`emit` copies their source into standalone modules that import nothing but NumPy. So each one depends on `np` and on
+the others here alone, and has no annotations, which would need further imports.
+"""
+# mypy: allow-untyped-defs, allow-untyped-calls
+
+import numpy as np
+
+
+def unbroadcast(d, x):
+    """Sum d, of the shape that x was broadcast to, down to the shape of x; a scalar for a scalar x."""
+    shape = np.shape(x)
+    if not shape:
+        return np.sum(d) if isinstance(d, np.ndarray) else d
+    if np.shape(d) == shape:
+        return d
+    new = np.ndim(d) - len(shape)
+    stretched = tuple(new + i for i, n in enumerate(shape) if n == 1)
+    return np.reshape(np.sum(d, axis=(*range(new), *stretched)), shape)
+
+
+def reshape_like(d, x):
+    """d in the shape of x; a scalar for a scalar x."""
+    shape = np.shape(x)
+    return np.reshape(d, shape) if shape else np.reshape(d, ())[()]
+
+
+def zeros_like(value):
+    """A zero adjoint: of the same structure as value, with None for whatever has no derivative."""
+    if isinstance(value, (list, tuple)):
+        return [zeros_like(item) for item in value]
+    if isinstance(value, dict):
+        return {key: zeros_like(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return np.zeros_like(value) if value.dtype.kind in "fc" else None
+    if isinstance(value, np.inexact):
+        return type(value)(0)
+    if isinstance(value, (float, complex)):
+        return 0j if isinstance(value, complex) else 0.0
+    return None
+
+
+def add_to(d, e):
+    """d + e for adjoints of any structure; arrays, lists and dicts in d are added to in place. None stands for 0."""
+    if e is None:
+        return d
+    if d is None:
+        return copy_of(e)
+    if isinstance(d, (list, tuple)):
+        if len(d) != len(e):
+            raise ValueError(f"adjoints of lists of length {len(d)} and {len(e)} cannot be added")
+        if isinstance(d, tuple):
+            return tuple([add_to(a, b) for a, b in zip(d, e, strict=True)])
+        for i, item in enumerate(e):
+            d[i] = add_to(d[i], item)
+        return d
+    if isinstance(d, dict):
+        for key, item in e.items():
+            d[key] = add_to(d.get(key), item)
+        return d
+    if isinstance(d, np.ndarray):
+        d += e
+        return d
+    return d + e
+
+
+def copy_of(value):
+    """A copy of nested lists, tuples, dicts and arrays that shares no memory with them."""
+    if isinstance(value, np.ndarray):
+        return np.copy(value, order="K")
+    if isinstance(value, list):
+        return [copy_of(item) for item in value]
+    if isinstance(value, tuple):
+        items = [copy_of(item) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+    if isinstance(value, dict):
+        return {key: copy_of(item) for key, item in value.items()}
+    return value
+
+
+def winners(x, index):
+    """Of the elements of `x[index]`, which ones an assignment `x[index] = values` decides: the last of each element."""
+    marks = np.empty(np.shape(x), dtype=int)
+    order = np.arange(np.size(marks[index])).reshape(np.shape(marks[index]))
+    marks[index] = order
+    return marks[index] == order
+
+
+def scalar_adjoint(result, d):
+    """The adjoint d of a result that has to be a scalar or an array of size 1, in the result's shape."""
+    if np.size(result) != 1:
+        raise TypeError(f"the result has shape {np.shape(result)}, so it has no gradient")
+    return np.full_like(result, d)

@@ -1,0 +1,172 @@
+"""The arguments of the compiled function as values, and the globals and closures that it reads."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from srcgrad.ir.kinds import BOTTOM, Array, Extent, Kind, ListOf, Opaque, Scalar, is_float, join
+from srcgrad.ir.nodes import Name
+from srcgrad.specialize.values import Leaf, Static, Struct, Value
+
+Path = tuple[Any, ...]
+"""How to reach a value when the compiled function is called: ("argument", name) or ("function", fn) or ..., then steps."""
+
+
+@dataclass
+class Inputs:
+    """What the compiled function takes.
+
+    leaves: the access text of each float or array leaf and how to reach it. captured: hidden parameters, by name: a
+    global or closure variable and how to read it. guards: objects that were taken as constants: (how to
+    read it again, the object).
+    """
+
+    leaves: dict[str, tuple[Path, Kind]] = field(default_factory=dict)
+    captured: dict[str, Path] = field(default_factory=dict)
+    guards: list[tuple[Path, object]] = field(default_factory=list)
+
+
+NUMBER = (int, float, complex, np.number, np.bool_)
+
+
+def scalar_kind(value: Any) -> Scalar:
+    """The kind of a number."""
+    if isinstance(value, (bool, np.bool_)):
+        return Scalar("bool", isinstance(value, bool), bool(value))
+    if isinstance(value, int):
+        return Scalar("int64")
+    if isinstance(value, float) and not isinstance(value, np.floating):
+        return Scalar("float64")
+    if isinstance(value, complex) and not isinstance(value, np.complexfloating):
+        return Scalar("complex128")
+    return Scalar(value.dtype.name, weak=False)
+
+
+def array_kind(value: Any, base: str) -> Kind:
+    """The kind of an array; base names its axes."""
+    if value.dtype.kind not in "biufc":
+        return Opaque(np.ndarray)
+    if value.ndim == 0:
+        return Array(value.dtype.name, ())
+    return Array(value.dtype.name, tuple(1 if n == 1 else Extent(f"{base}.{k}") for k, n in enumerate(value.shape)))
+
+
+def is_object(value: Any) -> bool:
+    """Whether a value is an instance of a user's class whose attributes are looked into."""
+    cls = type(value)
+    if dataclasses.is_dataclass(cls):
+        return True
+    if isinstance(value, (type, types.ModuleType, types.FunctionType, types.MethodType, BaseException)):
+        return False
+    module = cls.__module__.split(".")[0]
+    return hasattr(value, "__dict__") and module not in ("builtins", "numpy", "scipy", "functools", "numba", "srcgrad", "types", "re")
+
+
+def attributes(value: Any) -> dict[str, Any]:
+    """The attributes of a user's object."""
+    found = dict(getattr(value, "__dict__", {}))
+    if not found and dataclasses.is_dataclass(value):
+        found = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    return found
+
+
+def uniform_kind(values: list[Any], base: str) -> Kind | None:
+    """The kind of the items of a list of numbers or arrays of one kind, else None."""
+    kind: Kind = BOTTOM
+    ranks = set()
+    for value in values:
+        if isinstance(value, np.ndarray):
+            item: Kind = array_kind(value, base)
+            ranks.add(value.ndim)
+            if isinstance(item, Array) and item.dims is not None:
+                item = Array(item.dtype, tuple(1 if d == 1 else None for d in item.dims))
+        elif isinstance(value, NUMBER):
+            item = dataclasses.replace(scalar_kind(value), value=_unset())
+            ranks.add(-1)
+        elif isinstance(value, list) and (nested := uniform_kind(value, base)) is not None:
+            item = ListOf(nested)
+            ranks.add(-2)
+        else:
+            return None
+        joined = join(kind, item)
+        if joined is None or len(ranks) > 1:
+            return None
+        kind = joined
+    return kind
+
+
+def _unset() -> object:
+    from srcgrad.ir.kinds import UNSET
+
+    return UNSET
+
+
+class Describer:
+    """Turns Python objects into values whose leaves are read by their access text, such as `params["w1"]`."""
+
+    def __init__(self, inputs: Inputs, function: Callable[[Any, Path], Value], localised: dict[str, str]) -> None:
+        self.inputs, self.function, self.localised = inputs, function, localised
+        self.shapes: dict[tuple[int, ...], str] = {}
+
+    def describe(self, value: Any, text: str, path: Path, seen: tuple[int, ...] = ()) -> Value:
+        """The value of an argument. text: how generated code reads it; path: how the wrapper does."""
+        if isinstance(value, np.ndarray):
+            # parameters of equal shape share their extents: the cache's key holds which are equal
+            base = self.shapes.setdefault(value.shape, text) if path == (("argument", text),) else text
+            return self.leaf(array_kind(value, base), text, path)
+        if type(value).__name__ == "ndarray" and hasattr(value, "dtype") and hasattr(value, "ndim"):
+            return self.leaf(array_kind(value, text), text, path)
+        if isinstance(value, NUMBER):
+            return self.leaf(scalar_kind(value), text, path)
+        if value is None or isinstance(value, (str, bytes, type, types.ModuleType, np.dtype)) or value is Ellipsis:
+            return Static(value, text if isinstance(value, type) else "")
+        if isinstance(value, list):
+            kind = uniform_kind(value, text)
+            if kind is not None and value:
+                return self.leaf(ListOf(kind), text, path)
+            return self.struct("list", enumerate(value), text, path, seen, None, value)
+        if isinstance(value, tuple):
+            cls = type(value) if hasattr(value, "_fields") else None
+            return self.struct("tuple", enumerate(value), text, path, seen, cls, value)
+        if isinstance(value, dict):
+            return self.struct("dict", value.items(), text, path, seen, None, value)
+        if callable(value) and not is_object(value):
+            return self.function(value, path)
+        if is_object(value) and id(value) not in seen:
+            return self.object(value, text, path, seen)
+        return self.leaf(Opaque(type(value)), text, path)
+
+    def struct(
+        self, type_: str, items: Any, text: str, path: Path, seen: tuple[int, ...], cls: type | None, value: Any
+    ) -> Struct:
+        seen = (*seen, id(value))
+        made = {
+            key: self.describe(item, f"{text}[{_key_text(key)}]", (*path, ("item", key)), seen) for key, item in items
+        }
+        return Struct(type_, made, cls)
+
+    def object(self, value: Any, text: str, path: Path, seen: tuple[int, ...]) -> Struct:
+        seen = (*seen, id(value))
+        made = {
+            name: self.describe(item, f"{text}.{name}", (*path, ("attribute", name)), seen)
+            for name, item in attributes(value).items()
+        }
+        return Struct("object", made, type(value))
+
+    def leaf(self, kind: Kind, text: str, path: Path) -> Leaf:
+        self.inputs.leaves[text] = (path, kind)
+        name = self.localised.get(text, text)
+        return Leaf(Name(name, kind=kind))
+
+
+def _key_text(key: object) -> str:
+    return f'"{key}"' if isinstance(key, str) and '"' not in key and "\\" not in key else repr(key)
+
+
+_ = is_float

@@ -1,0 +1,319 @@
+"""The adjoints of blocks, branches and loops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from srcgrad.analysis.aliases import sources
+from srcgrad.errors import UnsupportedError
+from srcgrad.ir.kinds import BOOL, INT, Array, ListOf, Scalar
+from srcgrad.ir.nodes import (
+    Assert,
+    Assign,
+    Break,
+    Const,
+    Continue,
+    Effect,
+    Expr,
+    For,
+    If,
+    Invoke,
+    Load,
+    Name,
+    Op,
+    Pop,
+    Push,
+    Raise,
+    Stmt,
+    Store,
+    While,
+    With,
+)
+from srcgrad.ir.walk import names_in, root, statements
+from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Context, Loop
+from srcgrad.transform.reverse.facts import Facts
+from srcgrad.transform.reverse.statements import Env, StatementAdjoints, adjoint_view
+
+SIMPLE = (Assert, Raise, Effect, Break, Continue)
+ONE = Const(1, kind=Scalar("int64", True, 1))
+ZERO = Const(0, kind=Scalar("int64", True, 0))
+
+
+class Reverser(StatementAdjoints):
+    """The reverse of a whole program: see `block`."""
+
+    def __init__(self, facts: Facts, invoke) -> None:  # type: ignore[no-untyped-def]
+        super().__init__(facts)
+        self.assigned: set[str] = set(facts.entry)
+        self.names: dict[tuple[int, str], str] = {}
+        self.invoke = invoke
+
+    def named(self, stmt: Stmt, role: str, hint: str) -> str:
+        """A variable for a purpose of a statement, the same one whenever the statement is reversed again."""
+        key = (id(stmt), role)
+        if key not in self.names:
+            self.names[key] = self.facts.fresh(hint)
+        return self.names[key]
+
+    def block(self, stmts: Sequence[Stmt], env: Env) -> Block:
+        """The chunks of a block. env: the adjoints that are there behind the block; afterwards, those ahead of it."""
+        result = Block()
+        self._bind_views(stmts, env, result.start)
+        assigned_before = set(self.assigned)
+        prefix: list[set[str]] = []
+        for stmt in stmts:
+            prefix.append(set(self.assigned))
+            self.assigned |= _assigned([stmt])
+        chunks: list[list[Chunk]] = []
+        for k in reversed(range(len(stmts))):
+            self.assigned = prefix[k]
+            chunks.append(self.statement(stmts[k], env))
+        self.assigned = assigned_before | _assigned(stmts)
+        result.chunks = [chunk for group in reversed(chunks) for chunk in group]
+        return result
+
+    def _bind_views(self, stmts: Sequence[Stmt], env: Env, out: list[Stmt]) -> None:
+        """A view of an array has the same view of the array's adjoint, bound before anything in the block needs it."""
+        facts = self.facts
+        for stmt in stmts:
+            if isinstance(stmt, Assign) and isinstance(stmt.target, Name) and stmt.target.id in facts.views:
+                if stmt.target.id not in facts.active:
+                    continue
+                for base, _ in sources(stmt.value):
+                    self.ensure(base, env, out, stmt.pos)
+                d = facts.adjoint(stmt.target.id)
+                out.append(Assign(d, adjoint_view(stmt.value, facts), pos=stmt.pos))
+
+    def statement(self, stmt: Stmt, env: Env) -> list[Chunk]:
+        """The chunks of one statement."""
+        match stmt:
+            case Assign(target=Name(id=name)):
+                if name in self.facts.moving and name in self.facts.active:
+                    return self.assign_moving(stmt, env)
+                return [self.assign(stmt, env)]
+            case Store():
+                return [self.store(stmt, env)]
+            case Push():
+                return [self.push(stmt, env)]
+            case Pop():
+                return [self.pop(stmt, env)]
+            case If():
+                return [self.branch(stmt, env)]
+            case For():
+                return self.counted(stmt, env)
+            case While():
+                return self.uncounted(stmt, env)
+            case With():
+                chunk = Context(source=stmt)
+                chunk.body = self.block(stmt.body, env)
+                return [chunk]
+            case Invoke():
+                return [self.invoke(self, stmt, env)]
+        if isinstance(stmt, SIMPLE):
+            return [Chunk(stmt=stmt)]
+        raise UnsupportedError(f"{type(stmt).__name__} cannot be reversed", pos=stmt.pos)
+
+    # ---- branches ----
+
+    def branch(self, stmt: If, env: Env) -> Branch:
+        """Both branches reversed, guarded by the same predicate; an adjoint that only one of them leaves starts at zero."""
+        facts = self.facts
+        chunk = Branch(source=stmt)
+        self._predicate(stmt, chunk)
+        before = set(self.assigned)
+        while True:
+            env_then, env_else = dict(env), dict(env)
+            self.assigned = set(before)
+            chunk.body = self.block(stmt.body, env_then)
+            self.assigned = set(before)
+            chunk.orelse = self.block(stmt.orelse, env_else)
+            self.assigned = set(before)
+            missing = (set(env_then) ^ set(env_else)) & before
+            early = [
+                name for name in sorted(missing)
+                if name not in env and _empty(chunk.orelse if name in env_then else chunk.body)
+            ]  # fmt: skip
+            if not early:
+                break
+            for name in early:
+                chunk.ahead.append(Assign(facts.adjoint(name), facts.zero(name), pos=stmt.pos))
+                env[name] = "owned"
+        merged: Env = {}
+        for name in sorted(set(env_then) | set(env_else)):
+            if name in env_then and name in env_else:
+                both = {env_then[name], env_else[name]}
+                merged[name] = "owned" if both == {"owned"} else "shared"
+            elif name in before:
+                side = chunk.orelse if name in env_then else chunk.body
+                side.end.append(Assign(facts.adjoint(name), facts.zero(name), pos=stmt.pos))
+                merged[name] = (env_then if name in env_then else env_else)[name]
+        env.clear()
+        env.update(merged)
+        return chunk
+
+    def _predicate(self, stmt: If, chunk: Branch) -> None:
+        """The predicate is repeated where it is short and what it reads is not written in the branches, else held."""
+        facts = self.facts
+        written = _assigned(stmt.body) | _assigned(stmt.orelse)
+        stored = {
+            facts.aliases.memory(owner)
+            for inner in (stmt.body, stmt.orelse)
+            for s in statements(inner)
+            if isinstance(s, (Store, Push, Pop)) and (owner := root(s.target)) is not None
+        }
+        walk = self.walker(stmt.test, None, stmt.pos)
+        names = set(names_in(stmt.test))
+        clean = not (names & written) and not any(
+            facts.aliases.memory(n) in stored for n in names if isinstance(facts.kinds.get(n), (Array, ListOf))
+        )
+        if stmt.guard or (clean and cheap_test(walk, stmt.test)):
+            chunk.test = stmt.test
+            chunk.stmt = stmt
+            return
+        name = self.named(stmt, "taken", _taken_hint(stmt.test))
+        facts.kinds[name] = BOOL
+        taken = Name(name, kind=BOOL)
+        chunk.before.append(Assign(taken, stmt.test, pos=stmt.pos))
+        chunk.test = taken
+        chunk.stmt = If(taken, (), (), stmt.guard, pos=stmt.pos)
+
+    # ---- loops ----
+
+    def _loop_body(self, stmt: For | While, chunk: Loop, env: Env) -> None:
+        """Reverse the body until what is there at the head of a reversed trip is there at its end too."""
+        facts = self.facts
+        before = set(self.assigned)
+        inside = before | _assigned([stmt])
+        head = dict(env)
+        body = stmt.body
+        for _ in range(100):
+            at_end = dict(head)
+            self.assigned = set(inside)
+            chunk.body = self.block(body, at_end)
+            again = False
+            for name in sorted(set(at_end) - set(head)):
+                defined = name in before
+                chunk.ahead.append(Assign(facts.adjoint(name), facts.zero(name, defined), pos=stmt.pos))
+                head[name] = "owned" if defined else "shared"
+                again = True
+            for name in sorted(head):
+                if name in at_end and at_end[name] == "shared" and head[name] == "owned":
+                    head[name] = "shared"
+                    again = True
+            if not again:
+                break
+        for name in sorted(set(head) - set(at_end)):
+            chunk.body.end.append(Assign(facts.adjoint(name), facts.zero(name), pos=stmt.pos))
+        self.assigned = set(before)
+        env.clear()
+        env.update(head)
+
+    def counted(self, stmt: For, env: Env) -> list[Chunk]:
+        """A For over a range is replayed backwards; one that a break can leave counts its trips."""
+        facts = self.facts
+        written = _assigned(stmt.body)
+        stored = any(isinstance(s, (Store, Push, Pop)) for s in statements(stmt.body))
+        bounds = [stmt.lo, stmt.hi, stmt.step]
+        chunk = Loop(source=stmt)
+        ahead: list[Chunk] = []
+        for k, (bound, hint) in enumerate(zip(bounds, ("start", "stop", "step"), strict=True)):
+            names = set(names_in(bound))
+            risky = names & written or (stored and any(isinstance(facts.kinds.get(n), ListOf) for n in names))
+            deep = not self.walker(bound, None, stmt.pos)._cheap(bound, 0)
+            if risky or deep:
+                name = self.named(stmt, hint, hint)
+                facts.kinds[name] = INT
+                ahead.append(Chunk(stmt=Assign(Name(name, kind=INT), bound, pos=stmt.pos)))
+                bounds[k] = Name(name, kind=INT)
+        lo, hi, step = bounds
+        chunk.stmt = For(stmt.index, lo, hi, step, (), pos=stmt.pos)
+        if _has_break(stmt.body):
+            self._count(stmt, chunk, ahead)
+            self._loop_body(stmt, chunk, env)
+            assert chunk.trips is not None
+            count = Name(chunk.trips, kind=INT)
+            if lo == ZERO and step == ONE:
+                chunk.index, chunk.bounds = stmt.index, (ZERO, count, ONE)
+            else:
+                trip = Name(self.named(stmt, "trip", "trip"), kind=INT)
+                facts.kinds[trip.id] = INT
+                offset: Expr = trip if step == ONE else Op("*", (trip, step), kind=INT)
+                value: Expr = offset if lo == ZERO else Op("+", (lo, offset), kind=INT)
+                chunk.index, chunk.bounds = trip, (ZERO, count, ONE)
+                chunk.body.head = [Assign(stmt.index, value, pos=stmt.pos)]
+        else:
+            self._loop_body(stmt, chunk, env)
+            chunk.index, chunk.bounds = stmt.index, (lo, hi, step)
+        return [*ahead, chunk]
+
+    def _count(self, stmt: For | While, chunk: Loop, ahead: list[Chunk]) -> None:
+        name = self.named(stmt, "trips", "trips")
+        self.facts.kinds[name] = INT
+        chunk.trips = name
+        ahead.append(Chunk(stmt=Assign(Name(name, kind=INT), ZERO, pos=stmt.pos)))
+
+    def uncounted(self, stmt: While, env: Env) -> list[Chunk]:
+        """A While counts its trips."""
+        facts = self.facts
+        chunk = Loop(source=stmt)
+        ahead: list[Chunk] = []
+        self._count(stmt, chunk, ahead)
+        assert chunk.trips is not None
+        chunk.stmt = While(stmt.test, (), pos=stmt.pos)
+        self._loop_body(stmt, chunk, env)
+        index = Name(self.named(stmt, "trip", "trip"), kind=INT)
+        facts.kinds[index.id] = INT
+        chunk.index, chunk.bounds = index, (ZERO, Name(chunk.trips, kind=INT), ONE)
+        return [*ahead, chunk]
+
+
+def cheap_test(walk, test: Expr) -> bool:  # type: ignore[no-untyped-def]
+    """Whether a predicate is as well repeated as remembered."""
+    from srcgrad.ir.nodes import BoolOp
+
+    if isinstance(test, BoolOp):
+        return all(cheap_test(walk, item) for item in test.items)
+    if isinstance(test, Op) and test.op in ("not", "<", "<=", ">", ">=", "==", "!=", "is", "is not"):
+        return all(cheap_test(walk, arg) for arg in test.args)
+    return walk._cheap(test, 1) and isinstance(test.kind, Scalar) or isinstance(test, Const) or (
+        isinstance(test, Name) and not isinstance(test.kind, Array)
+    )
+
+
+def _taken_hint(test: Expr) -> str:
+    if isinstance(test, Op) and len(test.args) == 2 and isinstance(test.args[1], Const) and test.args[1].value == 0:
+        return {">": "positive", "<": "negative"}.get(test.op, "taken")
+    return "taken"
+
+
+def _has_break(body: Sequence[Stmt]) -> bool:
+    for stmt in body:
+        if isinstance(stmt, Break):
+            return True
+        if isinstance(stmt, If) and (_has_break(stmt.body) or _has_break(stmt.orelse)):
+            return True
+        if isinstance(stmt, With) and _has_break(stmt.body):
+            return True
+    return False
+
+
+def _assigned(stmts: Sequence[Stmt]) -> set[str]:
+    """The variables that the statements set."""
+    found: set[str] = set()
+    for stmt in statements(list(stmts)):
+        match stmt:
+            case Assign(target=Name(id=name)) | For(index=Name(id=name)) | Pop(out=Name(id=name)):
+                found.add(name)
+            case Invoke(outs=outs):
+                found |= {out.id for out in outs}
+    return found
+
+
+def _empty(block: Block) -> bool:
+    """Whether a reversed block does nothing."""
+    return not block.start and not block.end and all(
+        not chunk.reverse and not chunk.restore and not isinstance(chunk, (Branch, Loop, Context)) for chunk in block.chunks
+    )
+
+
+_ = (Load, _assigned)

@@ -1,0 +1,311 @@
+"""The adjoint of an expression: a walk down its tree that hands each node's adjoint to its arguments."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from srcgrad.errors import NoRuleError, UnsupportedError
+from srcgrad.analysis.aliases import basic
+from srcgrad.analysis.infer import infer_load
+from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Scalar, dims, is_float, rank
+from srcgrad.ir.nodes import Assign, Call, Const, DictPack, Expr, Load, Name, Op, Pack, Pos, Slice, Stmt
+from srcgrad.ir.walk import children, names_in, rebuild, root
+from srcgrad.rules.build import Sym, xp
+from srcgrad.rules.contributions import NeedsFull, contributions, full
+from srcgrad.rules.registry import Rule, lookup, rule_of
+from srcgrad.transform.reverse.facts import Facts
+
+SHAPE_ONLY = {np.zeros_like, np.ones_like, np.full_like, np.shape, np.size, np.ndim, len}
+MASKING = {np.where, np.maximum, np.minimum, np.clip, np.fmax, np.fmin, max, min, np.select}
+
+
+@dataclass
+class Term:
+    """A contribution to a leaf. place: None for the whole variable, else the part of it, as a Load of the variable. add_at: the
+    part may name an element twice."""
+
+    name: str
+    place: Load | None
+    expr: Expr
+    lazy: bool
+    add_at: bool = False
+
+
+@dataclass
+class Walk:
+    """The adjoint of one statement in the making.
+
+    hoisted: values that the reverse sweep reads and that get a variable in the forward sweep, by identity of the node.
+    terms: contributions to leaves. stmts: reverse statements so far (temporaries). root: the node whose value the
+    statement's target holds; target: how to read it.
+    """
+
+    facts: Facts
+    memo: dict[int, Name]
+    tree: Expr
+    target: Expr | None
+    hoisted: dict[int, tuple[Expr, Name]] = field(default_factory=dict)
+    terms: list[Term] = field(default_factory=list)
+    stmts: list[Stmt] = field(default_factory=list)
+    reads_target: bool = False
+    pos: Pos | None = None
+    atoms: int = 0
+
+    # ---- values ----
+
+    def need(self, node: Expr) -> Expr:
+        """An expression for the value of a node, as the reverse sweep can read it."""
+        if isinstance(node, (Const, Name)):
+            return node
+        if id(node) in self.memo and id(node) in self.hoisted:
+            return self.hoisted[id(node)][1]
+        if self._cheap(node, 0):
+            return rebuild(node, self.need) if not isinstance(node, Pack) else rebuild(node, self.need)
+        return self.hoist(node)
+
+    def hoist(self, node: Expr) -> Expr:
+        """A variable of the forward sweep that holds the node's value."""
+        if node is self.tree and self.target is not None:
+            self.reads_target = True
+            return self.target
+        if id(node) not in self.memo:
+            self.memo[id(node)] = Name(self.facts.fresh(_hint(node)), kind=node.kind, pos=node.pos)
+        name = self.memo[id(node)]
+        self.facts.kinds[name.id] = node.kind
+        self.hoisted[id(node)] = (node, name)
+        return name
+
+    def _cheap(self, node: Expr, depth: int) -> bool:
+        """Whether a node is as well repeated as remembered."""
+        if isinstance(node, (Const, Name, Slice)) or depth > 3:
+            return depth <= 3 and all(self._cheap(child, depth + 1) for child in children(node))
+        if isinstance(node, Load):
+            if isinstance(node.kind, Array) and rank(node.kind) != 0 and not basic(node.index):
+                return False
+            if root(node) is None and not _is_shape(node.base):
+                return False
+            return self._cheap(node.index, depth) and (_is_shape(node.base) or self._cheap(node.base, depth))
+        if isinstance(node, Pack):
+            return all(self._cheap(item, depth + 1) for item in node.items)
+        if isinstance(node, Call):
+            if node.prim.fn in (np.shape, len, np.size, np.ndim):
+                return all(isinstance(arg, Name) or root(arg) is not None for arg in node.args)
+            if node.prim.fn is np.transpose and len(node.args) == 1:
+                return isinstance(node.args[0], Name)
+            return node.prim.fn is range
+        if isinstance(node, Op) and isinstance(node.kind, Scalar):
+            if node.op == "**" and not isinstance(node.args[1], Const):
+                return False
+            if node.op in ("@", "//", "%"):
+                return not is_float(node.kind)
+            return all(isinstance(arg.kind, Scalar) and self._cheap(arg, depth + 1) for arg in node.args)
+        return False
+
+    def shape_source(self, node: Expr) -> Expr:
+        """An expression whose shape (and dtype) is that of a node."""
+        if isinstance(node, (Name, Const)):
+            return node
+        if isinstance(node, Load) and basic(node.index) and root(node) is not None:
+            return self.need(node)
+        if isinstance(node, (Op, Call)) and (not isinstance(node, Call) or isinstance(node.prim.fn, np.ufunc)):
+            wanted = dims(node.kind)
+            args = node.args
+            for arg in args:
+                mine = dims(arg.kind)
+                alone = all(other is arg or dims(other.kind) == () for other in args)
+                known = mine is not None and mine == wanted and all(d is not None for d in mine)
+                if isinstance(arg.kind, Array) and arg.kind.dtype == getattr(node.kind, "dtype", "") and (alone or known):
+                    return self.shape_source(arg)
+        return self.hoist(node)
+
+    def adopt(self, expr: Expr, table: dict[str, Expr]) -> Expr:
+        """A rule's result with its placeholders replaced by how their values can be read."""
+        if isinstance(expr, Name):
+            node = table.get(expr.id)
+            return expr if node is None else self.need_out(node) if expr.id == "%out" else self.need(node)
+        if isinstance(expr, Call) and expr.prim.fn in SHAPE_ONLY and expr.args and isinstance(expr.args[0], Name):
+            if expr.args[0].id in table:
+                first = self.shape_source(table[expr.args[0].id])
+                rest = tuple(self.adopt(arg, table) for arg in expr.args[1:])
+                kwargs = tuple((key, self.adopt(value, table)) for key, value in expr.kwargs)
+                return dataclasses.replace(expr, args=(first, *rest), kwargs=kwargs)
+        if isinstance(expr, Call) and expr.prim.text == "unbroadcast" and isinstance(expr.args[1], Name):
+            if expr.args[1].id in table:
+                source = self.shape_source(table[expr.args[1].id])
+                return dataclasses.replace(expr, args=(self.adopt(expr.args[0], table), source))
+        return rebuild(expr, lambda child: self.adopt(child, table))
+
+    def need_out(self, node: Expr) -> Expr:
+        """The value of a node that a rule asks for as its result: never computed again."""
+        return self.hoist(node)
+
+    # ---- the walk ----
+
+    def active(self, node: Expr) -> bool:
+        """Whether a derivative flows through the node."""
+        from srcgrad.analysis.activity import flows
+
+        return any(name in self.facts.active for name in flows(node))
+
+    def walk(self, node: Expr, d: Expr, lazy: bool, masked: bool = False) -> None:
+        """Hand the adjoint `d` of a node on to what it was computed from. lazy: d only broadcasts to the node's shape."""
+        if not self.active(node):
+            return
+        match node:
+            case Name(id=name):
+                self.terms.append(Term(name, None, d, lazy and rank(node.kind) != 0))
+            case Load(base=base, index=index):
+                self._walk_load(node, base, index, d, lazy)
+            case Pack(items=items):
+                self._walk_pack(items, d)
+            case Op() | Call():
+                self._walk_call(node, d, lazy, masked)
+            case _:
+                raise UnsupportedError("no derivative flows through this expression", pos=node.pos)
+
+    def _walk_load(self, node: Load, base: Expr, index: Expr, d: Expr, lazy: bool) -> None:
+        name = root(node)
+        if name is None:
+            raise UnsupportedError("an item of this expression cannot be differentiated", "Name it first.", node.pos)
+        place = self.place(node)
+        repeated = isinstance(base.kind, Array) and may_repeat(index)
+        self.terms.append(Term(name, place, d, lazy, repeated))
+
+    def place(self, node: Load) -> Load:
+        """A part of a variable, with indices that the reverse sweep can read."""
+        base = self.place(node.base) if isinstance(node.base, Load) else node.base
+        index = node.index
+        if isinstance(base.kind, (Array, ListOf, DictOf)):
+            index = self.index(index, base)
+        return dataclasses.replace(node, base=base, index=index)
+
+    def index(self, index: Expr, base: Expr) -> Expr:
+        if isinstance(index, Pack) and index.type == "tuple":
+            return dataclasses.replace(index, items=tuple(self.index(item, base) for item in index.items))
+        if isinstance(index, Slice):
+            return rebuild(index, self.need)
+        return self.need(index)
+
+    def _walk_pack(self, items: tuple[Expr, ...], d: Expr) -> None:
+        d = self.atom(d, sum(self.active(item) for item in items), "items")
+        for k, item in enumerate(items):
+            at = Const(k, kind=Scalar("int64", True, k))
+            kind = item.kind
+            self.walk(item, Load(d, at, kind=kind), False)
+
+    def atom(self, d: Expr, uses: int, hint: str = "new") -> Expr:
+        """The adjoint in a variable, if it is used several times and is more than a name."""
+        if uses < 2 or isinstance(d, (Name, Const)) or (isinstance(d, Load) and basic(d.index)):
+            return d
+        self.atoms += 1
+        name = Name(self.facts.temporary(f"d_{hint}", (id(self.tree), self.atoms)), kind=d.kind)
+        self.facts.kinds[name.id] = d.kind
+        self.stmts.append(Assign(name, d, pos=self.pos))
+        return name
+
+    def _walk_call(self, node: Op | Call, d: Expr, lazy: bool, masked: bool) -> None:
+        rule = rule_of(node)
+        if rule.form == "constant":
+            return
+        bound = rule.bind(node)
+        placeholders, table, wanted = self._placeholders(rule, bound)
+        uses = len(wanted)
+        if isinstance(node, Op) and node.op in ("+", "-") or uses == 1:
+            pass
+        d = self.atom(d, uses + sum(isinstance(v, list) and len(v) > 1 for v in bound.values()))
+        out = Sym(Name("%out", kind=node.kind))
+        table["%out"] = node
+        inner_masked = masked or (isinstance(node, Call) and node.prim.fn in MASKING)
+        try:
+            found = contributions(rule, node, Sym(d), lazy, placeholders, out, wanted, masked)
+        except NeedsFull:
+            like = self.shape_source(node)
+            whole = self.atom(full(Sym(d), Sym(like)).expr, uses)
+            found = contributions(rule, node, Sym(whole), False, placeholders, out, wanted, masked)
+        if len(found) < len(wanted):
+            self._hold(rule, found, wanted, node)
+        for term in found:
+            arg = bound[term.param]
+            index = (term.index,) if isinstance(term.index, int) else term.index or ()
+            for k in index:
+                arg = arg[k] if isinstance(arg, list) else arg.items[k]  # type: ignore[attr-defined]
+            self.walk(arg, self.adopt(term.sym.expr, table), term.lazy, inner_masked)
+
+    def _hold(self, rule: Rule, found: list[Any], wanted: set[str], node: Op | Call) -> None:
+        """A rule may leave out an argument only if its partial is zero."""
+
+    def _placeholders(self, rule: Rule, bound: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Expr], set[str]]:
+        """Stand-ins for the arguments, what they stand for, and the parameters through which a derivative flows."""
+        table: dict[str, Expr] = {}
+
+        def stand_in(label: str, value: Any) -> Any:
+            if isinstance(value, list):
+                return [stand_in(f"{label}.{k}", item) for k, item in enumerate(value)]
+            if isinstance(value, Pack):
+                if any(is_float(item.kind) for item in value.items) and rule.displays:
+                    return [stand_in(f"{label}.{k}", item) for k, item in enumerate(value.items)]
+                return Sym(value)
+            if isinstance(value, (Const, Slice, DictPack)):
+                return Sym(value)
+            table[f"%{label}"] = value
+            return Sym(Name(f"%{label}", kind=value.kind))
+
+        placeholders = {name: stand_in(name, value) for name, value in bound.items()}
+        wanted = set()
+        for name, value in bound.items():
+            values = value if isinstance(value, list) else [value]
+            if any(self.active(item) for item in values):
+                wanted.add(name)
+        return placeholders, table, wanted
+
+
+def _is_shape(node: Expr) -> bool:
+    return isinstance(node, Call) and node.prim.fn is np.shape and (
+        isinstance(node.args[0], Name) or root(node.args[0]) is not None
+    )
+
+
+def may_repeat(index: Expr) -> bool:
+    """Whether an index may name an element twice: it holds an array of ints that is not known to be without repetition."""
+    items = index.items if isinstance(index, Pack) and index.type == "tuple" else (index,)
+    arrays = [item for item in items if isinstance(item.kind, (Array, ListOf)) or isinstance(item, Pack)]
+    arrays = [item for item in arrays if getattr(item.kind, "dtype", "") != "bool"]
+    if not arrays:
+        return False
+    return not any(isinstance(item, Call) and item.prim.fn in (np.arange, np.argsort) for item in arrays)
+
+
+def _hint(node: Expr) -> str:
+    """A name for a hoisted value."""
+    if isinstance(node, Call):
+        text = node.prim.text.rsplit(".", 1)[-1]
+        names = {"exp": "exps", "T": "transposed"}
+        return names.get(text, f"{text}_value" if not text.endswith("s") else text)
+    words = {"+": "total", "-": "difference", "*": "product", "/": "ratio", "**": "power", "@": "product"}
+    if isinstance(node, Op):
+        return words.get(node.op, "value")
+    return "picked" if isinstance(node, Load) else "value"
+
+
+def add(terms: list[Term], kind: Kind) -> tuple[Expr, bool]:
+    """The sum of the contributions to one leaf, and whether it only broadcasts to the leaf's shape."""
+    counts: list[tuple[Expr, int]] = []
+    for term in terms:
+        again = next((k for k, (e, _) in enumerate(counts) if e == term.expr), None)
+        if again is None:
+            counts.append((term.expr, 1))
+        else:
+            counts[again] = (term.expr, counts[again][1] + 1)
+    parts = [Sym(e) if n == 1 else n * Sym(e) for e, n in counts]
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total.expr, all(term.lazy for term in terms)
+
+
+__all__ = ["Term", "Walk", "add", "may_repeat"]
+_ = (NoRuleError, infer_load, names_in, lookup, xp)

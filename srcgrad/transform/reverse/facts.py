@@ -1,0 +1,236 @@
+"""What the reverse transform knows of the program: storage classes, adjoint names, and how to spell values."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from srcgrad.analysis.aliases import Aliases, sources
+from srcgrad.errors import AliasError
+from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Scalar, is_float
+from srcgrad.ir.nodes import (
+    Assign,
+    Call,
+    Const,
+    Expr,
+    For,
+    Invoke,
+    Load,
+    Name,
+    Pack,
+    Pop,
+    Prim,
+    Slice,
+    Stmt,
+)
+from srcgrad.ir.walk import blocks, names_in, root, statements
+from srcgrad.rules.build import xp
+from srcgrad.rules.build import Sym
+from srcgrad.runtime import zeros_like as structure_zeros
+
+
+@dataclass
+class Facts:
+    """Tables by variable.
+
+    kinds; active; aliases; used: names taken; adjoints: the adjoint's name of each active variable. views: names
+    whose adjoint is a view bound at the start of the reversed block; moving: variables whose adjoint is bound beside
+    them in the forward sweep; definitions: how many statements set a variable; entry: set before the program starts.
+    """
+
+    kinds: dict[str, Kind]
+    active: set[str]
+    aliases: Aliases
+    used: set[str]
+    flags: set[str]
+    entry: set[str]
+    adjoints: dict[str, str] = field(default_factory=dict)
+    views: set[str] = field(default_factory=set)
+    moving: set[str] = field(default_factory=set)
+    definitions: dict[str, int] = field(default_factory=dict)
+    masked: set[str] = field(default_factory=set)
+    temporaries: dict[object, str] = field(default_factory=dict)
+
+    def fresh(self, hint: str) -> str:
+        """A name that nothing else has."""
+        hint = re.sub(r"\W+", "_", hint).strip("_")
+        name, number = hint, 2
+        while name in self.used:
+            name, number = f"{hint}_{number}", number + 1
+        self.used.add(name)
+        return name
+
+    def temporary(self, hint: str, key: object) -> str:
+        """A name for a value on the way; the same one whenever the same statement is reversed again."""
+        if (hint, key) not in self.temporaries:
+            self.temporaries[(hint, key)] = self.fresh(hint)
+        return self.temporaries[(hint, key)]
+
+    def adjoint(self, name: str) -> Name:
+        """The adjoint variable of a variable."""
+        if name not in self.adjoints:
+            self.adjoints[name] = self.fresh(f"d_{short(name)}")
+        return Name(self.adjoints[name], kind=self.kinds[name])
+
+    def is_shadow(self, name: str) -> bool:
+        """Whether the variable's adjoint is a buffer of its own from the variable's birth on."""
+        return self.aliases.is_written(name) and isinstance(self.kinds.get(name), (Array, ListOf, DictOf))
+
+    def zero(self, name: str, defined: bool = True) -> Expr:
+        """A zero adjoint for a variable."""
+        kind = self.kinds[name]
+        if isinstance(kind, Scalar) or not defined:
+            return Const(0.0, kind=Scalar("float64", True, 0.0))
+        if isinstance(kind, Array) and kind.dims is not None and not kind.optional:
+            return xp.zeros_like(Sym(Name(name, kind=kind))).expr
+        return Call(Prim(structure_zeros, "zeros_like"), (Name(name, kind=kind),), kind=kind)
+
+
+def short(name: str) -> str:
+    """The last part of an access path: w1 of `params["w1"]`."""
+    if name.isidentifier():
+        return name
+    parts = [part for part in re.split(r"\W+", name) if part]
+    return parts[-1] if not parts[-1].isdigit() else "_".join(parts)
+
+
+def kinds_of(body: tuple[Stmt, ...], entry: dict[str, Kind]) -> dict[str, Kind]:
+    """The kind of each variable: what all its definitions join to."""
+    from srcgrad.ir.kinds import forget_value, join
+    from srcgrad.ir.nodes import Effect, Push, Store
+
+    kinds: dict[str, Kind] = dict(entry)
+
+    def note(name: Expr | None) -> None:
+        if isinstance(name, Name):
+            kind = forget_value(name.kind)
+            joined = join(kinds[name.id], kind) if name.id in kinds else kind
+            kinds[name.id] = kind if joined is None else joined
+
+    for stmt in statements(body):
+        match stmt:
+            case Assign(target=target):
+                note(target)
+            case Pop(out=out):
+                note(out)
+            case For(index=index):
+                note(index)
+            case Invoke(outs=outs):
+                for out in outs:
+                    note(out)
+        # an item's kind shows only where the list is used later
+        for expr in _expressions(stmt):
+            _note_lists(expr, kinds)
+    _ = (Effect, Push, Store)
+    return kinds
+
+
+def _expressions(stmt: Stmt) -> list[Expr]:
+    return [v for f in dataclasses.fields(stmt) if isinstance(v := getattr(stmt, f.name), Expr)]
+
+
+def _note_lists(expr: Expr, kinds: dict[str, Kind]) -> None:
+    from srcgrad.ir.kinds import join
+    from srcgrad.ir.walk import children
+
+    if isinstance(expr, Name):
+        if isinstance(expr.kind, (ListOf, DictOf)) and expr.id in kinds:
+            kinds[expr.id] = join(kinds[expr.id], expr.kind) or kinds[expr.id]
+        return
+    for child in children(expr):
+        _note_lists(child, kinds)
+
+
+def settle_storage(body: tuple[Stmt, ...], facts: Facts) -> None:
+    """Decide how the adjoint of each written class is stored: see DESIGN D2 and the module's Facts."""
+    counts: dict[str, int] = dict.fromkeys(facts.entry, 1)
+    homes: dict[str, int] = {}
+    values: dict[str, list[Expr | None]] = {}
+    block_of_use: dict[str, set[tuple[int, ...]]] = {}
+    home_path: dict[str, tuple[int, ...]] = {name: () for name in facts.entry}
+
+    def visit(block: tuple[Stmt, ...], path: tuple[int, ...]) -> None:
+        for k, stmt in enumerate(block):
+            for name in _defined(stmt):
+                counts[name] = counts.get(name, 0) + 1
+                home_path[name] = path
+                homes[name] = k
+                values.setdefault(name, []).append(stmt.value if isinstance(stmt, Assign) else None)
+            for expr in _expressions(stmt) + list(getattr(stmt, "args", ())):
+                for name in names_in(expr):
+                    block_of_use.setdefault(name, set()).add(path)
+            for n, inner in enumerate(blocks(stmt)):
+                visit(inner, (*path, k * 2 + n))
+
+    visit(body, ())
+    facts.definitions = counts
+    shadows = [name for name in facts.kinds if facts.is_shadow(name)]
+    groups: dict[str, list[str]] = {}
+    for name in shadows:
+        groups.setdefault(facts.aliases.memory(name), []).append(name)
+    for members in groups.values():
+        if not any(name in facts.active for name in members):
+            continue
+        view_of = {
+            name: expr for name in members for expr in values.get(name, [])
+            if expr is not None and any(facts.is_shadow(base) for base, _ in sources(expr))
+        }  # fmt: skip
+        simple = True
+        for name, expr in view_of.items():
+            home = home_path.get(name, ())
+            used_inside = all(use[: len(home)] == home for use in block_of_use.get(name, ()))
+            bases = [base for base, _ in sources(expr) if facts.is_shadow(base)]
+            if counts.get(name) != 1 or not used_inside or any(counts.get(base, 0) != 1 for base in bases):
+                simple = False
+            index_names = set(names_in(expr)) - set(bases)
+            if any(counts.get(n, 1) > 1 or not isinstance(facts.kinds.get(n), Scalar) for n in index_names):
+                simple = False
+            if isinstance(expr, Pack) or isinstance(facts.kinds[name], (ListOf, DictOf)):
+                simple = simple and isinstance(expr, Name)
+        holders = [n for n in facts.aliases.lists if facts.aliases.of(n) == facts.aliases.of(members[0])]
+        if holders and members[0] not in facts.aliases.lists:
+            _refuse_lists(holders, members, body, facts)
+        if simple:
+            facts.views |= set(view_of)
+        else:
+            facts.moving |= set(members)
+
+
+def _refuse_lists(lists: list[str], members: list[str], body: tuple[Stmt, ...], facts: Facts) -> None:
+    """Arrays that are written in place while a list holds them."""
+    from srcgrad.ir.nodes import Store
+
+    for stmt in statements(body):
+        if isinstance(stmt, Store) and (owner := root(stmt.target)) in members and owner not in lists:
+            raise AliasError(
+                f"`{owner}` is written in place while a list holds it",
+                "Put a copy into the list, or build a new array instead of writing in place.",
+                stmt.pos,
+            )
+        if isinstance(stmt, Store) and isinstance(stmt.target, (Load, Name)):
+            holder = stmt.target.base if isinstance(stmt.target, Load) else stmt.target
+            if isinstance(holder.kind, Array) and root(stmt.target) in lists:
+                raise AliasError(
+                    "an array that a list holds is written in place",
+                    "Take it out of the list and build a new array instead.",
+                    stmt.pos,
+                )
+
+
+def _defined(stmt: Stmt) -> list[str]:
+    match stmt:
+        case Assign(target=Name(id=name)):
+            return [name]
+        case Pop(out=Name(id=name)):
+            return [name]
+        case For(index=Name(id=name)):
+            return [name]
+        case Invoke(outs=outs):
+            return [out.id for out in outs]
+    return []
+
+
+__all__ = ["Facts", "kinds_of", "settle_storage", "short"]
+_ = (Callable, Slice, is_float)
