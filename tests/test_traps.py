@@ -1581,7 +1581,7 @@ def test_integer_arrays_do_not_give_zero_without_a_word():
 
     def into_integers(x):
         out = np.zeros(4, dtype=int)
-        out[:] = x * 10
+        out[:] = x * 9
         return np.sum(out * x)
 
     def cast(x):

@@ -52,6 +52,9 @@ def sources(expr: Expr) -> Iterator[tuple[str, bool]]:
         elif isinstance(expr.kind, Array) and rank(expr.kind) != 0 and basic(expr.index):
             yield from sources(expr.base)
     elif isinstance(expr, Call):
+        if expr.prim.fn in (list, tuple) and expr.args:
+            yield from sources(expr.args[0])
+            return
         rule = lookup(expr.prim.fn)
         if rule is not None and rule.view != "never" and expr.args and isinstance(expr.kind, (Array, ListOf)):
             for name, sure in sources(expr.args[0]):

@@ -215,17 +215,17 @@ def _split(d: Sym, ary: Sym, indices_or_sections: Any, axis: Any = 0) -> Sym:
 # ---- the functions that generated code calls -----------------------------------------------------------------
 
 
-@linear(runtime.unbroadcast, "s")
+@linear(runtime.unbroadcast, "s", view="maybe")
 def _unbroadcast(d: Sym, s: Sym, x: Any) -> Sym:
     return xp.broadcast_to(d, s.shape)
 
 
-@linear(runtime.reshape_like, "s")
+@linear(runtime.reshape_like, "s", view="maybe")
 def _reshape_like(d: Sym, s: Sym, x: Any) -> Sym:
     return back(d, s)
 
 
-@linear(runtime.split_like, "joined", displays=True)
+@linear(runtime.split_like, "joined", displays=True, view="maybe")
 def _split_like(d: Sym, joined: Sym, arrays: Any, axis: Any = 0) -> Sym:
     return xp.concatenate(d, axis=literal(axis))
 

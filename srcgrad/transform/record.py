@@ -17,8 +17,10 @@ from dataclasses import dataclass, field
 from srcgrad.ir.kinds import BOTTOM, Array, DictOf, ListOf, Scalar, rank
 from srcgrad.ir.nodes import (
     Assign,
+    Break,
     Call,
     Const,
+    Continue,
     Effect,
     Expr,
     For,
@@ -242,19 +244,20 @@ class Recorder:
         if name in self.facts.flags and isinstance(stmt.value, Const) and stmt.value.value is True:
             chunk.restore.append(Assign(target, Const(False, kind=target.kind), pos=stmt.pos))
             return need - {name}
-        if not old_read and self.loops and self._per_trip(name, block):
-            if self._again(stmt, block):
+        last = self._per_trip(name, block, stmt) if not old_read and self.loops else None
+        if last is not None:
+            if last is chunk and self._again(stmt, block):
                 self._put_start(block, Assign(target, stmt.value, pos=stmt.pos))
                 found: Tokens = set()
                 self.read(stmt.value, found)
                 return (need - {name}) | found
             tape = self._tape(chunk, name)
             push = Push(Name(tape, kind=ListOf(target.kind)), target, pos=stmt.pos)
-            held = next((k for k, s in enumerate(chunk.before) if s is stmt), None)
-            if held is None:
-                chunk.after.insert(0, push)
+            held = next((k for k, s in enumerate(last.before) if s is stmt), None)
+            if held is None or self._loop_facts[id(self.loops[-1].body)][0][name] > 1:
+                last.after.insert(0, push)
             else:
-                chunk.before.insert(held + 1, push)
+                last.before.insert(held + 1, push)
             self._put_start(block, Pop(target, Name(tape, kind=ListOf(target.kind)), pos=stmt.pos))
             return need - {name}
         return self._record_binding(chunk, target, need, block)
@@ -270,8 +273,9 @@ class Recorder:
 
     _starts: dict[int, int] = field(default_factory=dict)
 
-    def _per_trip(self, name: str, block: Block) -> bool:
-        """Whether every trip of the innermost loop sets the variable once, in this block, before anything reads it."""
+    def _per_trip(self, name: str, block: Block, stmt: Stmt) -> Chunk | None:
+        """If every trip of the innermost loop that runs this block sets the variable here before anything reads it, and
+        nothing outside the block reads or sets it: the last chunk of the block that sets it."""
         body = self.loops[-1].body
         if id(body) not in self._loop_facts:
             count: dict[str, int] = {}
@@ -283,9 +287,15 @@ class Recorder:
             _exposed(body, set(), exposed)
             self._loop_facts[id(body)] = (count, exposed, body)
         count, exposed, _ = self._loop_facts[id(body)]
-        if count.get(name, 0) != 1 or name in exposed:
-            return False
-        return block is body or self._only_read_in(name, block)
+        if name in exposed:
+            return None
+        setting = [c for c in block.chunks if any(name in _targets(s) for s in _deep(c))]
+        total = sum(name in _targets(s) for c in setting for s in _deep(c))
+        if not setting or total != count.get(name, 0) or not any(s is stmt for s in _own(setting[0])):
+            return None
+        if total > 1 and _escapes(setting[-1]):
+            return None
+        return setting[-1] if block is body or self._only_read_in(name, block) else None
 
     _loop_facts: dict[int, tuple[dict[str, int], set[str], Block]] = field(default_factory=dict)
 
@@ -423,6 +433,21 @@ def _touched(stmt: Stmt) -> set[str]:
     if isinstance(stmt, Invoke):
         return {name for arg in stmt.args if (name := root(arg)) is not None}
     return set()
+
+
+def _deep(chunk: Chunk) -> list[Stmt]:
+    """The forward statements of a chunk and of the chunks inside it, but not those that recording added."""
+    inner = [s for block in inner_blocks(chunk) for c in block.chunks for s in _deep(c)]
+    return [*(s for s in chunk.before if not isinstance(s, Push)), *([chunk.stmt] if chunk.stmt is not None else []), *inner]
+
+
+def _escapes(chunk: Chunk) -> bool:
+    """Whether a chunk holds a jump out of the loop around it."""
+    if isinstance(chunk.stmt, (Break, Continue)):
+        return True
+    if isinstance(chunk, Loop):
+        return False
+    return any(_escapes(c) for block in inner_blocks(chunk) for c in block.chunks)
 
 
 def _own(chunk: Chunk) -> list[Stmt]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from srcgrad.ir.kinds import INT, Scalar
-from srcgrad.ir.nodes import Assign, Const, Expr, For, If, Name, Op, Stmt, While, With
+from srcgrad.ir.nodes import Expr, For, If, Name, Stmt, While, With
 
 
 @dataclass
@@ -96,9 +95,6 @@ def flatten_forward(block: Block) -> list[Stmt]:
                 out.append(replace(chunk.stmt, body=body, orelse=orelse))
         elif isinstance(chunk, Loop):
             inner = flatten_forward(chunk.body)
-            if chunk.trips is not None:
-                count = Name(chunk.trips, kind=INT)
-                inner.insert(0, Assign(count, Op("+", (count, Const(1, kind=Scalar("int64", True, 1))), kind=INT)))
             assert isinstance(chunk.stmt, (For, While))
             out.append(replace(chunk.stmt, body=tuple(inner)))
         elif isinstance(chunk, Context):

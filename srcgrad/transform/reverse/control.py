@@ -190,6 +190,9 @@ class Reverser(StatementAdjoints):
             at_end = dict(head)
             self.assigned = set(inside)
             chunk.body = self.block(body, at_end)
+            if chunk.trips is not None:
+                count = Name(chunk.trips, kind=INT)
+                chunk.body.chunks.insert(0, Chunk(stmt=Assign(count, Op("+", (count, ONE), kind=INT))))
             again = False
             for name in sorted(set(at_end) - set(head)):
                 defined = name in before

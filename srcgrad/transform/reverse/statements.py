@@ -80,8 +80,11 @@ class StatementAdjoints:
                 out.append(Assign(d, Sym(d).copy().expr, pos=pos))
             env[name] = "owned"
 
-    def contribute(self, name: str, terms: list[Term], env: Env, out: list[Stmt], pos: Pos | None) -> None:
-        """Add the contributions of one statement to the adjoint of a whole variable."""
+    def contribute(
+        self, name: str, terms: list[Term], env: Env, out: list[Stmt], pos: Pos | None, lives_on: bool = False
+    ) -> None:
+        """Add the contributions of one statement to the adjoint of a whole variable. lives_on: the adjoint that they come
+        from is a buffer that changes later, so a view of it has to be copied."""
         facts = self.facts
         d = facts.adjoint(name)
         kind = facts.kinds[name]
@@ -90,11 +93,14 @@ class StatementAdjoints:
         if buffer:
             out.append(self.add_in_place(d, total, kind, pos))
             return
+        if name not in env and isinstance(total, Name) and total.id == d.id:
+            env[name] = "owned" if isinstance(kind, Scalar) or facts.is_shadow(name) else "shared"
+            return
         if name not in env:
             fresh = _fresh(total)
             if lazy or (isinstance(kind, Array) and not isinstance(total.kind, Array) and rank(kind) != 0 and kind.dims is not None):
                 total, fresh = xp.full_like(Sym(Name(name, kind=kind)), Sym(total)).expr, True
-            if not fresh and facts.is_shadow(name):
+            if not fresh and (lives_on or facts.is_shadow(name)):
                 if isinstance(kind, Array):
                     total = Sym(total).copy().expr
                 else:
@@ -174,7 +180,8 @@ class StatementAdjoints:
         chunk.restore_first = not walk.reads_target
 
     def _flush(
-        self, terms: list[Term], env: Env, out: list[Stmt], pos: Pos | None, seed: str = "", state: str = "owned"
+        self, terms: list[Term], env: Env, out: list[Stmt], pos: Pos | None, seed: str = "", state: str = "owned",
+        lives_on: bool = False,
     ) -> None:
         """Emit the contributions: whole variables summed by variable, parts one by one.
 
@@ -196,7 +203,7 @@ class StatementAdjoints:
         for name in order:
             given = by_name[name]
             was = name in env
-            self.contribute(name, given, env, out, pos)
+            self.contribute(name, given, env, out, pos, lives_on)
             expr = given[0].expr
             sole = len(given) == 1 and isinstance(expr, Name) and expr.id == seed
             if sole and not was and handed == 1 and len(terms) == 1 and state == "owned" and name in env:
@@ -256,8 +263,7 @@ class StatementAdjoints:
                 walk = self.walker(tree, None, stmt.pos)
             place = target if whole else walk.place(target)  # type: ignore[arg-type]
             seed: Expr = facts.adjoint(name) if whole else self.place_of_adjoint(place)  # type: ignore[arg-type]
-            kept = isinstance(target.kind, (Array, ListOf)) and isinstance(seed.kind, (Scalar, Array))
-            given, full_seed = seed, seed
+            given = seed
             winners = self._winners(stmt, walk)
             if winners is not None:
                 given = (Sym(seed) * Sym(winners)).expr
@@ -282,10 +288,11 @@ class StatementAdjoints:
         rest = [t for t in walk.terms if t not in itself]
         out: list[Stmt] = list(walk.stmts)
         clash = [t for t in rest if facts.aliases.of(t.name) == cls and facts.is_shadow(t.name)]
-        seed_read = any(_reads(t.expr, seed, facts.adjoint(name).id) for t in rest) or any(
-            _reads_stmt(s, facts.adjoint(name).id) for s in out
+        d_name = facts.adjoint(name).id
+        held = any(_reads(t.expr, seed, d_name) for t in rest) or any(
+            isinstance(s, Assign) and any(base == d_name for base, _ in sources(s.value)) for s in out
         )
-        if clash and any(_reads(t.expr, seed, facts.adjoint(name).id) for t in rest):
+        if clash and held:
             new = Name(facts.temporary("d_new", id(stmt)), kind=seed.kind)
             facts.kinds[new.id] = seed.kind
             copied = Sym(seed).copy().expr if isinstance(seed.kind, Array) and rank(seed.kind) != 0 and (
@@ -294,15 +301,14 @@ class StatementAdjoints:
             rest = [dataclasses.replace(t, expr=_swap(t.expr, seed, new)) for t in rest]
             itself = [dataclasses.replace(t, expr=_swap(t.expr, seed, new)) for t in itself]
             self._settle(itself, seed, target, op, out, stmt, winners)
-            self._flush(rest, env, out, stmt.pos)
+            self._flush(rest, env, out, stmt.pos, lives_on=True)
         elif clash:
             self._settle(itself, seed, target, op, out, stmt, winners)
-            self._flush(rest, env, out, stmt.pos)
+            self._flush(rest, env, out, stmt.pos, lives_on=True)
         else:
-            self._flush(rest, env, out, stmt.pos, seed="")
+            self._flush(rest, env, out, stmt.pos, lives_on=True)
             self._settle(itself, seed, target, op, out, stmt, winners)
         self._finish(chunk, walk, stmt, out)
-        _ = (kept, full_seed, seed_read)
         return chunk
 
     def _settle(
@@ -586,10 +592,6 @@ def _renamed_term(term: Term, old: str, new: Name) -> Term:
 
 def _reads(expr: Expr, seed: Expr, d_name: str) -> bool:
     return any(e == seed or (isinstance(e, Name) and e.id == d_name) for e in subexpressions(expr))
-
-
-def _reads_stmt(stmt: Stmt, d_name: str) -> bool:
-    return isinstance(stmt, Assign) and d_name in names_in(stmt.value)
 
 
 def _primal_names(expr: Expr, facts: Facts) -> list[str]:
