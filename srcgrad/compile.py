@@ -44,7 +44,8 @@ def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -
     seeds = made.seeds
     default = "=1.0" if wish.mode != "vjp" else ""
     params += [f"{seed}{default}" for seed in seeds]
-    text = function_text(made.name, params, made.body)
+    texts = [function_text(f.name, f.params, f.body) for f in made.functions]
+    text = "\n\n".join([*texts, function_text(made.name, params, made.body)])
     namespace, helpers = namespace_for(made, fn)
     call = compile_text(text, made.name, namespace, f"gradient of {made.program.definition.name}")
     return Compiled(
@@ -62,7 +63,7 @@ def namespace_for(made: Gradient, fn: Callable[..., Any]) -> tuple[dict[str, Any
     """What the generated function's global names stand for."""
     namespace: dict[str, Any] = {"np": np, "math": math}
     helpers: set[str] = set()
-    for stmt in statements(made.body):
+    for stmt in statements([s for body in (made.body, *(f.body for f in made.functions)) for s in body]):
         for top in expressions_of(stmt):
             for expr in subexpressions(top):
                 if not isinstance(expr, Call) or expr.prim.style != "function":

@@ -134,8 +134,6 @@ class _Inliner:
                         out[j] = replace(new, note=stmt.note or out[k].note)
                         del out[k]
                 return
-            if any(name in reads_of(inner) for part in blocks(stmt) for inner in statements(part)):
-                return
             if not needed.isdisjoint(changes(stmt, self.memory, self.written)):
                 return
 

@@ -4,10 +4,10 @@ Needs: the typed dialect. Gives: the same values of `live_out`, without statemen
 a set of facts: bindings of names, and contents of memories by alias class. A write is kept while the content of its
 class is live, through whichever name it will be read; so a view keeps writes to its base.
 
-    y = np.sin(x)           d_x = d_out * np.cos(x)         (live_out: d_x)
-    x_tape.append(x)
-    z = 2 * y
-    d_x = d_out * np.cos(x_tape.pop())  ... and a tape that is never popped is never filled
+    y = x * x               y = x * x                       (live_out: d_x)
+    z_tape.append(z)        d_x = 2 * y
+    z = 3 * y
+    d_x = 2 * y
 
 Also here: `Memory`, the facts about sharing that the other passes need too.
 """
@@ -316,11 +316,15 @@ def remove_dead(body: Block, live_out: set[str], classes: Callable[[str], str]) 
     live_out: the variables that are read after the program, besides what its Return reads: results, and parameters
     that the caller sees written. classes: see Memory.
     """
-    memory = Memory(body, classes, live_out)
-    live: set[Fact] = set()
-    for name in live_out:
-        live |= {("name", name), *memory.content(name)}
-    return _Dead(memory, body).block(body, live)[0]
+    while True:  # again, as long as less sharing is left
+        memory = Memory(body, classes, live_out)
+        live: set[Fact] = set()
+        for name in live_out:
+            live |= {("name", name), *memory.content(name)}
+        kept = _Dead(memory, body).block(body, live)[0]
+        if kept == body:
+            return body
+        body = kept
 
 
 class _Dead:

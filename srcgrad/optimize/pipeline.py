@@ -27,6 +27,13 @@ def optimize(
     return finish(body)
 
 
+def optimize_part(body: Sequence[Stmt], kept: set[str], facts: Facts) -> list[Stmt]:
+    """One of a pair of functions: what it leaves in the arrays `kept` counts as read."""
+    aliases = find_aliases(body)
+    found = remove_dead(tuple(body), kept, aliases.of)
+    return annotate(found, None)[0]
+
+
 def finish(body: Sequence[Stmt]) -> list[Stmt]:
     """Comments: the names of the sweeps, and behind each adjoint statement the primal statement that it answers."""
     at = next((k for k, s in enumerate(body) if isinstance(s, Comment) and s.text == MARK.text), None)

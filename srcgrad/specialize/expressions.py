@@ -43,6 +43,7 @@ from srcgrad.ir.nodes import (
 )
 from srcgrad.ir.walk import names_in, root, statements
 from srcgrad.rules import members
+from srcgrad.specialize.outline import Unreached
 from srcgrad.specialize.state import State, true_of
 from srcgrad.specialize.values import (
     Bound,
@@ -373,7 +374,13 @@ def _conditional(s: State, expr: Cond) -> Value:
     condition = test_expr(s, test, expr.pos)
     results: list[Value] = []
     saved = s.snapshot()
-    blocks = [s.block(lambda e=e: results.append(evaluate(s, e))) for e in (expr.body, expr.orelse)]  # type: ignore[misc]
+    blocks: list[object] = []
+    for arm in (expr.body, expr.orelse):
+        try:
+            blocks.append(s.block(lambda e=arm: results.append(evaluate(s, e))))  # type: ignore[misc]
+        except Unreached:
+            blocks.append("unknown yet")
+            results.append(Static(None))
     a, b = results
     if not any(blocks) and isinstance(a, (Leaf, Static)) and isinstance(b, (Leaf, Static)):
         x, y = as_expr(a, expr.pos), as_expr(b, expr.pos)

@@ -16,6 +16,7 @@ from srcgrad.frontend import definition_of, free_value
 from srcgrad.ir.kinds import BOTTOM, ListOf, Opaque
 from srcgrad.ir.nodes import Assign, Const, Definition, Expr, Load, Name, Op, Pack, Pos, Stmt
 from srcgrad.ir.walk import root
+from srcgrad.specialize.outline import close_callees, with_hidden
 from srcgrad.specialize.inputs import Describer, Inputs, Path
 from srcgrad.specialize.state import Frame, Key, Knowledge, Restart, State
 from srcgrad.specialize.statements import run_block
@@ -124,7 +125,7 @@ class Specializer(State):
             self.inputs.guards.append((path, value))
             return self.function_value(value, None) if _plain_function(value) else Static(value, _spelling_of(value) or name)
         hidden = self.knowledge.templates.setdefault(("hidden", str(path[-1]), id(value) if False else name), name)
-        if hidden in self.used and self.inputs.captured.get(hidden, path) != path:
+        if hidden in self.used and self.inputs.captured.get(hidden) != path:
             hidden = self.fresh(name)
         self.used.add(hidden)
         self.inputs.captured[hidden] = path
@@ -164,6 +165,13 @@ class Specializer(State):
         return Closure(definition_of(value), function=value)
 
     # ---- what is learned ----
+
+    def nested(self) -> Specializer:
+        """A state for a function that is compiled on its own, with the same knowledge, inputs and callees."""
+        made = Specializer(self.knowledge, {"np", "math", *self.inputs.captured}, self.inputs)
+        made.callees, made.captured = self.callees, self.captured
+        made.describer = self.describer
+        return made
 
     def snapshot(self) -> tuple[Any, ...]:
         return copy_environment(self.env), dict(self.names), set(self.used), self.emitted
@@ -307,9 +315,11 @@ def _attempt(
         if text in inputs.leaves:
             kind = inputs.leaves[text][1]
             entry.append(Assign(Name(name, kind=kind), Name(text, kind=kind)))
+    close_callees(s.callees, set(inputs.leaves), s.out)
     flags = {s.names[(frame.path, flag)] for flag in definition.flags if (frame.path, flag) in s.names}
+    out = [with_hidden(stmt, s.callees) for stmt in s.out]
     return Program(
-        definition, fn, params, (*entry, *s.out), result, inputs, s.used, flags, s.rebound_arrays, s.callees
+        definition, fn, params, (*entry, *out), result, inputs, s.used, flags, s.rebound_arrays, s.callees
     )
 
 

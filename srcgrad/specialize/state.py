@@ -211,13 +211,24 @@ class State:
         self, test: Expr, body: Callable[[], None], orelse: Callable[[], None], pos: Pos | None, guard: bool = False
     ) -> None:
         """Emit an If whose branches are what the two functions emit."""
+        from srcgrad.specialize.outline import Unreached
+
         before = self.env
-        self.env = copy_environment(before)
-        then = self.block(body)
-        after_then = self.env
-        self.env = copy_environment(before)
-        other = self.block(orelse)
-        self.env = self.join(after_then, self.env)
+        paths: list[tuple[tuple[Stmt, ...], dict[Key, Value] | None]] = []
+        for run in (body, orelse):
+            self.env = copy_environment(before)
+            try:
+                stmts = self.block(run)
+                paths.append((stmts, self.env))
+            except Unreached:  # what a recursive call returns is known from the other path first
+                paths.append(((), None))
+        (then, after_then), (other, after_else) = paths
+        if after_then is None and after_else is None:
+            raise Unreached
+        if after_then is None or after_else is None:
+            self.env = after_then if after_else is None else after_else  # type: ignore[assignment]
+        else:
+            self.env = self.join(after_then, after_else)
         if then or other:
             self.emit(If(test, then, other, guard, pos=pos))
 

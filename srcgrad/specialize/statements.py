@@ -417,7 +417,10 @@ def run_while(s: State, stmt: While) -> None:
 
 
 def run_for(s: State, stmt: ForEach) -> None:
-    iteration = iterate(s, evaluate(s, stmt.iter), stmt.pos)
+    over = evaluate(s, stmt.iter)
+    if isinstance(over, Leaf) and isinstance(stmt.iter, Name) and _assigned(stmt.body, stmt.iter.id):
+        over = s.temporary(over.expr, "items")  # the loop goes on over what the name stood for at its start
+    iteration = iterate(s, over, stmt.pos)
     if iteration.static is not None:
         run_unrolled(s, stmt, iteration.static)
         return

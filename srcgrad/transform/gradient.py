@@ -17,6 +17,7 @@ from srcgrad.ir.nodes import (
     Comment,
     Const,
     Expr,
+    Invoke,
     Load,
     Name,
     Op,
@@ -33,6 +34,7 @@ from srcgrad.rules.build import Sym, xp
 from srcgrad.runtime import HELPERS
 from srcgrad.specialize.program import Program, specialize
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr, leaves
+from srcgrad.transform.pairs import Generated, Pairs
 from srcgrad.transform.masks import find_masked
 from srcgrad.transform.record import Recorder
 from srcgrad.transform.reverse.chunks import Block, Chunk, flatten_forward, flatten_reverse
@@ -65,6 +67,7 @@ class Gradient:
     seeds: list[str]
     used_helpers: set[str] = field(default_factory=set)
     disjoint: list[str] = field(default_factory=list)
+    functions: list[Generated] = field(default_factory=list)
 
 
 def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Gradient:
@@ -78,8 +81,10 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     results = [_rename(r, renamed) for r in results]
     program.result = _rename_value(program.result, renamed)
     kinds = kinds_of(body, entry)
-    aliases = find_aliases(body)
-    body, aliases = _rebind(body, aliases, set(entry), program, kinds)
+    pairs = Pairs(program.callees, program.used)
+    pairs.prepare()
+    aliases = find_aliases(body, pairs.writes)
+    body, aliases = _rebind(body, aliases, set(entry), program, kinds, pairs.writes)
     independent = _independent(program, wish)
     dependent = {n for r in results if is_float(r.kind) for n in names_in(r)}
     active = find_active(body, independent, dependent, aliases)
@@ -88,7 +93,7 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     facts.masked = find_masked(body, active)
     settle_storage(body, facts)
     _name_adjoints(facts, program)
-    reverser = Reverser(facts, _no_invoke)
+    reverser = Reverser(facts, pairs.invoke)
     env: dict[str, str] = {}
     seeds, start = _seed(results, facts, env, wish)
     entry_copies = _entry_copies(facts, entry)
@@ -115,7 +120,7 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     )
     name = f"{program.definition.name if program.definition.name.isidentifier() else 'f'}_grad"
     disjoint = [n for n in entry if isinstance(kinds.get(n), Array) and aliases.is_written(n)]
-    return Gradient(name, text_body, program, seeds, disjoint=disjoint)
+    return Gradient(name, text_body, program, seeds, disjoint=disjoint, functions=list(pairs.functions.values()))
 
 
 def _rename(expr: Expr, table: dict[str, str]) -> Expr:
@@ -192,7 +197,8 @@ def _replace_leaves(value: Value, table: dict[int, Name]) -> Value:
 
 
 def _rebind(
-    body: tuple[Stmt, ...], aliases: Aliases, entry: set[str], program: Program, kinds: dict[str, Kind]
+    body: tuple[Stmt, ...], aliases: Aliases, entry: set[str], program: Program, kinds: dict[str, Kind],
+    writes: dict[str, list[bool]],
 ) -> tuple[tuple[Stmt, ...], Aliases]:
     """`r op= e` on a whole array that nothing else holds is `r = r op e`: the old array then needs no copy."""
     for name, pos in program.rebound.items():
@@ -204,6 +210,11 @@ def _rebind(
                 pos,
             )
     candidates: dict[str, bool] = {}
+    for stmt in statements(body):
+        if isinstance(stmt, Invoke):
+            for arg, is_written in zip(stmt.args, writes[stmt.callee], strict=True):
+                if is_written and isinstance(arg, Name):
+                    candidates[arg.id] = False
     for stmt in statements(body):
         if isinstance(stmt, (Store, Push, Pop)):
             name = root(stmt.target)
@@ -238,7 +249,7 @@ def _rebind(
         return tuple(out)
 
     body = rewrite(body)
-    return body, find_aliases(body)
+    return body, find_aliases(body, writes)
 
 
 def _widens(kind: Kind, value: Kind) -> bool:
@@ -388,10 +399,7 @@ def _record(
     forward_names = {n for s in statements(flatten_forward(block)) for n in _set_by(s)}
     recorder = Recorder(facts, forward_names | set(entry))
     recorder.assigned = set(entry)
-    recorder.stable = {
-        name for name, kind in facts.kinds.items()
-        if isinstance(kind, Scalar) or (isinstance(kind, Array) and kind.dims is not None and all(d is not None for d in kind.dims))
-    }  # fmt: skip
+    recorder.stable = stable_names(facts)
     from srcgrad.transform.record import content
 
     need = recorder.reads(finish)
@@ -401,6 +409,15 @@ def _record(
     reverse = [*start, *flatten_reverse(block), *finish]
     _ = content
     return forward, reverse
+
+
+def stable_names(facts: Facts) -> set[str]:
+    """The variables whose shape is the same whenever they are set."""
+    return {
+        name for name, kind in facts.kinds.items()
+        if isinstance(kind, Scalar)
+        or (isinstance(kind, Array) and kind.dims is not None and all(d is not None for d in kind.dims))
+    }  # fmt: skip
 
 
 def _set_by(stmt: Stmt) -> set[str]:
@@ -440,10 +457,6 @@ def _tuple(items: Sequence[Expr]) -> Expr:
     from srcgrad.ir.nodes import Pack
 
     return Pack("tuple", tuple(items), kind=Opaque(tuple))
-
-
-def _no_invoke(*args: Any) -> Any:
-    raise NotImplementedError
 
 
 _ = (Comment, Load, rank)

@@ -165,8 +165,12 @@ class Recorder:
         if isinstance(source, For):
             index = source.index.id
             if index in need:
-                self._record_before(chunk, source.index, chunk)
-                need = need - {index}
+                need = self._record_binding(chunk, source.index, need, chunk.body)
+        count, exposed, _ = self._facts_of(chunk.body)
+        for name in sorted(need):
+            # every trip sets it anew, so its value from before the loop would be lost
+            if name in count and name not in exposed:
+                need = self._record_binding(chunk, Name(name, kind=self.facts.kinds[name]), need, chunk.body)
         head = need | header
         assigned = set(self.assigned)
         if isinstance(source, For):
@@ -226,10 +230,15 @@ class Recorder:
                     back = index if isinstance(index, Const) and index.value == 0 else None
                     chunk.restore.insert(0, Push(target, out, back, pos=stmt.pos))
                     need = need | {out.id} | self.reads(chunk.restore)
-            case Invoke(outs=outs):
+            case Invoke(outs=outs, args=args):
                 for out in outs:
                     if out.id in need:
-                        need = self._record_binding(chunk, out, need, block)
+                        need = self._set_by_call(chunk, out, need, block, stmt)
+                answered = any(isinstance(s, Invoke) for s in chunk.reverse)
+                for arg in args:
+                    token = content(self.facts.aliases.memory(arg.id)) if isinstance(arg, Name) else ""
+                    if token in need and not answered and self.facts.aliases.is_written(arg.id):  # type: ignore[attr-defined]
+                        need = self._record_slot(chunk, Store(arg, arg, "", pos=stmt.pos), need)
         return need
 
     def _assign(
@@ -262,6 +271,16 @@ class Recorder:
             return need - {name}
         return self._record_binding(chunk, target, need, block)
 
+    def _set_by_call(self, chunk: Chunk, out: Name, need: Tokens, block: Block, stmt: Stmt) -> Tokens:
+        """A call sets a variable that is read: like an assignment."""
+        last = self._per_trip(out.id, block, stmt) if self.loops else None
+        if last is None:
+            return self._record_binding(chunk, out, need, block)
+        tape = self._tape(chunk, out.id)
+        last.after.insert(0, Push(Name(tape, kind=ListOf(out.kind)), out, pos=stmt.pos))
+        self._put_start(block, Pop(out, Name(tape, kind=ListOf(out.kind)), pos=stmt.pos))
+        return need - {out.id}
+
     def _put_start(self, block: Block, stmt: Stmt) -> None:
         """Restores at the start of a reversed block stand in the reverse order of what they restore, ahead of bindings."""
         at = self._starts.setdefault(id(block), 0)
@@ -277,16 +296,7 @@ class Recorder:
         """If every trip of the innermost loop that runs this block sets the variable here before anything reads it, and
         nothing outside the block reads or sets it: the last chunk of the block that sets it."""
         body = self.loops[-1].body
-        if id(body) not in self._loop_facts:
-            count: dict[str, int] = {}
-            for chunk in _all_chunks(body):
-                for stmt in _own(chunk):
-                    for target in _targets(stmt):
-                        count[target] = count.get(target, 0) + 1
-            exposed: set[str] = set()
-            _exposed(body, set(), exposed)
-            self._loop_facts[id(body)] = (count, exposed, body)
-        count, exposed, _ = self._loop_facts[id(body)]
+        count, exposed, _ = self._facts_of(body)
         if name in exposed:
             return None
         setting = [c for c in block.chunks if any(name in _targets(s) for s in _deep(c))]
@@ -296,6 +306,19 @@ class Recorder:
         if total > 1 and _escapes(setting[-1]):
             return None
         return setting[-1] if block is body or self._only_read_in(name, block) else None
+
+    def _facts_of(self, body: Block) -> tuple[dict[str, int], set[str], Block]:
+        """How often a loop's body sets each variable, and which it may read before."""
+        if id(body) not in self._loop_facts:
+            count: dict[str, int] = {}
+            for chunk in _all_chunks(body):
+                for stmt in _own(chunk):
+                    for target in _targets(stmt):
+                        count[target] = count.get(target, 0) + 1
+            exposed: set[str] = set()
+            _exposed(self, body, set(), exposed)
+            self._loop_facts[id(body)] = (count, exposed, body)
+        return self._loop_facts[id(body)]
 
     _loop_facts: dict[int, tuple[dict[str, int], set[str], Block]] = field(default_factory=dict)
 
@@ -341,9 +364,6 @@ class Recorder:
             chunk.before.append(Assign(Name(old, kind=target.kind), target, pos=target.pos))
             chunk.restore.append(Assign(target, Name(old, kind=target.kind), pos=target.pos))
         return need - {name}
-
-    def _record_before(self, chunk: Loop, target: Name, owner: Chunk) -> None:
-        self._record_binding(owner, target, set(), Block())
 
     def _record_slot(self, chunk: Chunk, stmt: Store, need: Tokens) -> Tokens:
         """Save the part of the array that is written, and only the part."""
@@ -455,9 +475,12 @@ def _own(chunk: Chunk) -> list[Stmt]:
     return [*chunk.before, *([chunk.stmt] if chunk.stmt is not None else []), *chunk.after]
 
 
-def _exposed(block: Block, defined: set[str], found: set[str]) -> set[str]:
-    """Collect the variables that a block may read before it sets them; returns those that it has certainly set."""
+def _exposed(recorder: Recorder, block: Block, defined: set[str], found: set[str]) -> set[str]:
+    """Collect the variables that a block, or its answer in the reverse sweep, may read before the block sets them; returns
+    those that it has certainly set."""
     for chunk in block.chunks:
+        if not chunk.reads_target:
+            found |= recorder.reads(chunk.reverse) - defined - {n for s in chunk.before for n in _targets(s)}
         for stmt in _own(chunk):
             for f in dataclasses.fields(stmt):
                 value = getattr(stmt, f.name)
@@ -470,14 +493,16 @@ def _exposed(block: Block, defined: set[str], found: set[str]) -> set[str]:
             elif stmt is not chunk.stmt:
                 defined = defined | _targets(stmt)
         if isinstance(chunk, Branch):
-            then = _exposed(chunk.body, set(defined), found)
-            other = _exposed(chunk.orelse, set(defined), found)
+            then = _exposed(recorder, chunk.body, set(defined), found)
+            other = _exposed(recorder, chunk.orelse, set(defined), found)
             defined = then & other
+            found |= recorder.reads(chunk.ahead) - defined
         elif isinstance(chunk, Loop):
             index = _targets(chunk.stmt) if chunk.stmt is not None else set()
-            _exposed(chunk.body, defined | index, found)
+            _exposed(recorder, chunk.body, defined | index, found)
+            found |= recorder.reads(chunk.ahead) - defined
         elif isinstance(chunk, Context):
-            defined = _exposed(chunk.body, defined, found)
+            defined = _exposed(recorder, chunk.body, defined, found)
     return defined
 
 

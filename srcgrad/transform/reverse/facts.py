@@ -72,6 +72,7 @@ class Facts:
         """The adjoint variable of a variable."""
         if name not in self.adjoints:
             self.adjoints[name] = self.fresh(f"d_{short(name)}")
+            self.kinds[self.adjoints[name]] = self.kinds[name]
         return Name(self.adjoints[name], kind=self.kinds[name])
 
     def is_shadow(self, name: str) -> bool:

@@ -1,0 +1,314 @@
+"""Functions that are called rather than written in line: each is differentiated into a pair.
+
+    out, residuals = f_fwd(x, n)                     # the forward sweep, and what its reverse reads
+    d_n = f_rev(residuals, x, n, d_out, d_x)         # adds to d_x in place, returns the adjoints of numbers
+
+The contract: `f_rev` takes the residuals, all parameters, the adjoints of the results, and a buffer for each active
+parameter that is an array or list, to which it adds; it returns the adjoints of the active numbers. Arrays that f
+overwrites are put back as they were before the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from srcgrad.analysis.activity import find_active
+from srcgrad.analysis.aliases import find_aliases, sources
+from srcgrad.errors import AliasError
+from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Opaque, Scalar, is_float
+from srcgrad.ir.nodes import (
+    Assign,
+    Const,
+    Expr,
+    For,
+    If,
+    Invoke,
+    Load,
+    Name,
+    Pack,
+    Return,
+    Stmt,
+    Store,
+    While,
+    With,
+)
+from srcgrad.ir.walk import expressions_of, names_in, root, statements
+from srcgrad.optimize.pipeline import optimize_part
+from srcgrad.rules.build import Sym, xp
+from srcgrad.specialize.outline import Callee
+from srcgrad.transform.masks import find_masked
+from srcgrad.transform.record import Recorder, content
+from srcgrad.transform.reverse.chunks import Chunk, flatten_forward, flatten_reverse
+from srcgrad.transform.reverse.control import Reverser
+from srcgrad.transform.reverse.expressions import Term
+from srcgrad.transform.reverse.facts import Facts, kinds_of, settle_storage
+from srcgrad.transform.reverse.statements import Env, adjoint_view
+from srcgrad.transform.webs import split_webs
+
+RESIDUALS = Opaque(tuple)
+
+
+@dataclass
+class Generated:
+    """A generated function: its name, parameters and statements."""
+
+    name: str
+    params: list[str]
+    body: list[Stmt]
+
+
+@dataclass
+class Pairs:
+    """The callees of a program and the functions generated for them. used: names of functions that are taken."""
+
+    callees: dict[str, Callee]
+    used: set[str]
+    functions: dict[str, Generated] = field(default_factory=dict)
+    pairs: dict[tuple[str, tuple[bool, ...]], tuple[str, str]] = field(default_factory=dict)
+    primals: dict[str, str] = field(default_factory=dict)
+    writes: dict[str, list[bool]] = field(default_factory=dict)
+
+    def prepare(self) -> None:
+        """Find out which parameters each callee writes, callees of callees included."""
+        self.writes = {key: [False] * len(callee.params) for key, callee in self.callees.items()}
+        again = True
+        while again:
+            again = False
+            for key, callee in self.callees.items():
+                aliases = find_aliases(callee.body, self.writes)
+                found = [aliases.is_written(p.id) for p in callee.params]
+                if found != self.writes[key]:
+                    self.writes[key], again = found, True
+
+    def name(self, hint: str) -> str:
+        name, number = hint, 2
+        while name in self.used:
+            name, number = f"{hint}_{number}", number + 1
+        self.used.add(name)
+        return name
+
+    # ---- in the caller ----
+
+    def invoke(self, reverser: Reverser, stmt: Invoke, env: Env) -> Chunk:
+        """The chunk of a call."""
+        facts = reverser.facts
+        callee = self.callees[stmt.callee]
+        writes = self.writes[stmt.callee]
+        self._refuse_aliases(stmt, callee, writes, facts)
+        active = tuple(
+            isinstance(arg, Name) and arg.id in facts.active and is_float(arg.kind) for arg in stmt.args
+        )
+        wanted = any(out.id in env for out in stmt.outs) or any(
+            w and a and reverser.present(arg.id, env)  # type: ignore[attr-defined]
+            for w, a, arg in zip(writes, active, stmt.args, strict=True)
+        )
+        if not wanted or not any(active):
+            for out in stmt.outs:
+                env.pop(out.id, None)
+            name = self.primal(stmt.callee)
+            return Chunk(stmt=Invoke(stmt.outs, name, stmt.args, pos=stmt.pos))
+        fwd, rev = self.pair(stmt.callee, active)
+        residuals = Name(reverser.named(stmt, "residuals", f"{callee.name}_residuals"), kind=RESIDUALS)
+        facts.kinds[residuals.id] = RESIDUALS
+        chunk = Chunk(stmt=Invoke((*stmt.outs, residuals), fwd, stmt.args, pos=stmt.pos))
+        given: list[Expr] = []
+        for out in stmt.outs:
+            if not is_float(out.kind):
+                continue
+            if env.pop(out.id, None) is not None:
+                given.append(facts.adjoint(out.id))
+            elif isinstance(out.kind, Scalar):
+                given.append(Const(0.0, kind=Scalar("float64", True, 0.0)))
+            else:
+                given.append(facts.zero(out.id))
+                chunk.reads_target, chunk.restore_first = True, False
+        reverse: list[Stmt] = []
+        returned: list[Name] = []
+        terms: list[Term] = []
+        for arg, is_active in zip(stmt.args, active, strict=True):
+            if not is_active:
+                continue
+            assert isinstance(arg, Name)
+            if isinstance(arg.kind, (Array, ListOf, DictOf)):
+                reverser.ensure(arg.id, env, reverse, stmt.pos)
+                given.append(facts.adjoint(arg.id))
+            else:
+                d = Name(facts.temporary(f"d_{arg.id}_part", (id(stmt), len(returned))), kind=arg.kind)
+                facts.kinds[d.id] = arg.kind
+                returned.append(d)
+                terms.append(Term(arg.id, None, d, False))
+        reverse.append(Invoke(tuple(returned), rev, (residuals, *stmt.args, *given), pos=stmt.pos))
+        for term in terms:
+            reverser._flush([term], env, reverse, stmt.pos)
+        chunk.reverse = reverse
+        _ = (adjoint_view, content)
+        return chunk
+
+    def _refuse_aliases(self, stmt: Invoke, callee: Callee, writes: list[bool], facts: Facts) -> None:
+        """What a callee writes may not be known to it under another name."""
+        for k, (arg, written) in enumerate(zip(stmt.args, writes, strict=True)):
+            if not written or not isinstance(arg, Name):
+                continue
+            for n, other in enumerate(stmt.args):
+                if n != k and isinstance(other, Name) and isinstance(other.kind, Array):
+                    if facts.aliases.of(other.id) == facts.aliases.of(arg.id):
+                        raise AliasError(
+                            f"{callee.name} is called with two arguments that may share memory, and it writes into one",
+                            "Pass a copy of one of them.",
+                            stmt.pos,
+                        )
+        for out in stmt.outs:
+            if isinstance(out.kind, Array) and facts.aliases.is_written(out.id):
+                aliases = find_aliases(callee.body, self.writes)
+                for source in callee.outs:
+                    if any(aliases.of(p.id) == aliases.of(source.id) for p in callee.params if isinstance(p.kind, Array)):
+                        raise AliasError(
+                            f"what {callee.name} returns may share memory with its argument, and is written in place",
+                            "Return a copy.",
+                            stmt.pos,
+                        )
+
+    # ---- the functions ----
+
+    def primal(self, key: str) -> str:
+        """The name of the function itself."""
+        if key not in self.primals:
+            callee = self.callees[key]
+            self.primals[key] = callee.name
+            body = [self._plain(stmt) for stmt in callee.body]
+            self.functions[callee.name] = Generated(
+                callee.name, [p.id for p in callee.params], [*body, Return(_returned(callee.outs))]
+            )
+        return self.primals[key]
+
+    def _plain(self, stmt: Stmt) -> Stmt:
+        """Calls of other callees by their generated names."""
+        import dataclasses
+
+        changes: dict[str, Any] = {}
+        if isinstance(stmt, Invoke):
+            changes["callee"] = self.primal(stmt.callee)
+        for name in ("body", "orelse"):
+            inner = getattr(stmt, name, None)
+            if isinstance(inner, tuple):
+                changes[name] = tuple(self._plain(s) for s in inner)
+        return dataclasses.replace(stmt, **changes) if changes else stmt
+
+    def pair(self, key: str, active: tuple[bool, ...]) -> tuple[str, str]:
+        """The names of the pair for a pattern of active parameters; made when first asked for."""
+        if (key, active) not in self.pairs:
+            base = self.callees[key].name
+            names = (self.name(f"{base}_fwd"), self.name(f"{base}_rev"))
+            self.pairs[(key, active)] = names
+            self._make(self.callees[key], key, active, *names)
+        return self.pairs[(key, active)]
+
+    def _make(self, callee: Callee, key: str, active: tuple[bool, ...], fwd: str, rev: str) -> None:
+        entry: dict[str, Kind] = {p.id: p.kind for p in callee.params}
+        used = set(callee.used) | set(entry)
+        body, renamed = split_webs(callee.body, set(entry), {o.id for o in callee.outs}, used)
+        outs = [Name(renamed.get(o.id, o.id), kind=o.kind) for o in callee.outs]
+        kinds = kinds_of(body, entry)
+        aliases = find_aliases(body, self.writes)
+        independent = {p.id for p, a in zip(callee.params, active, strict=True) if a}
+        written = {p.id for p in callee.params if aliases.is_written(p.id)}
+        dependent = {o.id for o in outs if is_float(o.kind)} | written
+        facts = Facts(kinds, find_active(body, independent, dependent, aliases) | independent, aliases, used,
+                      callee.flags, set(entry))  # fmt: skip
+        facts.masked = find_masked(body, facts.active)
+        settle_storage(body, facts)
+        if facts.moving & set(entry):
+            raise AliasError(
+                f"{callee.name} gives an array that it writes several names",
+                "Use one name for the array inside the recursive function.",
+                callee.definition.pos if callee.definition else None,
+            )
+        reverser = Reverser(facts, self.invoke)
+        buffers = [p for p, a in zip(callee.params, active, strict=True) if a and isinstance(p.kind, (Array, ListOf, DictOf))]
+        facts.views |= {p.id for p in buffers}
+        env: Env = {}
+        start: list[Stmt] = []
+        seeds: list[str] = []
+        for out in outs:
+            if not is_float(out.kind):
+                continue
+            seed = Name(facts.fresh("d_out"), kind=out.kind)
+            seeds.append(seed.id)
+            kinds[seed.id] = out.kind
+            if out.id not in facts.active:
+                continue
+            d = facts.adjoint(out.id)
+            if out.id in facts.views or out.id in facts.moving:
+                start.append(Store(d, seed, "+"))
+                continue
+            value: Expr = seed
+            if isinstance(out.kind, Array) and facts.is_shadow(out.id):
+                value = Sym(seed).copy().expr
+            start.append(Assign(d, value))
+            env[out.id] = "owned" if isinstance(out.kind, Scalar) or value is not seed else "shared"
+        block = reverser.block(body, env)
+        finish: list[Stmt] = []
+        returned: list[Name] = []
+        for p, a in zip(callee.params, active, strict=True):
+            if a and isinstance(p.kind, Scalar):
+                if p.id not in env:
+                    finish.append(Assign(facts.adjoint(p.id), facts.zero(p.id)))
+                returned.append(facts.adjoint(p.id))
+        from srcgrad.transform.gradient import stable_names
+        from srcgrad.transform.record import _targets
+
+        forward_names = {n for s in statements(flatten_forward(block)) for n in _targets(s)}
+        recorder = Recorder(facts, forward_names | set(entry))
+        recorder.assigned = set(entry)
+        recorder.stable = stable_names(facts)
+        need = recorder.reads(finish) | {content(aliases.memory(n)) for n in written}
+        recorder.block(block, need)
+        presets: list[Stmt] = [Assign(Name(n, kind=kinds[n]), Const(None)) for n in recorder.presets]
+        forward = [*recorder.tapes, *presets, *flatten_forward(block)]
+        reverse = [*start, *flatten_reverse(block), *finish]
+        known = {n for s in statements(forward) for n in _targets(s)}
+        keep = set(entry) | {facts.adjoint(p.id).id for p in buffers}
+        residuals_name = facts.fresh("residuals")
+        reverse_body = optimize_part([*reverse, Return(_returned(returned))], keep, facts)
+        read = {n for s in statements(reverse_body) for e in expressions_of(s) for n in names_in(e)}
+        saved = sorted(read & known - set(entry))
+        unpack: list[Stmt] = [
+            Assign(Name(n, kind=kinds.get(n, RESIDUALS)),
+                   Load(Name(residuals_name, kind=RESIDUALS), Const(k, kind=Scalar("int64", True, k)), kind=kinds.get(n, RESIDUALS)))
+            for k, n in enumerate(saved)
+        ]  # fmt: skip
+        pack = Pack("tuple", tuple(Name(n, kind=kinds.get(n, RESIDUALS)) for n in saved), kind=RESIDUALS)
+        unsure = [n for n in saved if n not in surely_set(forward)]
+        forward = [*(Assign(Name(n, kind=kinds.get(n, RESIDUALS)), Const(None)) for n in unsure), *forward]
+        forward_body = optimize_part([*forward, Return(_returned([*outs, pack]))], keep, facts)
+        params = [p.id for p in callee.params]
+        self.functions[fwd] = Generated(fwd, params, forward_body)
+        self.functions[rev] = Generated(
+            rev, [residuals_name, *params, *seeds, *(facts.adjoint(p.id).id for p in buffers)], [*unpack, *reverse_body]
+        )
+
+
+def surely_set(block: Sequence[Stmt]) -> set[str]:
+    """The variables that a block sets on every path."""
+    from srcgrad.transform.record import _targets
+
+    found: set[str] = set()
+    for stmt in block:
+        if isinstance(stmt, If):
+            found |= surely_set(stmt.body) & surely_set(stmt.orelse)
+        elif isinstance(stmt, With):
+            found |= surely_set(stmt.body)
+        elif not isinstance(stmt, (For, While)):
+            found |= _targets(stmt)
+    return found
+
+
+def _returned(items: list[Any]) -> Expr:
+    if not items:
+        return Const(None)
+    return items[0] if len(items) == 1 else Pack("tuple", tuple(items), kind=RESIDUALS)
+
+
+_ = (sources, root, xp)
