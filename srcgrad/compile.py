@@ -2,64 +2,80 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from srcgrad.codegen import compile_text, function_text
 from srcgrad.ir.nodes import Call
-from srcgrad.ir.nodes import Definition as _Definition
 from srcgrad.ir.walk import expressions_of, statements, subexpressions
 from srcgrad.runtime import HELPERS
 from srcgrad.specialize.inputs import Path
 from srcgrad.transform.gradient import Gradient, Wish, differentiate
 
 
+def _unread(function: Any, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    return None
+
+
 @dataclass
 class Compiled:
-    """A generated function. call: takes the user's arguments in order, then the captured ones, then d_out; captured:
-    how to read those; guards: what was taken as constant; helpers: runtime functions that the text calls; seeds: the
-    names of the adjoints of the results."""
+    """A generated function.
+
+    call: takes the arguments in the order of the parameters, then the captured ones, then the adjoints of the
+    results. params: the names of the first; captured, hidden: how to read the second, and their names; seeds: the
+    names of the third, seed_paths: which part of the result each belongs to. guards: what was taken as constant.
+    read: reads the second and checks the guards. outputs: how many things it returns. helpers: runtime functions that
+    the text calls. overwritten: which of the leaves the primal writes into; leaves: reads the leaves from the
+    arguments.
+    """
 
     text: str
     name: str
     call: Callable[..., Any]
+    params: tuple[str, ...]
     captured: tuple[Path, ...]
-    guards: tuple[tuple[Path, object], ...]
-    helpers: tuple[str, ...]
+    hidden: tuple[str, ...]
     seeds: tuple[str, ...]
-    overwritten: tuple[str, ...]
-    captured_keys: tuple[Any, ...] = ()
+    seed_paths: tuple[tuple[Any, ...], ...]
+    guards: tuple[tuple[Path, object], ...]
+    outputs: int
+    helpers: tuple[str, ...]
+    overwritten: tuple[str, ...] = ()
+    leaf_texts: tuple[str, ...] = ()
+    leaves: Callable[..., tuple[Any, ...]] = field(default=lambda *args: ())
+    read: Callable[[Any, tuple[Any, ...]], tuple[Any, ...] | None] = _unread
 
 
 def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Compiled:
     """The gradient of fn for arguments of the kinds of `args` as text and as a function."""
     made = differentiate(fn, args, wish)
-    params = parameters(made.program.definition) + list(made.program.inputs.captured)
-    seeds = made.seeds
-    default = "=1.0" if wish.mode != "vjp" else ""
-    params += [f"{seed}{default}" for seed in seeds]
+    inputs = made.program.inputs
+    params, hidden = tuple(made.program.names.values()), tuple(inputs.captured)
+    signature = [*params, *hidden, *(f"{seed}=1.0" if wish.mode != "vjp" else seed for seed in made.seeds)]
     texts = [function_text(f.name, f.params, f.body) for f in made.functions]
-    text = "\n\n".join([*texts, function_text(made.name, params, made.body)])
-    namespace, helpers = namespace_for(made, fn)
+    text = "\n\n".join([*texts, function_text(made.name, signature, made.body)])
+    namespace, helpers = namespace_for(made)
     call = compile_text(text, made.name, namespace, f"gradient of {made.program.definition.name}")
-    return Compiled(
-        text, made.name, call, tuple(made.program.inputs.captured.values()), tuple(made.program.inputs.guards),
-        helpers, tuple(seeds), tuple(made.disjoint),
+    compiled = Compiled(
+        text, made.name, call, params, tuple(inputs.captured.values()), hidden, tuple(made.seeds),
+        tuple(made.seed_paths), tuple(inputs.guards), len(wish.wrt) + wish.value, helpers,
     )  # fmt: skip
+    if made.disjoint:
+        compiled.overwritten = tuple(inputs.local.get(name, name) for name in made.disjoint)
+        compiled.leaf_texts = tuple(inputs.local.get(name, name) for name in inputs.leaves)
+        reader = f"lambda {', '.join([*params, *hidden, '*_'])}: ({', '.join(compiled.leaf_texts)},)"
+        compiled.leaves = eval(reader, {})
+    return compiled
 
 
-def parameters(definition: _Definition) -> list[str]:
-    """The parameters of the generated function: all positional, in the user's order."""
-    return [p.name for p in definition.params]
-
-
-def namespace_for(made: Gradient, fn: Callable[..., Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+def namespace_for(made: Gradient) -> tuple[dict[str, Any], tuple[str, ...]]:
     """What the generated function's global names stand for."""
     namespace: dict[str, Any] = {"np": np, "math": math}
     helpers: set[str] = set()
@@ -77,12 +93,7 @@ def namespace_for(made: Gradient, fn: Callable[..., Any]) -> tuple[dict[str, Any
                 elif "." in expr.prim.text and head in sys.modules:
                     importlib.import_module(expr.prim.text.rsplit(".", 1)[0])
                     namespace[head] = sys.modules[head]
-                elif getattr(__builtins__, head, None) is None and not _is_builtin(head):
-                    namespace.setdefault(head, expr.prim.fn)
+                elif not hasattr(builtins, head) and "." not in expr.prim.text:
+                    known = namespace.setdefault(head, expr.prim.fn)
+                    assert known is expr.prim.fn, f"two functions are called {head}"
     return namespace, tuple(sorted(helpers))
-
-
-def _is_builtin(name: str) -> bool:
-    import builtins
-
-    return hasattr(builtins, name)

@@ -13,7 +13,11 @@ class SrcgradError(Exception):
     reason: what the matter is. remedy: what to do instead. pos: where, or None where no source is concerned.
     """
 
+    usual = "Change this part of the function, or call it outside the function that is differentiated."
+    """The remedy where nothing better is said."""
+
     def __init__(self, reason: str, remedy: str = "", pos: Pos | None = None) -> None:
+        remedy = remedy or self.usual
         self.reason, self.remedy, self.pos = reason, remedy, pos
         super().__init__(reason, remedy, pos)
 
@@ -34,7 +38,7 @@ class SrcgradError(Exception):
 
 
 class SourceError(SrcgradError):
-    """The function's source cannot be read: typed in `python -c`, written in C, or one of several lambdas on a line."""
+    """The function's source cannot be read: typed in `python -c`, written in C, one of several lambdas on a line."""
 
 
 class UnsupportedError(SrcgradError):
@@ -48,14 +52,24 @@ class NoRuleError(SrcgradError):
 class KindError(SrcgradError):
     """An operation on values for which it is not defined, or a variable whose kind cannot be decided."""
 
+    usual = "Give each variable values of one kind: numbers, arrays of one rank, or containers of these."
+
 
 class AliasError(SrcgradError):
     """It cannot be decided which variables share memory, while one of them is written in place."""
+
+    usual = "Work on a copy (`x = x.copy()`), or build a new array instead of writing in place."
 
 
 class ArgumentError(SrcgradError, TypeError):
     """A call of one of srcgrad's functions with arguments that it cannot take."""
 
+    usual = "Pass arguments of the kinds that the function is written for."
+
 
 class NonScalarError(ArgumentError):
     """`grad` of a function whose result is neither a scalar nor an array of size 1."""
+
+
+class InternalError(SrcgradError):
+    """The compiler failed where it should have worked or refused: a mistake in srcgrad."""

@@ -223,7 +223,7 @@ def test_object_says_what_it_is():
 def test_source_before_any_call():
     source = grad(energy).source
     compile(source, "<generated>", "exec")
-    assert "np" in source and "d_x" in source
+    assert source.startswith("def energy_grad(x, w, d_out=1.0):") and "return" in source
     assert not source.endswith("\n\n")
 
 
@@ -264,7 +264,7 @@ def test_generated_lines_are_shown_in_tracebacks():
     g(np.abs(X3), W3)
     with pytest.raises(ValueError) as info:
         g(np.abs(X3), np.ones(2))
-    assert "np.log" in "".join(str(entry.statement) for entry in info.traceback)
+    assert "w / x" in str(info.traceback[-1].statement)
 
 
 def test_value_and_grad_of_the_object():
@@ -278,7 +278,7 @@ def test_value_and_grad_of_the_object():
 def test_html_for_notebooks():
     html = grad(energy)._repr_html_()
     assert isinstance(html, str) and "<" in html and "energy" in html
-    assert "d_x" in html
+    assert "d_out" in html
 
 
 def test_one_forward_sweep_for_value_and_gradient():

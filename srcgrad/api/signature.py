@@ -1,8 +1,13 @@
-"""The key under which a compiled gradient is found again: the kinds of the arguments, taken as fast as they can be."""
+"""The keys under which a compiled gradient is found again, taken as fast as they can be.
+
+`call_key` holds the arguments' shapes and is quick to make; where it is unknown, `kind_key` decides, which leaves out
+of the shapes all that the generated code does not depend on.
+"""
 
 from __future__ import annotations
 
-import dataclasses
+import enum
+import functools
 import types
 from typing import Any
 
@@ -10,33 +15,54 @@ import numpy as np
 
 from srcgrad.specialize.inputs import attributes, is_object
 
+ndarray = np.ndarray
+
+
+def call_key(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A key of a call, finer than kind_key."""
+    key: list[Any] = []
+    for arg in args:
+        cls = type(arg)
+        if cls is ndarray:
+            key.append(arg.dtype)
+            key.append(arg.shape)
+        elif cls is float or cls is int:
+            key.append(cls)
+        else:
+            key.append(key_of(arg))
+    return tuple(key)
+
+
+def kind_key(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A key of a call: two calls with the same key are compiled alike."""
+    return (same_shapes(args), *[key_of(arg) for arg in args])
+
 
 def key_of(value: Any, seen: tuple[int, ...] = ()) -> Any:
-    """A hashable key; two values with the same key are compiled alike."""
+    """A hashable key; two values with the same key are of one kind, as far as generated code depends on it."""
     cls = type(value)
-    if cls is np.ndarray:
+    if cls is ndarray:
         shape = value.shape
         return (value.dtype, tuple([n == 1 for n in shape])) if 1 in shape else (value.dtype, len(shape))
     if cls is float or cls is int:
         return cls
-    if cls is bool or cls is str or value is None:
+    if cls is bool or cls is str or value is None or cls is bytes or value is Ellipsis:
         return (cls, value)
     if cls is list:
         return _list_key(value, seen)
-    if cls is tuple or isinstance(value, tuple):
+    if isinstance(value, tuple):
         return (cls, *[key_of(item, seen) for item in value])
     if isinstance(value, dict):
         return (cls, *[(name, key_of(item, seen)) for name, item in value.items()])
-    if isinstance(value, np.ndarray) or (hasattr(value, "dtype") and hasattr(value, "shape")):
-        return (cls, value.dtype, tuple(n == 1 for n in value.shape))
-    if isinstance(value, types.FunctionType):
-        cells = tuple(_cell_key(cell, seen) for cell in value.__closure__ or ())
-        return (value.__code__, id(value.__globals__), cells)
-    if isinstance(value, types.MethodType):
-        return (value.__func__.__code__, key_of(value.__self__, seen))
+    if isinstance(value, (np.bool_, np.dtype, enum.Enum)):
+        return (cls, value)
+    if isinstance(value, ndarray) or (hasattr(value, "dtype") and hasattr(value, "shape")):
+        return (cls, value.dtype, tuple([n == 1 for n in value.shape]))
+    if callable(value) and (key := _callable_key(value, seen)) is not None:
+        return key
     if is_object(value):
         if id(value) in seen:
-            return id(value)
+            return (cls, seen.index(id(value)))
         seen = (*seen, id(value))
         return (cls, *[(name, key_of(item, seen)) for name, item in attributes(value).items()])
     try:
@@ -46,13 +72,30 @@ def key_of(value: Any, seen: tuple[int, ...] = ()) -> Any:
     return value if isinstance(value, (type, types.ModuleType)) or callable(value) else cls
 
 
+def _callable_key(value: Any, seen: tuple[int, ...]) -> Any:
+    """Functions by their code: one that is made anew at each step is the same to the compiler."""
+    if id(value) in seen:
+        return ("function", seen.index(id(value)))
+    seen = (*seen, id(value))
+    if isinstance(value, types.FunctionType):
+        cells = tuple([_cell_key(cell, seen) for cell in value.__closure__ or ()])
+        defaults = tuple([key_of(item, seen) for item in value.__defaults__ or ()])
+        named = key_of(value.__kwdefaults__, seen) if value.__kwdefaults__ else None
+        return (value.__code__, id(value.__globals__), cells, defaults, named)
+    if isinstance(value, types.MethodType):
+        return ("method", key_of(value.__func__, seen), key_of(value.__self__, seen))
+    if isinstance(value, functools.partial):
+        return ("partial", key_of(value.func, seen), key_of(value.args, seen), key_of(value.keywords, seen))
+    return None
+
+
 def _list_key(value: list[Any], seen: tuple[int, ...]) -> Any:
     classes = set(map(type, value))
     if len(classes) == 1:
         only = classes.pop()
         if only is float or only is int:
             return (list, only)
-        if only is np.ndarray:
+        if only is ndarray:
             keys = {key_of(item) for item in value}
             return (list, keys.pop()) if len(keys) == 1 else (list, *[key_of(item) for item in value])
     return (list, *[key_of(item, seen) for item in value])
@@ -63,18 +106,11 @@ def _cell_key(cell: Any, seen: tuple[int, ...]) -> Any:
         value = cell.cell_contents
     except ValueError:
         return None
-    return None if id(value) in seen else key_of(value, (*seen, id(value)))
+    return key_of(value, seen)
 
 
-def same_shapes(args: Any) -> tuple[int, ...]:
+def same_shapes(args: tuple[Any, ...]) -> tuple[int, ...]:
     """For each argument the place of the first one with the same shape of one axis or more, else -1."""
-    shapes: list[Any] = []
-    found: list[int] = []
-    for k, arg in enumerate(args):
-        shape = arg.shape if type(arg) is np.ndarray else ()
-        found.append(shapes.index(shape) if shape and shape in shapes else -1)
-        shapes.append(shape)
-    return tuple(found)
-
-
-_ = dataclasses
+    first: dict[tuple[int, ...], int] = {}
+    return tuple([first.setdefault(arg.shape, k) if type(arg) is ndarray and arg.shape else -1
+                  for k, arg in enumerate(args)])  # fmt: skip

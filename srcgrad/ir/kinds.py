@@ -82,14 +82,17 @@ class DictOf(Kind):
 
     item: Kind
     optional: bool = False
+    key: Kind = Bottom()
 
 
 @dataclass(frozen=True)
 class Opaque(Kind):
-    """Any other value (string, range, random generator, dtype, ...): it carries no derivative."""
+    """Any other value (string, range, random generator, dtype, ...): it carries no derivative. item: the kind of what a
+    loop over it gives, where that is known (a set of ints)."""
 
     type: type
     optional: bool = False
+    item: Kind | None = None
 
 
 FLOAT = Scalar("float64")
@@ -161,7 +164,11 @@ def join(a: Kind, b: Kind) -> Kind | None:
         return Array(dtype, None, maybe_none)
     if type(a) is type(b) and isinstance(a, (ListOf, DictOf)):
         item = join(a.item, b.item)  # type: ignore[union-attr]
-        return None if item is None else type(a)(item, maybe_none)
+        if item is None:
+            return None
+        if isinstance(a, DictOf) and isinstance(b, DictOf):
+            return DictOf(item, maybe_none, join(a.key, b.key) or Opaque(object))
+        return ListOf(item, maybe_none)
     if isinstance(a, Opaque) and isinstance(b, Opaque):
         return Opaque(a.type if a.type is b.type else object, maybe_none)
     return None

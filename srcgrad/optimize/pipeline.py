@@ -8,8 +8,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from srcgrad.analysis.aliases import find_aliases
-from srcgrad.ir.nodes import Assign, Comment, If, Name, Pos, Return, Stmt
+from srcgrad.ir.nodes import Assign, Comment, Pos, Return, Stmt
+from srcgrad.optimize.copies import inline_single_uses, propagate_copies
 from srcgrad.optimize.dead import remove_dead
+from srcgrad.optimize.fold import fold
+from srcgrad.optimize.names import share_names
+from srcgrad.optimize.shapes import reuse_shapes
+from srcgrad.optimize.sink import sink_sums
+from srcgrad.optimize.stores import remove_overwritten
+from srcgrad.optimize.tidy import tidy
 
 if TYPE_CHECKING:
     from srcgrad.transform.reverse.facts import Facts
@@ -21,17 +28,29 @@ def optimize(
     forward: Sequence[Stmt], reverse: Sequence[Stmt], end: Return, facts: Facts, entry: set[str]
 ) -> list[Stmt]:
     """One block of statements from the two sweeps, with what nobody reads removed."""
-    body = (*forward, MARK, *reverse, end)
-    aliases = find_aliases(body)
-    body = tuple(remove_dead(body, set(), aliases.of))
-    return finish(body)
+    return finish(_passes((*forward, MARK, *reverse, end), set(), facts))
 
 
 def optimize_part(body: Sequence[Stmt], kept: set[str], facts: Facts) -> list[Stmt]:
     """One of a pair of functions: what it leaves in the arrays `kept` counts as read."""
+    return annotate(_passes(tuple(body), kept, facts), None)[0]
+
+
+def _passes(body: tuple[Stmt, ...], kept: set[str], facts: Facts) -> tuple[Stmt, ...]:
     aliases = find_aliases(body)
-    found = remove_dead(tuple(body), kept, aliases.of)
-    return annotate(found, None)[0]
+    written = aliases.written | aliases.grown
+    own = facts.made()
+    body = tuple(remove_dead(remove_overwritten(body, aliases.of), kept, aliases.of))
+    shorter = reuse_shapes(body)
+    body = body if shorter is body else tuple(remove_dead(shorter, kept, aliases.of))
+    body = tuple(propagate_copies(body, aliases.of, written, kept, lambda name: name in own))
+    body = tuple(inline_single_uses(body, lambda name: name in own and name not in kept, aliases.of, aliases.written))
+    body = tuple(sink_sums(body, aliases.of, aliases.written))
+    body = tuple(inline_single_uses(body, lambda name: name in own and name not in kept, aliases.of, aliases.written))
+    body = tuple(fold(body))
+    body = tidy(tuple(remove_dead(body, kept, aliases.of)))
+    hints = {name: hint for (hint, _), name in facts.temporaries.items()}
+    return share_names(body, hints, facts.used - set(hints))
 
 
 def finish(body: Sequence[Stmt]) -> list[Stmt]:
@@ -78,5 +97,3 @@ def source_line(pos: Pos | None) -> str:
         line = line[len("return ") :]
     return line
 
-
-_ = (If, Name)

@@ -151,7 +151,8 @@ def divide(a: Expr, b: Expr) -> Expr:
     """`a / b`, simplified."""
     x, y = _number(a), _number(b)
     if x is not None and y:
-        return _const(x / y)
+        quotient = x / y
+        return _const(quotient) if len(repr(quotient)) <= 6 else operation("/", a, b)  # 1 / 3 stays
     if x == 0:
         return _const(0)
     if y == 1 and _floating(a):

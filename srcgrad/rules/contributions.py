@@ -61,7 +61,7 @@ class NeedsFull(Exception):
 
 def contributions(
     rule: Rule, call: Call | Op, d: Sym, lazy: bool, args: dict[str, Any], out: Sym, wanted: set[str],
-    masked: bool = False,
+    masked: bool = False, out_ready: bool = False,
 ) -> list[Contribution]:  # fmt: skip
     """The contributions of the adjoint `d` of `call` to its arguments `wanted`.
 
@@ -81,7 +81,7 @@ def contributions(
     token = using_math.set(getattr(as_prim(call).fn, "__module__", "") == "math")
     try:
         if rule.form == "elementwise":
-            return _elementwise(rule, call, d, lazy and rank(call.kind) != 0, bound, syms, out, chosen, masked)
+            return _elementwise(rule, call, d, lazy and rank(call.kind) != 0, bound, syms, out, chosen, masked, out_ready)
         if rule.form == "constant":
             return []
         return _general(rule, call, d, lazy and rank(call.kind) != 0, syms, out, chosen, masked)
@@ -127,7 +127,7 @@ def _parameters(builder: Callable[..., Any]) -> frozenset[str]:
 
 def _elementwise(
     rule: Rule, call: Call | Op, d: Sym, lazy: bool, bound: dict[str, Any], syms: dict[str, Any], out: Sym,
-    chosen: list[str], masked: bool,
+    chosen: list[str], masked: bool, out_ready: bool,
 ) -> list[Contribution]:  # fmt: skip
     node = call.kind
     kinds = {name: kind_of(value) for name, value in bound.items()}
@@ -136,7 +136,8 @@ def _elementwise(
     result = []
     for name in chosen:
         x, kind = syms[name], kinds[name]
-        partial = _call(rule.builders[name], None, out, syms)
+        builder = rule.via_out.get(name, rule.builders[name]) if out_ready else rule.builders[name]
+        partial = _call(builder, None, out, syms)
         term = applied(d, partial)
         if getattr(term.expr, "value", None) == 0:
             continue

@@ -66,6 +66,8 @@ def effect(fn: Callable[..., Any], given: Iterable[str] = ()) -> Effect:
         return "pure"
     if isinstance(owner, np.ufunc):
         return "writes" if fn.__name__ == "at" else "pure"
+    if getattr(fn, "__name__", "") == "shuffle":  # of a generator or of np.random
+        return "writes"
     if isinstance(owner, _GENERATORS) or of_class in _GENERATORS:
         return "random"
     module = getattr(fn, "__module__", None) or ""

@@ -27,6 +27,7 @@ elementwise(
     (operator.truediv, np.true_divide),
     lambda x, y, out: 1 / y,
     lambda x, y, out: -x / squared(y),
+    via_out={"y": lambda y, out: -out / y},
     singular=True,
     domain="away from 0",
 )

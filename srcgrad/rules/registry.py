@@ -45,6 +45,7 @@ class Rule:
     first argument. singular: the partials may be infinite or nan, so they are guarded where the adjoint may have
     been masked. domain: for tests, where the function is smooth. accepts_lazy: "any" or "scalar": which adjoints that
     only broadcast to the result's shape the builders take as they are. variadic: the parameter that is `*args`.
+    via_out: partials that are used instead where the result is at hand, because they then read less.
     displays: the builders take a list of Syms for an argument that is a display such as `[a, b]`, or a Sym of
     kind ListOf for one that is a list.
     """
@@ -61,6 +62,7 @@ class Rule:
     accepts_lazy: Literal["none", "scalar", "any"] = "none"
     variadic: str = ""
     displays: bool = False
+    via_out: dict[str, Builder] = field(default_factory=dict)
 
     def bind(self, call: Call | Op) -> dict[str, Any]:
         """The arguments of a call by parameter name: Expr, or a list of Expr for the parameter `variadic`.
@@ -145,7 +147,7 @@ def _names(builder: Builder) -> tuple[str, ...]:
 
 def elementwise(
     fns: Any, *partials: Builder | None, singular: bool = False, domain: str = "real", view: View = "never",
-    linear: Iterable[str] = (),
+    linear: Iterable[str] = (), via_out: dict[str, Builder] | None = None,
 ) -> None:  # fmt: skip
     """Declare the partial derivatives of elementwise functions, one per argument: `lambda x, out: xp.cos(x)`.
 
@@ -155,7 +157,8 @@ def elementwise(
     builders = {name: p for name, p in zip(names, partials, strict=False) if p is not None}
     for fn in fns if isinstance(fns, tuple) else (fns,):
         handled = frozenset(names)
-        _add(Rule(fn, "elementwise", names, builders, handled, frozenset(linear), view, singular, domain, "any"))
+        _add(Rule(fn, "elementwise", names, builders, handled, frozenset(linear), view, singular, domain, "any",
+                  via_out=via_out or {}))  # fmt: skip
 
 
 def vjp(

@@ -80,7 +80,7 @@ def copy_of(value):
 
 
 def winners(x, index):
-    """Of the elements of `x[index]`, which ones an assignment `x[index] = values` decides: the last of each element."""
+    """Which elements of `x[index]` an assignment `x[index] = values` decides: the last of those that are the same."""
     marks = np.empty(np.shape(x), dtype=int)
     order = np.arange(np.size(marks[index])).reshape(np.shape(marks[index]))
     marks[index] = order
@@ -92,3 +92,18 @@ def scalar_adjoint(result, d):
     if np.size(result) != 1:
         raise TypeError(f"the result has shape {np.shape(result)}, so it has no gradient")
     return np.full_like(result, d)
+
+
+def with_attributes(owner, **attributes):
+    """A copy of an object with these attributes."""
+    result = object.__new__(type(owner))
+    for name, value in {**getattr(owner, "__dict__", {}), **attributes}.items():
+        object.__setattr__(result, name, value)
+    return result
+
+
+def with_items(owner, items):
+    """A copy of a dict of a class of its own (OrderedDict, defaultdict) that holds these items."""
+    result = owner.copy()
+    result.update(items)
+    return result

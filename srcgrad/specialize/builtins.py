@@ -1,23 +1,22 @@
-"""Builtins and standard-library functions that need more than a rule: those that loop, call back, or look at types."""
+"""Builtins and standard-library functions that need more than a rule: those that loop, call back, or make containers."""
 
 from __future__ import annotations
 
-import builtins
 import functools
 import itertools
-import math
 import operator
+import sys
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from srcgrad.analysis.infer import infer_call, infer_op
 from srcgrad.errors import KindError, UnsupportedError
-from srcgrad.ir.kinds import BOTTOM, INT, NONE, Array, DictOf, ListOf, Opaque, Scalar, is_float
-from srcgrad.ir.nodes import Call, Const, Effect, Expr, Name, Op, Pos, Prim
+from srcgrad.ir.kinds import NONE, DictOf, ListOf, Opaque, Scalar, is_float
+from srcgrad.ir.nodes import Call, Const, Effect, Expr, Name, Pos, Prim
 from srcgrad.specialize.calls import call_value
-from srcgrad.specialize.containers import collect, run_loop
+from srcgrad.specialize.choices import test_expr
+from srcgrad.specialize.containers import call_method, collect, new_list, run_loop
+from srcgrad.specialize.dicts import copy_dict, new_dict
+from srcgrad.specialize.indexing import attribute, load
 from srcgrad.specialize.iteration import (
     backwards,
     call_builtin,
@@ -25,21 +24,26 @@ from srcgrad.specialize.iteration import (
     integer,
     iterate,
     make_range,
+    static_items,
     zipped,
 )
+from srcgrad.specialize.operators import operate
+from srcgrad.specialize.rows import row_count
 from srcgrad.specialize.state import State, true_of
+from srcgrad.specialize.stores import store_item
 from srcgrad.specialize.values import (
     Bound,
-    Closure,
     Iteration,
     Leaf,
     Method,
+    Rows,
     Static,
     Struct,
     Value,
     as_expr,
     constant,
     describe,
+    static_key,
 )
 
 Handler = Callable[[State, list[Value], dict[str, Value], Pos | None], Value | None]
@@ -57,14 +61,22 @@ def handles(*functions: Any) -> Callable[[Handler], Handler]:
     return register
 
 
+def expect(name: str, args: list[Value], kwargs: dict[str, Value], least: int, most: int, pos: Pos | None) -> None:
+    """Raise unless the call has a number of arguments that the builtin takes, and no keywords."""
+    if not least <= len(args) <= most or kwargs:
+        given = f"{len(args)} arguments" + (f" and {', '.join(kwargs)}" if kwargs else "")
+        raise KindError(f"{name} cannot be called with {given}", pos=pos)
+
+
 @handles(len)
 def _len(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
+    expect("len", args, kwargs, 1, 1, pos)
     value = args[0]
+    if isinstance(value, Rows):
+        return Leaf(row_count(value))
     if isinstance(value, Struct) and value.type != "object":
         return constant(len(value.items), pos)
     if isinstance(value, Struct):
-        from srcgrad.specialize.expressions import attribute
-
         return call_value(s, attribute(s, value, "__len__", pos), [], {}, pos)
     if isinstance(value, Static):
         return constant(len(value.value), pos)
@@ -75,7 +87,12 @@ def _len(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None)
 
 @handles(range)
 def _range(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    return make_range([as_expr(arg, pos) for arg in args])
+    expect("range", args, kwargs, 1, 3, pos)
+    exprs = [as_expr(arg, pos) for arg in args]
+    for expr in exprs:
+        if isinstance(expr.kind, Scalar) and expr.kind.dtype.startswith(("float", "complex")):
+            raise KindError("range needs integers", "Write int(...) or `//`.", pos)
+    return make_range(exprs)
 
 
 @handles(enumerate)
@@ -86,9 +103,15 @@ def _enumerate(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos |
 
 @handles(zip)
 def _zip(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
+    if set(kwargs) - {"strict"}:
+        raise KindError(f"zip has no parameter {sorted(kwargs)[0]!r}", pos=pos)
     if not args:
-        return Iteration(static=[])
-    return zipped([iterate(s, arg, pos) for arg in args])
+        return Iteration(static=[], once=True)
+    inners = [iterate(s, arg, pos) for arg in args]
+    lengths = {len(inner.static) for inner in inners if inner.static is not None}
+    if len(lengths) > 1 and "strict" in kwargs and true_of(kwargs["strict"]):
+        raise KindError("zip(..., strict=True) of containers of different lengths", pos=pos)
+    return zipped(inners)
 
 
 @handles(reversed)
@@ -105,27 +128,38 @@ def _map(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None)
         given = value.values() if len(inners) > 1 and isinstance(value, Struct) else [value]
         return call_value(s, args[0], given, {}, pos)
 
-    return collect(s, inner, item, pos, "mapped")
+    return _once(s, collect(s, inner, item, pos, "mapped"), pos)
+
+
+def _once(s: State, made: Value, pos: Pos | None) -> Iteration:
+    """A list as the iterator that Python gives."""
+    inner = iterate(s, made, pos)
+    return Iteration(inner.static, inner.count, inner.item, once=True, made=made)
 
 
 @handles(filter)
 def _filter(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    from srcgrad.specialize.containers import _dynamic_list_method, new_list
-    from srcgrad.specialize.expressions import test_expr
-
+    expect("filter", args, kwargs, 2, 2, pos)
     inner = iterate(s, args[1], pos)
-    made = new_list(s, "filtered", pos)
-    assert isinstance(made.expr, Name)
-    key = ((), made.expr.id)
+
+    def kept(item: Value) -> Value:
+        return item if isinstance(args[0], Static) and args[0].value is None else call_value(s, args[0], [item], {}, pos)
+
+    if inner.static is not None and all(map(_has_known_truth, inner.static)):
+        saved = s.snapshot()
+        tests: list[bool | None] = []
+        emitted = s.block(lambda: tests.extend(true_of(kept(item)) for item in inner.static or []))
+        s.restore(saved)
+        if not emitted and None not in tests:
+            items = [item for item, test in zip(inner.static, tests) if test]
+            return _once(s, Struct("list", dict(enumerate(items)), depth=s.depth, site=s.site(pos)), pos)
+    key, _ = new_list(s, "filtered", pos)
 
     def trip(item: Value) -> None:
-        keep = item if isinstance(args[0], Static) and args[0].value is None else call_value(s, args[0], [item], {}, pos)
-
-        def append() -> None:
-            owner = s.env[key]
-            assert isinstance(owner, Leaf)
-            _dynamic_list_method(s, owner, "append", [item], pos)
-
+        if isinstance(item, Leaf) and not isinstance(item.expr, (Name, Const)):
+            item = s.temporary(item.expr, "item")
+        keep = kept(item)
+        append = lambda: call_method(s, Method(s.env[key], "append"), [item], {}, pos)  # noqa: E731
         known = true_of(keep)
         if known is None:
             s.branch(test_expr(s, keep, pos), append, lambda: None, pos)
@@ -137,338 +171,169 @@ def _filter(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | No
             trip(item)
     else:
         run_loop(s, inner, trip, pos)
-    return s.env[key]
+    return _once(s, s.env[key], pos)
 
 
-@handles(functools.reduce)
-def _reduce(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    inner = iterate(s, args[1], pos)
-    return _fold(s, inner, lambda a, b: call_value(s, args[0], [a, b], {}, pos), args[2] if len(args) > 2 else None, pos)
+def _has_known_truth(item: Value) -> bool:
+    return static_key(item) is not None or isinstance(item, (Static, Struct))
 
 
-def _fold(
-    s: State, inner: Iteration, combine: Callable[[Value, Value], Value], start: Value | None, pos: Pos | None
-) -> Value:
-    if inner.static is not None:
-        items = ([start] if start is not None else []) + inner.static
-        if not items:
-            raise KindError("reduce of nothing needs a start value", pos=pos)
-        result = items[0]
-        for item in items[1:]:
-            result = combine(result, item)
-        return result
-    key = (s.frame.path, s.fresh("total"))
-    s.names[key] = key[1]
-    assert inner.item is not None and inner.count is not None
-    first = 0
-    if start is None:
-        start, first = inner.item(integer(0)), 1
-    s.bind(key, start, pos)
-    rest = Iteration(count=inner.count, item=inner.item, bounds=inner.bounds if not first else None)
-    if first:
-        item = inner.item
-        rest = Iteration(count=inner.count, bounds=(integer(1), inner.count, integer(1)))
-        run_loop(s, rest, lambda k: s.bind(key, combine(s.env[key], item(as_expr(k))), pos), pos)
-    else:
-        run_loop(s, rest, lambda value: s.bind(key, combine(s.env[key], value), pos), pos)
-    return s.env.pop(key)
-
-
-@handles(sum)
-def _sum(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
-    from srcgrad.specialize.expressions import operate
-
-    start = args[1] if len(args) > 1 else kwargs.get("start", constant(0, pos))
-    inner = iterate(s, args[0], pos)
-    if inner.static is not None and isinstance(start, Leaf) and isinstance(start.expr, Const) and start.expr.value == 0:
-        if inner.static:
-            start, inner = inner.static[0], Iteration(static=inner.static[1:])
-    return _fold(s, inner, lambda a, b: operate(s, "+", [a, b], pos), start, pos)
-
-
-@handles(math.fsum)
-def _fsum(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
-    return _sum(s, args, {"start": constant(0.0, pos)}, pos)
-
-
-@handles(math.prod)
-def _math_prod(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
-    from srcgrad.specialize.expressions import operate
-
-    start = kwargs.get("start", constant(1, pos))
-    return _fold(s, iterate(s, args[0], pos), lambda a, b: operate(s, "*", [a, b], pos), start, pos)
-
-
-def _extreme(fn: Any, name: str) -> Handler:
-    def handler(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
-        if "key" in kwargs:
-            return _extreme_by_key(s, name, args, kwargs, pos)
-        if set(kwargs) - {"default"}:
-            raise UnsupportedError(f"{name} with {', '.join(kwargs)} is not supported", pos=pos)
-
-        def pair(a: Value, b: Value) -> Value:
-            x, y = as_expr(a, pos), as_expr(b, pos)
-            if not isinstance(x.kind, (Scalar, type(BOTTOM))) or not isinstance(y.kind, (Scalar, type(BOTTOM))):
-                raise KindError(
-                    f"{name} compares arrays", f"Use np.{name}imum for the elementwise {name}imum.", pos
-                )
-            return Leaf(call_builtin(fn, name, x, y))
-
-        if len(args) > 1:
-            return _fold(s, Iteration(static=list(args)), pair, None, pos)
-        return _fold(s, iterate(s, args[0], pos), pair, None, pos)
-
-    return handler
-
-
-def _extreme_by_key(s: State, name: str, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    from srcgrad.specialize.expressions import operate
-
-    items = iterate(s, args[0], pos) if len(args) == 1 else Iteration(static=list(args))
-    best, best_key = (s.frame.path, s.fresh("best")), (s.frame.path, s.fresh("best_key"))
-    for key in (best, best_key):
-        s.names[key] = key[1]
-
-    def take(item: Value, value: Value) -> None:
-        s.bind(best, item, pos)
-        s.bind(best_key, value, pos)
-
-    def trip(item: Value) -> None:
-        if isinstance(item, Leaf) and not isinstance(item.expr, (Name, Const)):
-            item = s.temporary(item.expr, "item")
-        value = call_value(s, kwargs["key"], [item], {}, pos)
-        if isinstance(value, Leaf) and not isinstance(value.expr, (Name, Const)):
-            value = s.temporary(value.expr, "key")
-        test = operate(s, "<" if name == "min" else ">", [value, s.env[best_key]], pos)
-        s.branch(as_expr(test, pos), lambda: take(item, value), lambda: None, pos)
-
-    if items.static is not None:
-        first, *rest = items.static
-        take(first, call_value(s, kwargs["key"], [first], {}, pos))
-        for item in rest:
-            trip(item)
-    else:
-        assert items.item is not None and items.count is not None
-        get = items.item
-        first = get(integer(0))
-        take(first, call_value(s, kwargs["key"], [first], {}, pos))
-        bounds = (integer(1), items.count, integer(1))
-        run_loop(s, Iteration(count=items.count, item=lambda k: Leaf(k), bounds=bounds), lambda k: trip(get(as_expr(k))), pos)
-    s.env.pop(best_key)
-    return s.env.pop(best)
-
-
-HANDLERS[min] = _extreme(min, "min")
-HANDLERS[max] = _extreme(max, "max")
-
-
-@handles(any, all)
-def _any(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
-    value = args[0]
-    if isinstance(value, Struct) and all(true_of(item) is not None for item in value.values()):
-        return None
-    return None
-
-
-@handles(sorted)
-def _sorted(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
-    """sorted(xs) of numbers is xs[argsort(xs)] item by item."""
-    value = args[0]
-    if isinstance(value, Struct) and value.type == "dict":
-        return Struct("list", {k: Static(key) for k, key in enumerate(sorted(value.items))})
-    inner = iterate(s, value, pos)
-    if inner.static is not None and all(isinstance(item, Static) for item in inner.static):
-        return Struct("list", dict(enumerate(sorted(inner.static, key=lambda item: item.value))))  # type: ignore[attr-defined]
-    reverse = kwargs.get("reverse")
-    if reverse is not None and true_of(reverse) is None:
-        raise UnsupportedError("`reverse` must be known when compiling", pos=pos)
-    items = collect(s, inner, lambda item: item, pos, "items")
-    keys = items
-    if "key" in kwargs and not (isinstance(kwargs["key"], Static) and kwargs["key"].value is None):
-        keys = collect(s, iterate(s, items, pos), lambda item: call_value(s, kwargs["key"], [item], {}, pos), pos, "keys")
-    held = _held_list(s, items, pos)
-    by = as_expr(keys, pos)
-    by = Op("neg", (_call(np.array, "np.array", by),), kind=_call(np.array, "np.array", by).kind) if (
-        reverse is not None and true_of(reverse)
-    ) else by
-    order_prim = Prim(np.argsort, "np.argsort")
-    stable = (("kind", Const("stable", kind=Opaque(str))),)
-    order_expr = Call(order_prim, (by,), stable, kind=infer_call(order_prim, (by,), stable), pos=pos)
-    order = s.temporary(order_expr, "order")
-    from srcgrad.specialize.expressions import load
-
-    return collect(s, iterate(s, order, pos), lambda k: load(s, held, k, pos), pos, "ordered")
-
-
-def _held_list(s: State, items: Value, pos: Pos | None) -> Leaf:
-    if isinstance(items, Leaf):
-        return items
-    assert isinstance(items, Struct)
-    return s.dynamic_list(items, pos, held=True)
-
-
-def _call(fn: Any, text: str, *args: Expr) -> Call:
-    prim = Prim(fn, text)
-    return Call(prim, args, kind=infer_call(prim, args, ()))
-
-
-@handles(list, tuple)
+@handles(list)
 def _list(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
+    expect("list", args, kwargs, 0, 1, pos)
     if not args:
-        return Struct("list", {}, depth=s.depth, site=s.site(pos))
+        made = Struct("list", {}, depth=s.depth, site=s.site(pos))
+        return s.dynamic_list(made, pos) if made.site in s.knowledge.dynamic else made
     value = args[0]
-    if isinstance(value, Leaf) and isinstance(value.expr, Call) and value.expr.prim.fn is np.shape:
-        return Struct("tuple", dict(enumerate(iterate(s, value, pos).static or [])))
+    if isinstance(value, Iteration) and value.made is not None and value.depth is None:
+        return value.made
+    if isinstance(value, Iteration) and value.bounds is not None:
+        expr = as_expr(value, pos)
+        return Leaf(Call(Prim(list, "list"), (expr,), kind=expr.kind, pos=pos))
+    if isinstance(value, Leaf) and isinstance(value.kind, Opaque):
+        inner = iterate(s, value, pos)  # makes a list of it
+        return inner.made if inner.made is not None else collect(s, inner, lambda item: item, pos)
     return collect(s, iterate(s, value, pos), lambda item: item, pos)
 
 
 @handles(tuple)
 def _tuple(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
+    expect("tuple", args, kwargs, 0, 1, pos)
     if not args:
         return Struct("tuple", {})
-    made = _list(s, args, kwargs, pos)
-    return Struct("tuple", made.items) if isinstance(made, Struct) else made
+    items = static_items(iterate(s, args[0], pos)) if not _moves(args[0]) else None
+    if items is not None:
+        return Struct("tuple", dict(enumerate(items)))
+    return _list(s, args, kwargs, pos)
 
 
-@handles(dict)
-def _dict(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
-    from srcgrad.specialize.statements import spread, static_key
+def _moves(value: Value) -> bool:
+    """Whether looping over the value has an effect (a variable's iterator is used up)."""
+    return isinstance(value, Iteration) and value.once and value.depth is not None
 
+
+@handles(set, frozenset)
+def _set(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
+    expect("set", args, kwargs, 0, 1, pos)
+    if not args:
+        raise UnsupportedError("a set that is filled later is not supported", "Use a list, or a dict.", pos)
+    inner = iterate(s, args[0], pos)
+    listed = collect(s, inner, lambda item: item, pos)
+    if isinstance(listed, Rows):
+        raise UnsupportedError("a set of tuples is not supported", "Use a list.", pos)
+    expr = as_expr(listed, pos)
+    item = expr.kind.item if isinstance(expr.kind, ListOf) else Opaque(object)
+    if is_float(item):
+        raise UnsupportedError("a set of floats is not supported", "Use a list.", pos)
+    return Leaf(Call(Prim(set, "set"), (expr,), kind=Opaque(set, item=item), pos=pos))
+
+
+def dict_items(s: State, args: list[Value], pos: Pos | None) -> dict[Any, Value] | None:
+    """The items of dicts, or of iterables of pairs, where the keys are known when compiling."""
     items: dict[Any, Value] = {}
     for arg in args:
         if isinstance(arg, Struct) and arg.type == "dict":
             items.update(arg.items)
             continue
-        for pair in spread(s, arg, pos):
-            key, value = spread(s, pair, pos)
-            known = static_key(key)
-            if known is None:
-                raise UnsupportedError("dict(...) needs keys that are known when compiling", pos=pos)
-            items[known] = value
-    items.update(kwargs)
-    return Struct("dict", items, depth=s.depth, site=s.site(pos))
+        if isinstance(arg, Leaf) and isinstance(arg.kind, DictOf):
+            return None
+        pairs = static_items(iterate(s, arg, pos))
+        if pairs is None:
+            return None
+        for pair in pairs:
+            parts = static_items(iterate(s, pair, pos))
+            if parts is None or len(parts) != 2:
+                raise KindError("a dict is made of pairs", pos=pos)
+            key = static_key(parts[0])
+            if key is None and not (isinstance(parts[0], Static) and parts[0].value is None):
+                return None
+            items[key] = parts[1]
+    return items
+
+
+@handles(dict)
+def _dict(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
+    if len(args) > 1:
+        raise KindError(f"dict cannot be called with {len(args)} arguments", pos=pos)
+    items = dict_items(s, args, pos)
+    if items is not None:
+        from srcgrad.specialize.expressions import run_time_dict
+
+        made = Struct("dict", {**items, **kwargs}, depth=s.depth, site=s.site(pos))
+        return run_time_dict(s, made, pos) if made.site in s.knowledge.dynamic else made
+    source = args[0]
+    if isinstance(source, Leaf) and isinstance(source.kind, DictOf):
+        return copy_dict(s, source, pos)
+    key, _ = new_dict(s, "entries", pos)
+
+    def put(pair: Value) -> None:
+        parts = static_items(iterate(s, pair, pos))
+        if parts is None or len(parts) != 2:
+            raise KindError("a dict is made of pairs", pos=pos)
+        store_item(s, s.env[key], parts[0], parts[1], "", pos)  # type: ignore[index]
+
+    inner = iterate(s, source, pos)
+    for pair in inner.static or []:
+        put(pair)
+    if inner.static is None:
+        run_loop(s, inner, put, pos)
+    return s.env[key]  # type: ignore[index]
 
 
 @handles(print)
 def _print(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
     exprs = tuple(_shown(arg, pos) for arg in args)
-    keywords = tuple((key, as_expr(value, pos)) for key, value in kwargs.items())
+    keywords = tuple((key, as_expr(_stream(s, value), pos)) for key, value in kwargs.items())
     s.emit(Effect(Call(Prim(print, "print"), exprs, keywords, kind=NONE, pos=pos), pos=pos))
     return Static(None)
 
 
+def _stream(s: State, value: Value) -> Value:
+    """`file=sys.stderr`: a stream is read at each call, since it may be replaced."""
+    if isinstance(value, Static) and not isinstance(value.value, (str, bool, int, type(None))):
+        for name in ("stdout", "stderr"):
+            if value.value is getattr(sys, name):
+                return s.stream(sys, name)
+    return value
+
+
 def _shown(value: Value, pos: Pos | None) -> Expr:
-    if isinstance(value, (Closure, Bound, Method)) or (isinstance(value, Struct) and value.type == "object"):
-        return as_expr(Static(describe(value)))
-    return as_expr(value, pos)
-
-
-@handles(isinstance)
-def _isinstance(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    value, classes = args
-    wanted = [c.value for c in classes.values() if isinstance(c, Static)] if isinstance(classes, Struct) else [
-        classes.value if isinstance(classes, Static) else object
-    ]
-    flat = tuple(c for w in wanted for c in (w if isinstance(w, tuple) else (w,)))
-    found = type_of(value)
-    if found is None:
-        raise UnsupportedError("the class of this value is not known when compiling", pos=pos)
-    return constant(any(isinstance(c, type) and issubclass(f, c) for f in found[:1] for c in flat), pos)
-
-
-def type_of(value: Value) -> tuple[type, ...] | None:
-    """The class of a value, where it is known."""
-    if isinstance(value, Static):
-        return (type(value.value),)
-    if isinstance(value, Struct):
-        return (value.cls or {"tuple": tuple, "list": list, "dict": dict}[value.type],)
-    if isinstance(value, (Closure, Bound, Method)):
-        return (type(lambda: None),)
-    assert isinstance(value, Leaf)
-    kind = value.kind
-    if isinstance(kind, Array):
-        return (np.ndarray,) if kind.dims is not None else None
-    if isinstance(kind, Scalar):
-        if kind.optional:
-            return None
-        if kind.weak:
-            return ({"b": bool, "i": int, "u": int, "f": float, "c": complex}[np.dtype(kind.dtype).kind],)
-        return (np.dtype(kind.dtype).type,)
-    if isinstance(kind, ListOf):
-        return (list,)
-    if isinstance(kind, DictOf):
-        return (dict,)
-    return (kind.type,) if isinstance(kind, Opaque) else None
-
-
-@handles(type)
-def _type(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    found = type_of(args[0])
-    if found is None or len(args) != 1:
-        raise UnsupportedError("the class of this value is not known when compiling", pos=pos)
-    return Static(found[0], found[0].__name__)
-
-
-@handles(callable)
-def _callable(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    value = args[0]
-    if isinstance(value, Static):
-        return constant(callable(value.value), pos)
-    if isinstance(value, Struct):
-        return constant(value.cls is not None and hasattr(value.cls, "__call__"), pos)
-    return constant(isinstance(value, (Closure, Bound, Method)), pos)
-
-
-@handles(getattr)
-def _getattr(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    from srcgrad.specialize.expressions import attribute
-
-    if not isinstance(args[1], Static):
-        raise UnsupportedError("the attribute's name must be known when compiling", pos=pos)
-    if len(args) == 3:
-        try:
-            return attribute(s, args[0], args[1].value, pos)
-        except KindError:
-            return args[2]
-    return attribute(s, args[0], args[1].value, pos)
-
-
-@handles(hasattr)
-def _hasattr(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    value, name = args
-    if not isinstance(name, Static):
-        raise UnsupportedError("the attribute's name must be known when compiling", pos=pos)
+    if isinstance(value, Rows):
+        return Const(describe(value), kind=Opaque(str))
     if isinstance(value, Struct) and value.type == "object":
-        return constant(name.value in value.items or hasattr(value.cls, name.value), pos)
-    found = type_of(value)
-    if found is None:
-        raise UnsupportedError("the class of this value is not known when compiling", pos=pos)
-    return constant(hasattr(found[0], name.value), pos)
-
-
-@handles(setattr)
-def _setattr(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    from srcgrad.specialize.statements import set_attribute
-
-    if not isinstance(args[1], Static):
-        raise UnsupportedError("the attribute's name must be known when compiling", pos=pos)
-    set_attribute(s, args[0], args[1].value, args[2], pos)
-    return Static(None)
+        return Const(describe(value), kind=Opaque(str))
+    if isinstance(value, (Leaf, Struct)) or (isinstance(value, Static) and not callable(value.value)):
+        return as_expr(value, pos)
+    return Const(describe(value), kind=Opaque(str))
 
 
 @handles(functools.partial)
 def _partial(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    held = [s.temporary(a.expr, "given") if isinstance(a, Leaf) and not isinstance(a.expr, (Const, Name)) else a for a in args[1:]]
-    return Bound(args[0], held, kwargs)
+    expect("functools.partial", args[:1], {}, 1, 1, pos)
+    key = ((*s.site(pos), "given"), "given")
+    s.names[key] = s.fresh("given")
+    given = {**dict(enumerate(args[1:])), **kwargs}
+    parts = {k: _given(s, value, s.part(s.names[key], k), pos) for k, value in given.items()}
+    positional = [value for k, value in parts.items() if isinstance(k, int)]
+    return Bound(args[0], positional, {k: value for k, value in parts.items() if isinstance(k, str)})
+
+
+def _given(s: State, value: Value, name: str, pos: Pos | None) -> Value:
+    """An argument that is bound now and read later: in a variable of its own."""
+    if isinstance(value, Leaf) and not isinstance(value.expr, Const):
+        return s.materialise(value, name, pos, None)
+    if isinstance(value, Struct) and value.type == "tuple":
+        return s.materialise(value, name, pos, None, True)
+    return value
 
 
 @handles(itertools.product)
 def _product(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    inners = [iterate(s, arg, pos).static for arg in args]
+    inners = [static_items(iterate(s, arg, pos)) for arg in args]
     if any(inner is None for inner in inners) or kwargs:
         raise UnsupportedError("itertools.product needs containers of known length", "Nest the loops.", pos)
     tuples = itertools.product(*(inner or [] for inner in inners))
-    return Iteration(static=[Struct("tuple", dict(enumerate(items))) for items in tuples])
+    return Iteration(static=[Struct("tuple", dict(enumerate(items))) for items in tuples], once=True)
 
 
 _OPERATORS = {
@@ -480,8 +345,6 @@ _OPERATORS = {
 
 def _operator(op: str) -> Handler:
     def handler(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-        from srcgrad.specialize.expressions import operate
-
         return operate(s, op, args, pos)
 
     return handler
@@ -493,36 +356,33 @@ for _function, _op in _OPERATORS.items():
 
 @handles(operator.getitem)
 def _getitem(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    from srcgrad.specialize.expressions import load
-
     return load(s, args[0], args[1], pos)
 
 
-@handles(str, repr, format)
-def _str(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    value = args[0] if args else Static("")
-    if isinstance(value, Static):
-        return Static(str(value.value))
-    return Leaf(Call(Prim(str, "str"), tuple(as_expr(a, pos) for a in args), kind=Opaque(str), pos=pos))
+def _text(fn: Callable[..., str], name: str) -> Handler:
+    def handler(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
+        keys = [static_key(arg) for arg in args]
+        if all(isinstance(key, (str, int, float)) for key in keys):
+            return Static(fn(*keys))
+        exprs = tuple(_shown(arg, pos) for arg in args)
+        return Leaf(Call(Prim(fn, name), exprs, kind=Opaque(str), pos=pos))
+
+    return handler
+
+
+HANDLERS |= {str: _text(str, "str"), repr: _text(repr, "repr"), format: _text(format, "format")}
 
 
 @handles(pow)
 def _pow(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
-    from srcgrad.specialize.expressions import operate
-
     return operate(s, "**", args, pos) if len(args) == 2 else None
 
 
 @handles(divmod)
 def _divmod(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    from srcgrad.specialize.expressions import operate
-
     return Struct("tuple", {0: operate(s, "//", args, pos), 1: operate(s, "%", args, pos)})
 
 
-@handles(id, input, open, eval, exec, compile, vars, locals, globals, __import__)
-def _refused(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    raise UnsupportedError("this builtin cannot be differentiated", "Call it outside the function.", pos)
+from srcgrad.specialize import reductions, reflection  # noqa: E402  (they register handlers here)
 
-
-_ = (builtins, INT, infer_op, is_float)
+__all__ = ["HANDLERS", "reductions", "reflection"]

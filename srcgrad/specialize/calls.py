@@ -13,24 +13,32 @@ import numpy as np
 from srcgrad.analysis.infer import infer_call
 from srcgrad.errors import KindError, NoRuleError, SrcgradError, UnsupportedError
 from srcgrad.frontend import definition_of
-from srcgrad.ir.kinds import NONE, Array, ListOf, Opaque, is_float
+from srcgrad.ir.kinds import BOTTOM, NONE, Array, Bottom, ListOf, Opaque, is_float
 from srcgrad.ir.nodes import Apply, Assign, Call, Const, Definition, Effect, Expr, Name, Pos, Prim, Star
 from srcgrad.rules.registry import effect, lookup
 from srcgrad.specialize.state import Frame, Restart, State
-from srcgrad.specialize.values import Bound, Closure, Leaf, Method, Static, Struct, Value, as_expr, describe
+from srcgrad.specialize.values import (
+    Bound,
+    Closure,
+    Either,
+    Iteration,
+    Leaf,
+    Method,
+    Static,
+    Struct,
+    Value,
+    as_expr,
+    describe,
+)
 
 
 def apply(s: State, expr: Apply) -> Value:
     """The value of a call."""
     from srcgrad.specialize.expressions import evaluate, evaluate_all
-    from srcgrad.specialize.statements import spread
 
     exprs = [expr.fn, *(a.value if isinstance(a, Star) else a for a in expr.args), *(v for _, v in expr.kwargs)]
     values = evaluate_all(s, exprs) if len(exprs) > 1 else [evaluate(s, expr.fn)]
     fn, positional, keywords = values[0], values[1 : 1 + len(expr.args)], values[1 + len(expr.args) :]
-    args: list[Value] = []
-    for given, value in zip(expr.args, positional):
-        args.extend(spread(s, value, expr.pos) if isinstance(given, Star) else [value])
     kwargs: dict[str, Value] = {}
     for (name, _), value in zip(expr.kwargs, keywords):
         if name is not None:
@@ -38,8 +46,61 @@ def apply(s: State, expr: Apply) -> Value:
         elif isinstance(value, Struct) and value.type == "dict":
             kwargs.update(value.items)
         else:
-            raise UnsupportedError("`**` needs a dict whose keys are known when compiling", pos=expr.pos)
-    return call_value(s, fn, args, kwargs, expr.pos)
+            raise UnsupportedError(
+                "`**` needs a dict whose keys are known when compiling", "Pass the arguments one by one.", expr.pos
+            )
+    stars = [isinstance(given, Star) for given in expr.args]
+    return call_value(s, fn, _positional(s, fn, positional, stars, kwargs, expr.pos), kwargs, expr.pos)
+
+
+def _positional(
+    s: State, fn: Value, given: list[Value], stars: list[bool], kwargs: dict[str, Value], pos: Pos | None
+) -> list[Value]:
+    """The positional arguments, with starred ones taken apart. The length of a starred array may follow from what is
+    called: a function of four parameters takes four items."""
+    from srcgrad.specialize.indexing import load
+    from srcgrad.specialize.iteration import integer
+    from srcgrad.specialize.statements import known_items
+
+    args: list[Value] = []
+    unknown: list[int] = []
+    for value, starred in zip(given, stars):
+        items = known_items(s, value, pos) if starred else [value]
+        if items is None:
+            unknown.append(len(args))
+        args.extend([value] if items is None else items)
+    if not unknown:
+        return args
+    if isinstance(fn, Static) and fn.value in (max, min, print) and len(args) == 1 and fn.value is not print:
+        return args
+    if isinstance(fn, Static) and fn.value is print:
+        for k in unknown:
+            args[k] = Leaf(Star(as_expr(args[k], pos), kind=Opaque(object)))
+        return args
+    count = _missing(fn, len(args) - 1, kwargs) if len(unknown) == 1 else None
+    if count is None:
+        raise UnsupportedError(
+            "`*` of something whose length is not known when compiling", "Pass the items one by one.", pos
+        )
+    at = unknown[0]
+    source = args[at]
+    if isinstance(source, Leaf) and not isinstance(source.expr, Name):
+        source = s.temporary(source.expr, "items")
+    return [*args[:at], *(load(s, source, Leaf(integer(k)), pos) for k in range(count)), *args[at + 1 :]]
+
+
+def _missing(fn: Value, given: int, kwargs: dict[str, Value]) -> int | None:
+    """How many positional arguments a call still needs, where only one number is right."""
+    if isinstance(fn, Bound):
+        return _missing(fn.function, given + len(fn.args), {**fn.kwargs, **kwargs})
+    if not isinstance(fn, Closure) or any(p.kind == "args" for p in fn.definition.params):
+        return None
+    positional = [p for p in fn.definition.params if p.kind in ("positional", "positional_only")]
+    rest = [p for p in positional[given:] if p.name not in kwargs]
+    defaults = fn.defaults if fn.function is None else {
+        name: p for name, p in inspect.signature(fn.function).parameters.items() if p.default is not p.empty
+    }
+    return None if any(p.name in defaults for p in rest) else len(rest)
 
 
 def call_value(s: State, fn: Value, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
@@ -58,7 +119,35 @@ def call_value(s: State, fn: Value, args: list[Value], kwargs: dict[str, Value],
         method = inspect.getattr_static(fn.cls, "__call__", None)
         if isinstance(method, types.FunctionType):
             return call_closure(s, s.function(method), [fn, *args], kwargs, pos)
-    raise KindError(f"{describe(fn)} cannot be called", pos=pos)
+    if isinstance(fn, Either):
+        return _call_either(s, fn, args, kwargs, pos)
+    if isinstance(fn, Leaf) and isinstance(fn.kind, Bottom):
+        return Leaf(Name("undefined", kind=BOTTOM, pos=pos))
+    raise KindError(
+        f"{describe(fn)} cannot be called", "Which function is called must be known when compiling.", pos
+    )
+
+
+def _call_either(s: State, fn: Either, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
+    """Call one of two functions: a branch with both calls."""
+    args = [_given(s, value) for value in args]
+    kwargs = {key: _given(s, value) for key, value in kwargs.items()}
+    key = ((*s.site(pos), "either"), "called")
+    s.names[key] = s.fresh("called")
+    s.branch(
+        fn.test,
+        lambda: s.bind(key, call_value(s, fn.body, args, kwargs, pos), pos, True),
+        lambda: s.bind(key, call_value(s, fn.orelse, args, kwargs, pos), pos, True),
+        pos,
+    )
+    s.resolve(s.env[key])
+    return s.env.pop(key)
+
+
+def _given(s: State, value: Value) -> Value:
+    if isinstance(value, Leaf) and not isinstance(value.expr, (Const, Name)):
+        return s.temporary(value.expr, "given")
+    return value
 
 
 def call_static(s: State, fn: Static, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
@@ -239,8 +328,11 @@ def call_closure(s: State, fn: Closure, args: list[Value], kwargs: dict[str, Val
     for name, value in bound.items():
         key = (path, name)
         simple = isinstance(value, Leaf) and isinstance(value.expr, (Const, Name))
-        if name not in assigned and (simple or not isinstance(value, (Leaf, Struct))):
+        plain = key not in s.knowledge.canonical and not isinstance(value, Iteration)
+        if plain and name not in assigned and (simple or not isinstance(value, (Leaf, Struct))):
             s.env[key] = value
+        elif key in s.knowledge.canonical or isinstance(value, Iteration):
+            s.bind(key, value, pos)
         elif isinstance(value, Struct) and name not in assigned:
             s.env[key] = value if s._is_named(value) else s.materialise(value, s.base_name(key), pos, key)
         else:
@@ -255,6 +347,7 @@ def call_closure(s: State, fn: Closure, args: list[Value], kwargs: dict[str, Val
         else:
             run_block(s, body)
             result = s.env.get((path, definition.result), Static(None))
+        s.resolve(result)
     except SrcgradError as error:
         if error.pos is None:
             raise type(error)(error.reason, error.remedy, pos) from None
@@ -379,7 +472,7 @@ def default_of(s: State, fn: Closure, name: str) -> Value | None:
     if name in fn.defaults:
         return fn.defaults[name]
     if fn.function is not None:
-        parameter = inspect.signature(fn.function).parameters.get(name)
+        parameter = inspect.signature(fn.function, follow_wrapped=False).parameters.get(name)
         if parameter is not None and parameter.default is not inspect.Parameter.empty:
             return s.describe_captured(parameter.default, name, ("default", fn, name))
     return None

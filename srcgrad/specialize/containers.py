@@ -1,39 +1,49 @@
-"""Methods of lists, dicts, tuples and arrays."""
+"""Methods of values that exist when the program runs: lists, dicts, arrays, strings, random generators."""
 
 from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
 from srcgrad.analysis.infer import infer_call
 from srcgrad.errors import KindError, UnsupportedError
-from srcgrad.ir.kinds import BOTTOM, INT, Array, DictOf, ListOf, Opaque, Scalar, is_float, join
-from srcgrad.ir.nodes import Call, Const, Expr, ForEach, Load, Name, Pop, Pos, Prim, Push
+from srcgrad.ir.kinds import BOOL, BOTTOM, INT, STR, Array, Bottom, DictOf, Kind, ListOf, Opaque, Scalar, is_float
+from srcgrad.ir.nodes import Assign, Call, Expr, For, Load, Name, Op, Pack, Pop, Pos, Prim, Push, Store
 from srcgrad.rules import members
 from srcgrad.specialize.iteration import integer, iterate
+from srcgrad.specialize.rows import is_row, learn, new_rows, row_method
 from srcgrad.specialize.state import State
-from srcgrad.specialize.values import Iteration, Leaf, Method, Static, Struct, Value, as_expr, constant, describe
+from srcgrad.specialize.values import Iteration, Leaf, Method, Rows, Static, Struct, Value, as_expr, describe
 
 NOTHING = Static(None)
 
 
 def call_method(s: State, method: Method, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
     """`owner.name(*args, **kwargs)` for an owner that is no object of a user's class."""
+    from srcgrad.specialize.layouts import METHODS, namedtuple_method
+
     owner, name = method.owner, method.name
+    if isinstance(owner, Rows):
+        return row_method(s, owner, name, args, pos)
     if isinstance(owner, Struct):
-        table = {"list": _LIST, "dict": _DICT, "tuple": _TUPLE}[owner.type]
         if owner.cls is not None and name in ("_replace", "_asdict"):
-            return _namedtuple_method(owner, name, kwargs)
-        if name not in table:
-            raise UnsupportedError(f"method {name!r} of a {owner.type} is not supported", pos=pos)
-        return table[name](s, owner, args, kwargs, pos)
-    assert isinstance(owner, Leaf)
+            return namedtuple_method(owner, name, kwargs, pos)
+        if name not in METHODS.get(owner.type, {}):
+            raise UnsupportedError(f"method {name!r} of {describe(owner)} is not supported", "Write it with indexing.", pos)
+        return METHODS[owner.type][name](s, owner, args, kwargs, pos)
+    if not isinstance(owner, Leaf):
+        raise UnsupportedError(f"method {name!r} of {describe(owner)} is not supported", pos=pos)
     if isinstance(owner.kind, ListOf):
-        return _dynamic_list_method(s, owner, name, args, pos)
+        return _list_method(s, owner, name, args, kwargs, pos)
     if isinstance(owner.kind, DictOf):
-        return _dynamic_dict_method(s, owner, name, args, pos)
+        from srcgrad.specialize.dicts import dict_method
+
+        return dict_method(s, owner, name, args, pos)
     if isinstance(owner.kind, (Array, Scalar)):
         return _array_method(s, owner, name, args, kwargs, pos)
-    if isinstance(owner.kind, type(BOTTOM)):
+    if isinstance(owner.kind, Bottom):
         return Leaf(Name("undefined", kind=BOTTOM, pos=pos))
     return _opaque_method(s, owner, name, args, kwargs, pos)
 
@@ -48,8 +58,16 @@ def _array_method(
         return METHOD_WRITES[name](s, owner, args, kwargs, pos)
     fn = members.METHODS.get(name)
     if fn is None:
-        raise UnsupportedError(f"method {name!r} of an array is not supported", pos=pos)
+        what = "an array" if isinstance(owner.kind, Array) else "a number"
+        raise UnsupportedError(f"method {name!r} of {what} is not supported", "Use a function of NumPy.", pos)
     return call_primitive(s, Prim(fn, name, "method"), [owner, *args], kwargs, pos)
+
+
+_STRING_KINDS: dict[str, Kind] = {
+    **dict.fromkeys(("find", "rfind", "index", "rindex", "count"), INT),
+    **dict.fromkeys(("split", "rsplit", "splitlines"), ListOf(STR)),
+    **dict.fromkeys(("partition", "rpartition", "encode", "translate", "maketrans"), Opaque(object)),
+}
 
 
 def _opaque_method(
@@ -60,277 +78,206 @@ def _opaque_method(
     fn = getattr(type_, name, None)
     exprs = tuple(as_expr(arg, pos) for arg in args)
     keywords = tuple((key, as_expr(arg, pos)) for key, arg in kwargs.items())
-    if issubclass(type_, (str, bytes, tuple, dict, frozenset, range)) and fn is not None:
-        return Leaf(Call(Prim(fn, name, "method"), (owner.expr, *exprs), keywords, kind=Opaque(object), pos=pos))
+    prim = Prim(fn, name, "method")  # type: ignore[arg-type]
+    if type_ is str and fn is not None:
+        kind = BOOL if name.startswith("is") or name in ("startswith", "endswith") else _STRING_KINDS.get(name, STR)
+        return Leaf(Call(prim, (owner.expr, *exprs), keywords, kind=kind, pos=pos))
+    if issubclass(type_, (bytes, tuple, frozenset, range)) and fn is not None:
+        if any(is_float(expr.kind) for expr in exprs):
+            raise UnsupportedError(f"method {name!r} of a {type_.__name__} is not supported for floats", pos=pos)
+        return Leaf(Call(prim, (owner.expr, *exprs), keywords, kind=Opaque(object), pos=pos))
     if issubclass(type_, (np.random.Generator, np.random.RandomState)) and fn is not None:
-        prim = Prim(fn, name, "method")
+        if name in ("shuffle", "bytes"):
+            raise UnsupportedError(f"{name} is not supported: it writes in place", "Use `x[rng.permutation(len(x))]`.", pos)
         kind = infer_call(prim, (owner.expr, *exprs), keywords)
         return s.temporary(Call(prim, (owner.expr, *exprs), keywords, kind=kind, pos=pos), "draw")
-    raise UnsupportedError(f"method {name!r} of {describe(owner)} is not supported: what it changes is not known", pos=pos)
+    raise UnsupportedError(
+        f"method {name!r} of {describe(owner)} is not supported: what it changes is not known",
+        "Call it outside the function that is differentiated.", pos,
+    )  # fmt: skip
 
 
 # ---- lists of unknown length ---------------------------------------------------------------------------------
 
+_CHANGING = ("append", "insert", "pop", "extend", "clear", "reverse", "sort", "remove", "__delitem__")
 
-def _dynamic_list_method(s: State, owner: Leaf, name: str, args: list[Value], pos: Pos | None) -> Value:
-    from srcgrad.specialize.statements import widen_items
 
+def _list_method(
+    s: State, owner: Leaf, name: str, args: list[Value], kwargs: dict[str, Value], pos: Pos | None
+) -> Value:
     kind = owner.kind
     assert isinstance(kind, ListOf)
-    if isinstance(owner.expr, Name) and name in ("append", "insert", "pop", "extend", "clear", "reverse", "sort"):
-        s.own_variable(owner.expr)
+    if name in _CHANGING:
+        owner = Leaf(s.writable(owner.expr, pos))
     if name in ("append", "insert"):
-        value = args[-1]
-        expr = _item_expr(s, owner, value, pos)
-        widen_items(s, owner, expr, pos)
-        s.emit(Push(owner.expr, expr, as_expr(args[0], pos) if name == "insert" else None, pos=pos))
-        return NOTHING
-    if name == "extend":
+        _push(s, owner, args, pos)
+    elif name == "extend":
         _append_all(s, owner, args[0], pos)
-        return NOTHING
-    if name == "pop":
+    elif name == "pop":
         out = Name(s.fresh("item"), kind=kind.item, pos=pos)
         s.emit(Pop(out, owner.expr, as_expr(args[0], pos) if args else None, pos=pos))
         return Leaf(out)
-    if name == "copy":
+    elif name == "copy":
         return copy_list(s, owner, pos)
-    if name in ("index", "count") and not is_float(kind):
-        fn = getattr(list, name)
+    elif name in ("index", "count"):
         exprs = tuple(as_expr(arg, pos) for arg in args)
-        return Leaf(Call(Prim(fn, name, "method"), (owner.expr, *exprs), kind=INT, pos=pos))
-    raise UnsupportedError(f"method {name!r} of a list is not supported", pos=pos)
+        return Leaf(Call(Prim(getattr(list, name), name, "method"), (owner.expr, *exprs), kind=INT, pos=pos))
+    elif name == "__delitem__":
+        _delete(s, owner, args[0], pos)
+    elif name == "remove":
+        at = _list_method(s, owner, "index", args, kwargs, pos)
+        s.emit(Pop(None, owner.expr, as_expr(at, pos), pos=pos))
+    elif name == "clear":
+        everything = Iteration(count=length(owner.expr), item=lambda k: Leaf(k))
+        run_loop(s, everything, lambda item: s.emit(Pop(None, owner.expr, pos=pos)), pos)
+    elif name in ("reverse", "sort"):
+        _reorder(s, owner, name, kwargs, pos)
+    else:
+        raise UnsupportedError(f"method {name!r} of a list is not supported", "Write it with indexing and loops.", pos)
+    return NOTHING
 
 
-def _item_expr(s: State, owner: Leaf, value: Value, pos: Pos | None) -> Expr:
-    if isinstance(value, Struct) and value.type in ("tuple", "list", "dict", "object"):
+def _push(s: State, owner: Leaf, args: list[Value], pos: Pos | None) -> None:
+    from srcgrad.specialize.stores import widen_items
+
+    value = args[-1]
+    assert isinstance(owner.kind, ListOf)
+    if is_row(value):
+        site = s.list_sites.get(owner.expr.id) if isinstance(owner.expr, Name) else None
+        if isinstance(owner.kind.item, Bottom) and site is not None:
+            learn(s, site, value)
         raise UnsupportedError(
             f"{describe(value)} is put into a list whose length is not known when compiling",
-            "Keep one list for each part instead.",
-            pos,
-        )
-    return as_expr(value, pos)
+            "Make the list where it is filled, or keep one list for each part.", pos,
+        )  # fmt: skip
+    s.need_run_time(value, pos)
+    expr = as_expr(value, pos)
+    widen_items(s, owner, expr, pos)
+    s.emit(Push(owner.expr, expr, as_expr(args[0], pos) if len(args) > 1 else None, pos=pos))
+
+
+def _delete(s: State, owner: Leaf, at: Value, pos: Pos | None) -> None:
+    from srcgrad.specialize.indexing import static_slice
+
+    where = static_slice(at)
+    index = as_expr(at, pos)
+    if where is None:
+        if index.kind == Opaque(slice):
+            raise UnsupportedError("this slice of a list cannot be deleted", "Build a new list.", pos)
+        s.emit(Pop(None, owner.expr, index, pos=pos))
+        return
+    if where.step not in (None, 1) or (where.start or 0) < 0 or (where.stop is not None and where.stop < 0):
+        raise UnsupportedError("this slice of a list cannot be deleted", "Build a new list.", pos)
+    size = length(owner.expr)
+    hi = size if where.stop is None else Call(Prim(min, "min"), (integer(where.stop), size), kind=INT)
+    gone = Iteration(count=Op("-", (hi, integer(where.start or 0)), kind=INT), item=lambda k: Leaf(k))
+    run_loop(s, gone, lambda item: s.emit(Pop(None, owner.expr, integer(where.start or 0), pos=pos)), pos)
+
+
+def _reorder(s: State, owner: Leaf, name: str, kwargs: dict[str, Value], pos: Pos | None) -> None:
+    """Write the items back in another order."""
+    from srcgrad.specialize.iteration import backwards
+    from srcgrad.specialize.reductions import ordered
+
+    assert isinstance(owner.kind, ListOf)
+    if name == "sort":
+        new = ordered(s, owner, kwargs, pos)
+    else:
+        new = collect(s, backwards(iterate(s, owner, pos)), lambda item: item, pos, "backwards")
+    source = iterate(s, new, pos)
+    item_kind = owner.kind.item
+
+    def put(k: Value) -> None:
+        assert source.item is not None
+        item = as_expr(source.item(as_expr(k)), pos)
+        s.emit(Store(Load(owner.expr, as_expr(k), kind=item_kind, pos=pos), item, pos=pos))
+
+    run_loop(s, Iteration(count=length(owner.expr), item=lambda k: Leaf(k)), put, pos)
+
+
+def length(expr: Expr) -> Expr:
+    """`len(expr)`."""
+    prim = Prim(len, "len")
+    return Call(prim, (expr,), kind=infer_call(prim, (expr,), ()))
 
 
 def _append_all(s: State, owner: Leaf, items: Value, pos: Pos | None) -> None:
-    from srcgrad.specialize.statements import run_for
-
+    if isinstance(items, Leaf) and items.expr == owner.expr:
+        items = copy_list(s, owner, pos)
     iteration = iterate(s, items, pos)
-    if iteration.static is not None:
-        for item in iteration.static:
-            _dynamic_list_method(s, owner, "append", [item], pos)
-        return
-    run_loop(s, iteration, lambda item: _dynamic_list_method(s, owner, "append", [item], pos), pos)
-    _ = (run_for, ForEach)
+    for item in iteration.static or []:
+        _push(s, _now(s, owner), [item], pos)
+    if iteration.static is None:
+        run_loop(s, iteration, lambda item: _push(s, _now(s, owner), [item], pos), pos)
 
 
-def run_loop(s: State, iteration: Iteration, body, pos: Pos | None) -> None:  # type: ignore[no-untyped-def]
+def _now(s: State, owner: Leaf) -> Leaf:
+    """The list with the kind that its items have by now."""
+    if isinstance(owner.expr, Name):
+        for value in s.env.values():
+            for leaf in _leaves(value):
+                if isinstance(leaf.expr, Name) and leaf.expr.id == owner.expr.id:
+                    return Leaf(dataclasses.replace(owner.expr, kind=leaf.kind))
+    return owner
+
+
+def _leaves(value: Value) -> list[Leaf]:
+    if isinstance(value, Leaf):
+        return [value]
+    return [leaf for item in value.values() for leaf in _leaves(item)] if isinstance(value, Struct) else []
+
+
+def run_loop(s: State, iteration: Iteration, body: Callable[[Value], object], pos: Pos | None) -> None:
     """Emit a loop over the iteration whose body is what the function emits for an item."""
-    from srcgrad.ir.nodes import For
-
-    assert iteration.count is not None and iteration.item is not None
+    if iteration.count is None or iteration.item is None:
+        raise KindError("what is looped over here is not known when compiling", "Make a list of it first.", pos)
     name = Name(s.fresh("k"), kind=INT, pos=pos)
     item = iteration.item
     bounds = iteration.bounds or (integer(0), iteration.count, integer(1))
-    get = (lambda: Leaf(name)) if iteration.bounds else (lambda: item(name))
 
     def trip() -> None:
-        body(get())
+        body(Leaf(name) if iteration.bounds else item(name))
 
     stmts = s.fixpoint(trip)
     s.emit(For(name, *bounds, stmts, pos=pos))
 
 
-def new_list(s: State, hint: str, pos: Pos | None) -> Leaf:
-    """An empty list in a variable of its own."""
-    from srcgrad.ir.nodes import Assign, Pack
-
+def new_list(s: State, hint: str, pos: Pos | None) -> tuple[tuple[object, str], Value]:
+    """An empty list in a variable of its own: the variable, and the list."""
     name = s.fresh(hint)
-    key = ((), name)
+    site = (*s.site(pos), hint)
+    key = (("made", name), name)
     s.names[key] = name
+    if ("rows", site) in s.knowledge.templates:
+        s.bind(key, new_rows(s, [], site, pos), pos)  # type: ignore[arg-type]
+        return key, s.env[key]  # type: ignore[index]
     leaf = Leaf(Name(name, kind=ListOf(BOTTOM), pos=pos))
+    s.list_sites[name] = site
     s.emit(Assign(leaf.expr, Pack("list", (), kind=ListOf(BOTTOM), pos=pos), pos=pos))
-    s.env[key] = leaf
-    return leaf
+    s.env[key] = leaf  # type: ignore[index]
+    return key, leaf
 
 
-def collect(s: State, iteration: Iteration, function, pos: Pos | None, hint: str = "items") -> Value:  # type: ignore[no-untyped-def]
+def collect(
+    s: State, iteration: Iteration, function: Callable[[Value], Value], pos: Pos | None, hint: str = "items"
+) -> Value:
     """The list of function(item) over the iteration."""
     if iteration.static is not None:
         values = [function(item) for item in iteration.static]
-        return Struct("list", dict(enumerate(values)), depth=s.depth, site=s.site(pos))
-    made = new_list(s, hint, pos)
-    key = ((), made.expr.id)  # type: ignore[attr-defined]
+        made = Struct("list", dict(enumerate(values)), depth=s.depth, site=s.site(pos))
+        return s.dynamic_list(made, pos) if made.site in s.knowledge.dynamic else made
+    key, _ = new_list(s, hint, pos)
 
     def append(item: Value) -> None:
         value = function(item)
-        owner = s.env[key]
-        assert isinstance(owner, Leaf)
-        _dynamic_list_method(s, owner, "append", [value], pos)
+        call_method(s, Method(s.env[key], "append"), [value], {}, pos)  # type: ignore[index]
 
     run_loop(s, iteration, append, pos)
-    return s.env[key]
+    return s.env[key]  # type: ignore[index]
 
 
-def copy_list(s: State, owner: Leaf, pos: Pos | None) -> Value:
+def copy_list(s: State, owner: Value, pos: Pos | None) -> Value:
     """A new list with the same items."""
     return collect(s, iterate(s, owner, pos), lambda item: item, pos, "copied")
 
 
-# ---- containers whose layout is known ------------------------------------------------------------------------
-
-
-def _grow(s: State, owner: Struct, pos: Pos | None) -> None:
-    if s.depth > owner.depth:
-        s.need_dynamic(owner, pos)
-        raise UnsupportedError(
-            "a list that the caller passed, with items of several kinds, grows inside a loop or a branch", pos=pos
-        )
-
-
-def _list_append(s: State, owner: Struct, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    return _list_insert(s, owner, [constant(len(owner.items)), *args], kwargs, pos)
-
-
-def _list_insert(s: State, owner: Struct, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    from srcgrad.specialize.statements import static_key
-
-    _grow(s, owner, pos)
-    at = static_key(args[0])
-    if not isinstance(at, int):
-        s.need_dynamic(owner, pos)
-        raise KindError("an item is inserted at a place that is not known when compiling", pos=pos)
-    values = owner.values()
-    value = args[1]
-    if isinstance(value, Leaf) and not isinstance(value.expr, Const):
-        value = s.temporary(value.expr, "item")
-    values.insert(at, value)
-    owner.items = dict(enumerate(values))
-    return NOTHING
-
-
-def _list_extend(s: State, owner: Struct, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    iteration = iterate(s, args[0], pos)
-    if iteration.static is None:
-        s.need_dynamic(owner, pos)
-        raise KindError("a list with items of several kinds is extended by a list of unknown length", pos=pos)
-    for item in iteration.static:
-        _list_append(s, owner, [item], kwargs, pos)
-    return NOTHING
-
-
-def _list_pop(s: State, owner: Struct, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    from srcgrad.specialize.statements import static_key
-
-    _grow(s, owner, pos)
-    at = static_key(args[0]) if args else -1
-    values = owner.values()
-    if not isinstance(at, int) or not -len(values) <= at < len(values):
-        s.need_dynamic(owner, pos)
-        raise KindError("pop from a list that has no such item", pos=pos)
-    value = values.pop(at)
-    owner.items = dict(enumerate(values))
-    return value
-
-
-def _list_reverse(s: State, owner: Struct, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    _grow(s, owner, pos)
-    owner.items = dict(enumerate(owner.values()[::-1]))
-    return NOTHING
-
-
-def _list_copy(s: State, owner: Struct, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    return Struct(owner.type, dict(owner.items), owner.cls, s.depth, s.site(pos))
-
-
-def _list_clear(s: State, owner: Struct, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    _grow(s, owner, pos)
-    owner.items = {}
-    return NOTHING
-
-
-def _dict_get(s: State, owner: Struct, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    from srcgrad.specialize.statements import static_key
-
-    key = static_key(args[0])
-    if key in owner.items:
-        return owner.items[key]
-    if key is None:
-        raise KindError("the key is not known when compiling", pos=pos)
-    return args[1] if len(args) > 1 else NOTHING
-
-
-def _dict_keys(s: State, owner: Struct, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    return iterate(s, owner, pos)
-
-
-def _dict_values(s: State, owner: Struct, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    return Iteration(static=owner.values())
-
-
-def _dict_items(s: State, owner: Struct, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    from srcgrad.specialize.statements import key_value
-
-    return Iteration(static=[Struct("tuple", {0: key_value(key), 1: item}) for key, item in owner.items.items()])
-
-
-def _dict_pop(s: State, owner: Struct, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    value = _dict_get(s, owner, args, kwargs, pos)
-    from srcgrad.specialize.statements import static_key
-
-    _grow(s, owner, pos)
-    owner.items.pop(static_key(args[0]), None)
-    return value
-
-
-def _dict_update(s: State, owner: Struct, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    from srcgrad.specialize.statements import set_part
-
-    new: dict[object, Value] = {}
-    for arg in args:
-        if not isinstance(arg, Struct) or arg.type != "dict":
-            raise UnsupportedError("`update` needs a dict whose keys are known when compiling", pos=pos)
-        new.update(arg.items)
-    for key, value in {**new, **kwargs}.items():
-        set_part(s, owner, key, value, pos)
-    return NOTHING
-
-
-def _dict_setdefault(s: State, owner: Struct, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    from srcgrad.specialize.statements import set_part, static_key
-
-    key = static_key(args[0])
-    if key not in owner.items:
-        set_part(s, owner, key, args[1] if len(args) > 1 else NOTHING, pos)
-    return owner.items[key]
-
-
-def _namedtuple_method(owner: Struct, name: str, kwargs: dict[str, Value]) -> Value:
-    fields = owner.cls._fields  # type: ignore[union-attr]
-    if name == "_asdict":
-        return Struct("dict", dict(zip(fields, owner.values())))
-    items = {k: kwargs.get(field, owner.items[k]) for k, field in enumerate(fields)}
-    return Struct("tuple", items, owner.cls)
-
-
-_LIST = {
-    "append": _list_append, "insert": _list_insert, "extend": _list_extend, "pop": _list_pop,
-    "reverse": _list_reverse, "copy": _list_copy, "clear": _list_clear,
-}  # fmt: skip
-_DICT = {
-    "get": _dict_get, "keys": _dict_keys, "values": _dict_values, "items": _dict_items, "copy": _list_copy,
-    "pop": _dict_pop, "update": _dict_update, "setdefault": _dict_setdefault,
-}  # fmt: skip
-_TUPLE: dict = {}
-
-
-def _dynamic_dict_method(s: State, owner: Leaf, name: str, args: list[Value], pos: Pos | None) -> Value:
-    kind = owner.kind
-    assert isinstance(kind, DictOf)
-    if name == "get" and len(args) == 2 and not is_float(kind):
-        exprs = tuple(as_expr(arg, pos) for arg in args)
-        joined = join(kind.item, exprs[1].kind)
-        return Leaf(Call(Prim(dict.get, "get", "method"), (owner.expr, *exprs), kind=joined or kind.item, pos=pos))
-    raise UnsupportedError(f"method {name!r} of a dict with keys of unknown values is not supported", pos=pos)
-
-
-_ = Load

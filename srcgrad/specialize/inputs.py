@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,24 +11,32 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.ir.kinds import BOTTOM, Array, Extent, Kind, ListOf, Opaque, Scalar, is_float, join
+from srcgrad.errors import UnsupportedError
+from srcgrad.ir.kinds import BOTTOM, UNSET, Array, Extent, Kind, ListOf, Opaque, Scalar, join
 from srcgrad.ir.nodes import Name
 from srcgrad.specialize.values import Leaf, Static, Struct, Value
 
 Path = tuple[Any, ...]
-"""How to reach a value when the compiled function is called: ("argument", name) or ("function", fn) or ..., then steps."""
+"""How to reach a value when the compiled function is called. It starts with ("argument", name), ("primal", None) -
+the function that is differentiated - or ("object", object); then steps follow: ("global", name), ("closure", name),
+("default", parameter), ("item", key), ("attribute", name), ("length", None)."""
+
+MISSING = object()
+"""What a guard holds of a global that is not there, so that a builtin is meant."""
 
 
 @dataclass
 class Inputs:
     """What the compiled function takes.
 
-    leaves: the access text of each float or array leaf and how to reach it. captured: hidden parameters, by name: a
-    global or closure variable and how to read it. guards: objects that were taken as constants: (how to
-    read it again, the object).
+    leaves: each float or array leaf, by its access text (`params["w"]`), and how to reach it; local: those that have
+    a variable of their own instead, by that variable: the access text. captured: hidden parameters, by name: a global
+    or closure variable and how to read it. guards: objects that were taken as constants: (how to read it again, the
+    object).
     """
 
     leaves: dict[str, tuple[Path, Kind]] = field(default_factory=dict)
+    local: dict[str, str] = field(default_factory=dict)
     captured: dict[str, Path] = field(default_factory=dict)
     guards: list[tuple[Path, object]] = field(default_factory=list)
 
@@ -65,7 +74,8 @@ def is_object(value: Any) -> bool:
     if isinstance(value, (type, types.ModuleType, types.FunctionType, types.MethodType, BaseException)):
         return False
     module = cls.__module__.split(".")[0]
-    return hasattr(value, "__dict__") and module not in ("builtins", "numpy", "scipy", "functools", "numba", "srcgrad", "types", "re")
+    libraries = ("builtins", "numpy", "scipy", "functools", "numba", "srcgrad", "types", "re")
+    return hasattr(value, "__dict__") and module not in libraries
 
 
 def attributes(value: Any) -> dict[str, Any]:
@@ -87,7 +97,7 @@ def uniform_kind(values: list[Any], base: str) -> Kind | None:
             if isinstance(item, Array) and item.dims is not None:
                 item = Array(item.dtype, tuple(1 if d == 1 else None for d in item.dims))
         elif isinstance(value, NUMBER):
-            item = dataclasses.replace(scalar_kind(value), value=_unset())
+            item = dataclasses.replace(scalar_kind(value), value=UNSET)
             ranks.add(-1)
         elif isinstance(value, list) and (nested := uniform_kind(value, base)) is not None:
             item = ListOf(nested)
@@ -101,24 +111,22 @@ def uniform_kind(values: list[Any], base: str) -> Kind | None:
     return kind
 
 
-def _unset() -> object:
-    from srcgrad.ir.kinds import UNSET
-
-    return UNSET
-
-
 class Describer:
     """Turns Python objects into values whose leaves are read by their access text, such as `params["w1"]`."""
 
-    def __init__(self, inputs: Inputs, function: Callable[[Any, Path], Value], localised: dict[str, str]) -> None:
+    def __init__(
+        self, inputs: Inputs, function: Callable[[Any, Path], Value], localised: dict[str, str]
+    ) -> None:
         self.inputs, self.function, self.localised = inputs, function, localised
         self.shapes: dict[tuple[int, ...], str] = {}
 
     def describe(self, value: Any, text: str, path: Path, seen: tuple[int, ...] = ()) -> Value:
         """The value of an argument. text: how generated code reads it; path: how the wrapper does."""
+        if isinstance(value, (np.matrix, np.ma.MaskedArray)):
+            raise UnsupportedError(f"{text} is a {type(value).__name__}", f"Pass a plain array: np.asarray({text}).")
         if isinstance(value, np.ndarray):
             # parameters of equal shape share their extents: the cache's key holds which are equal
-            base = self.shapes.setdefault(value.shape, text) if path == (("argument", text),) else text
+            base = self.shapes.setdefault(value.shape, text) if len(path) == 1 else text
             return self.leaf(array_kind(value, base), text, path)
         if type(value).__name__ == "ndarray" and hasattr(value, "dtype") and hasattr(value, "ndim"):
             return self.leaf(array_kind(value, text), text, path)
@@ -126,6 +134,8 @@ class Describer:
             return self.leaf(scalar_kind(value), text, path)
         if value is None or isinstance(value, (str, bytes, type, types.ModuleType, np.dtype)) or value is Ellipsis:
             return Static(value, text if isinstance(value, type) else "")
+        if isinstance(value, enum.Enum):
+            return Static(value, text)
         if isinstance(value, list):
             kind = uniform_kind(value, text)
             if kind is not None and value:
@@ -135,7 +145,8 @@ class Describer:
             cls = type(value) if hasattr(value, "_fields") else None
             return self.struct("tuple", enumerate(value), text, path, seen, cls, value)
         if isinstance(value, dict):
-            return self.struct("dict", value.items(), text, path, seen, None, value)
+            cls = None if type(value) is dict else type(value)
+            return self.struct("dict", value.items(), text, path, seen, cls, value)
         if callable(value) and not is_object(value):
             return self.function(value, path)
         if is_object(value) and id(value) not in seen:
@@ -147,26 +158,39 @@ class Describer:
     ) -> Struct:
         seen = (*seen, id(value))
         made = {
-            key: self.describe(item, f"{text}[{_key_text(key)}]", (*path, ("item", key)), seen) for key, item in items
+            key: self.describe(item, access(type_, text, key), (*path, ("item", key)), seen) for key, item in items
         }
         return Struct(type_, made, cls)
 
     def object(self, value: Any, text: str, path: Path, seen: tuple[int, ...]) -> Struct:
         seen = (*seen, id(value))
         made = {
-            name: self.describe(item, f"{text}.{name}", (*path, ("attribute", name)), seen)
+            name: self.describe(item, access("object", text, name), (*path, ("attribute", name)), seen)
             for name, item in attributes(value).items()
         }
         return Struct("object", made, type(value))
 
     def leaf(self, kind: Kind, text: str, path: Path) -> Leaf:
-        self.inputs.leaves[text] = (path, kind)
         name = self.localised.get(text, text)
+        if name != text:
+            self.inputs.local[name] = text
+        self.inputs.leaves[name] = (path, kind)
         return Leaf(Name(name, kind=kind))
+
+
+def access(type_: str, text: str, key: object) -> str:
+    """How generated code reads a part of a container, whose type is "tuple", "list", "dict" or "object"."""
+    return f"{text}.{key}" if type_ == "object" else f"{text}[{_key_text(key)}]"
+
+
+def plain_constructor(cls: type) -> bool:
+    """Whether an object of the class can be made of its attributes as they are, given by name."""
+    if not dataclasses.is_dataclass(cls) or hasattr(cls, "__post_init__"):
+        return False
+    code = getattr(cls.__init__, "__code__", None)
+    return code is not None and code.co_filename == "<string>" and all(f.init for f in dataclasses.fields(cls))
 
 
 def _key_text(key: object) -> str:
     return f'"{key}"' if isinstance(key, str) and '"' not in key and "\\" not in key else repr(key)
 
-
-_ = is_float

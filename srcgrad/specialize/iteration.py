@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+import types
+
 import numpy as np
 
 from srcgrad.analysis.infer import infer_call, infer_op
-from srcgrad.errors import KindError
-from srcgrad.ir.kinds import INT, Array, DictOf, ListOf, Opaque, Scalar
-from srcgrad.ir.nodes import Call, Const, Expr, Op, Pos, Prim
+from srcgrad.errors import KindError, UnsupportedError
+from srcgrad.ir.kinds import BOTTOM, INT, STR, Array, Bottom, DictOf, ListOf, Opaque, Scalar
+from srcgrad.ir.nodes import Call, Const, Expr, Name, Op, Pos, Prim
+from srcgrad.ir.walk import root
 from srcgrad.specialize.state import State
-from srcgrad.specialize.values import Iteration, Leaf, Static, Struct, Value, as_expr, describe
+from srcgrad.specialize.values import Iteration, Leaf, Rows, Static, Struct, Value, as_expr, describe, key_value
 
 
 def integer(value: int) -> Const:
@@ -19,11 +23,13 @@ def integer(value: int) -> Const:
 
 def iterate(s: State, value: Value, pos: Pos | None) -> Iteration:
     """The value as something to loop over; raises KindError where it is not."""
-    from srcgrad.specialize.expressions import load
-    from srcgrad.specialize.statements import key_value
-
+    from srcgrad.specialize.indexing import load
     if isinstance(value, Iteration):
-        return value
+        return _take(s, value, pos)
+    if isinstance(value, Rows):
+        from srcgrad.specialize.rows import iterate_rows
+
+        return iterate_rows(s, value, pos)
     if isinstance(value, Struct) and value.type in ("tuple", "list"):
         return Iteration(static=value.values())
     if isinstance(value, Struct) and value.type == "dict":
@@ -31,7 +37,7 @@ def iterate(s: State, value: Value, pos: Pos | None) -> Iteration:
     if isinstance(value, Static) and isinstance(value.value, (tuple, list, str, dict, frozenset, set)):
         return Iteration(static=[key_value(item) for item in value.value])
     if isinstance(value, Struct):
-        raise KindError(f"{describe(value)} cannot be looped over", pos=pos)
+        return _iterate_object(s, value, pos)
     expr = as_expr(value, pos)
     kind = expr.kind
     if isinstance(expr, Call) and expr.prim.fn is np.shape:
@@ -39,23 +45,69 @@ def iterate(s: State, value: Value, pos: Pos | None) -> Iteration:
         if isinstance(owner, Array) and owner.dims is not None:
             held = Leaf(expr)
             return Iteration(static=[load(s, held, Leaf(integer(k)), pos) for k in range(len(owner.dims))])
-    if isinstance(kind, Opaque) and kind.type is dict:
-        raise KindError("the items of this dict are not known when compiling", pos=pos)
+    if isinstance(kind, DictOf) and isinstance(value, Leaf):
+        from srcgrad.specialize.dicts import iterate_dict
+
+        return iterate_dict(s, value, pos)
+    if isinstance(kind, Bottom):
+        return Iteration(count=integer(0), item=lambda k: Leaf(Name("undefined", kind=BOTTOM)))
     if not isinstance(kind, (Array, ListOf, Opaque)):
-        if isinstance(kind, DictOf):
-            raise KindError("a dict whose keys are not known when compiling cannot be looped over", pos=pos)
         raise KindError(f"{describe(value)} cannot be looped over", pos=pos)
     held = value if isinstance(value, Leaf) else Leaf(expr)
-    from srcgrad.ir.nodes import Name
-    from srcgrad.ir.walk import root
-
-    if not isinstance(held.expr, Name) and root(held.expr) is None:
+    rebound = isinstance(held.expr, Name) and held.expr.id in s.loop_writes
+    if rebound or (not isinstance(held.expr, Name) and root(held.expr) is None):
         held = s.temporary(held.expr, "items")
     source = held
     if isinstance(kind, Opaque):
-        source = s.temporary(_call(list, "list", (held.expr,), ListOf(Opaque(object))), "items")
+        item = kind.item or (STR if kind.type is str else INT if kind.type is range else Opaque(object))
+        source = s.temporary(_call(list, "list", (held.expr,), ListOf(item)), "items")
     count = call_builtin(len, "len", source.expr)
-    return Iteration(count=count, item=lambda k: load(s, source, Leaf(k), pos))
+    return Iteration(count=count, item=lambda k: load(s, source, Leaf(k), pos), made=None if source is held else source)
+
+
+def _take(s: State, value: Iteration, pos: Pos | None) -> Iteration:
+    """Run over an iterator that a variable holds: that can be done once."""
+    if value.once and value.depth is not None:
+        if value.taken or s.depth > value.depth:
+            raise UnsupportedError(
+                "an iterator is run over a second time: it would be empty", "Make a list of it: `list(...)`.", pos
+            )
+        value.taken = True
+    return value
+
+
+def _iterate_object(s: State, value: Struct, pos: Pos | None) -> Iteration:
+    """An object of a class that can be indexed and has a length."""
+    from srcgrad.specialize.calls import call_value
+    from srcgrad.specialize.indexing import attribute, load
+
+    methods = [inspect.getattr_static(value.cls, name, None) for name in ("__iter__", "__len__", "__getitem__")]
+    if isinstance(methods[0], types.FunctionType):
+        return iterate(s, call_value(s, attribute(s, value, "__iter__", pos), [], {}, pos), pos)
+    if all(isinstance(method, types.FunctionType) for method in methods[1:]):
+        count = as_expr(call_value(s, attribute(s, value, "__len__", pos), [], {}, pos), pos)
+        return Iteration(count=count, item=lambda k: load(s, value, Leaf(k), pos))
+    raise KindError(f"{describe(value)} cannot be looped over", pos=pos)
+
+
+def hold(s: State, value: Iteration, base: str, pos: Pos | None) -> Iteration:
+    """What a variable holds that is given an iterator or a range: its items are those of now."""
+    from srcgrad.specialize.containers import collect
+
+    if value.depth is not None:
+        return value
+    if value.view:
+        raise UnsupportedError("a view of a dict is kept in a variable", "Make a list of it: `list(...)`.", pos)
+    if value.bounds is not None:
+        made = make_range([b if isinstance(b, Const) else s.temporary(b, f"{base}_bound").expr for b in value.bounds])
+    elif value.static is not None:
+        items = s.materialise(Struct("tuple", dict(enumerate(value.static))), s.fresh(base), pos, None)
+        assert isinstance(items, Struct)
+        made = Iteration(static=items.values())
+    else:
+        made = iterate(s, collect(s, value, lambda item: item, pos, base), pos)
+    made.once, made.depth = value.once, s.depth
+    return made
 
 
 def _call(fn: object, text: str, args: tuple[Expr, ...], kind: object) -> Expr:
@@ -106,19 +158,24 @@ def enumerated(inner: Iteration, start: Expr) -> Iteration:
         return Struct("tuple", {0: Leaf(number), 1: item})
 
     if inner.static is not None:
-        return Iteration(static=[pair(integer(k), item) for k, item in enumerate(inner.static)])
+        return Iteration(static=[pair(integer(k), item) for k, item in enumerate(inner.static)], once=True)
     assert inner.item is not None
     item = inner.item
-    return Iteration(count=inner.count, item=lambda k: pair(k, item(k)))
+    return Iteration(count=inner.count, item=lambda k: pair(k, item(k)), once=True)
 
 
 def zipped(inners: list[Iteration]) -> Iteration:
     """zip(*inners)."""
-    lengths = [len(inner.static) for inner in inners if inner.static is not None]
-    if lengths:
-        trips = range(min(lengths))
+    if any(inner.static is not None for inner in inners):
+        lengths = [static_count(inner) for inner in inners]
+        trips = range(min(length for length in lengths if length is not None))
+        if any(inner.bounds is not None and length is None for inner, length in zip(inners, lengths)):
+            raise UnsupportedError(
+                "a range of unknown length is zipped with a container of known length", "Use enumerate.", None
+            )
         return Iteration(
-            static=[Struct("tuple", {n: item_of(inner, integer(k)) for n, inner in enumerate(inners)}) for k in trips]
+            static=[Struct("tuple", {n: item_of(inner, integer(k)) for n, inner in enumerate(inners)}) for k in trips],
+            once=True,
         )
     counts: list[Expr] = []
     for inner in inners:
@@ -126,7 +183,7 @@ def zipped(inners: list[Iteration]) -> Iteration:
             counts.append(inner.count)
     count = counts[0] if len(counts) == 1 else call_builtin(min, "min", *counts)
     return Iteration(
-        count=count, item=lambda k: Struct("tuple", {n: item_of(inner, k) for n, inner in enumerate(inners)})
+        count=count, item=lambda k: Struct("tuple", {n: item_of(inner, k) for n, inner in enumerate(inners)}), once=True
     )
 
 
@@ -140,15 +197,17 @@ def _same_count(a: Expr, b: Expr) -> bool:
 def backwards(inner: Iteration) -> Iteration:
     """reversed(inner)."""
     if inner.static is not None:
-        return Iteration(static=inner.static[::-1])
+        return Iteration(static=inner.static[::-1], once=True)
     assert inner.item is not None and inner.count is not None
     item, count = inner.item, inner.count
     if inner.bounds is not None:
         lo, hi, step = inner.bounds
         if isinstance(step, Const) and step.value == 1:
             bounds = (_op("-", hi, integer(1)), _op("-", lo, integer(1)), integer(-1))
-            return Iteration(count=count, bounds=bounds, item=lambda k: item(_op("-", _op("-", count, integer(1)), k)))
-    return Iteration(count=count, item=lambda k: item(_op("-", _op("-", count, integer(1)), k)))
+            return Iteration(
+                count=count, bounds=bounds, item=lambda k: item(_op("-", _op("-", count, integer(1)), k)), once=True
+            )
+    return Iteration(count=count, item=lambda k: item(_op("-", _op("-", count, integer(1)), k)), once=True)
 
 
 def item_of(inner: Iteration, k: Expr) -> Value:
@@ -158,3 +217,29 @@ def item_of(inner: Iteration, k: Expr) -> Value:
         return inner.static[k.value]
     assert inner.item is not None
     return inner.item(k)
+
+
+MANY = 64
+
+
+def static_items(inner: Iteration) -> list[Value] | None:
+    """The items, where it is known when compiling how many there are (a range of constant bounds is written out)."""
+    if inner.static is not None:
+        return inner.static
+    known = static_count(inner)
+    if known is None or known > MANY or inner.item is None:
+        return None
+    return [inner.item(integer(k)) for k in range(known)]
+
+
+def static_count(inner: Iteration) -> int | None:
+    """The number of items, where it is known."""
+    if inner.static is not None:
+        return len(inner.static)
+    if inner.bounds is not None:
+        values = [getattr(bound.kind, "value", None) for bound in inner.bounds]
+        if all(isinstance(value, int) for value in values) and values[2] != 0:
+            return len(range(*values))  # type: ignore[arg-type]
+        return None
+    known = getattr(inner.count.kind, "value", None) if inner.count is not None else None
+    return known if isinstance(known, int) else None

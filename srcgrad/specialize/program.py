@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import builtins
+import functools
 import re
 import types
 from collections.abc import Callable
@@ -13,11 +13,13 @@ import numpy as np
 
 from srcgrad.errors import KindError, SrcgradError, UnsupportedError
 from srcgrad.frontend import definition_of, free_value
-from srcgrad.ir.kinds import BOTTOM, ListOf, Opaque
+from srcgrad.ir.kinds import BOTTOM, DictOf, ListOf, Opaque, is_float
 from srcgrad.ir.nodes import Assign, Const, Definition, Expr, Load, Name, Op, Pack, Pos, Stmt
 from srcgrad.ir.walk import root
+from srcgrad.specialize.inputs import MISSING, Describer, Inputs, Path, is_object
 from srcgrad.specialize.outline import close_callees, with_hidden
-from srcgrad.specialize.inputs import Describer, Inputs, Path
+from srcgrad.specialize.rows import is_row, new_rows
+from srcgrad.specialize.spelling import FIXED, NAMED, RESERVED, is_library, plain_function, spelling_of
 from srcgrad.specialize.state import Frame, Key, Knowledge, Restart, State
 from srcgrad.specialize.statements import run_block
 from srcgrad.specialize.values import (
@@ -25,13 +27,17 @@ from srcgrad.specialize.values import (
     Closure,
     Conflict,
     Leaf,
+    ListedArray,
+    Rows,
     Static,
     Struct,
     Value,
     as_expr,
     constant,
     copy_environment,
+    describe,
     join_all,
+    leaves,
 )
 
 
@@ -39,7 +45,7 @@ from srcgrad.specialize.values import (
 class Program:
     """A flat typed program.
 
-    params: the values of the parameters; body; result: what it returns; inputs: how its leaves are reached;
+    params: the values of the parameters; names: what the generated function calls them; body; result: what it returns; inputs: how its leaves are reached;
     used: all variable names; flags: exit flags (False but after their jump); rebound: variables for which `op=` on
     an array became a rebinding, which is right only if nothing else holds their arrays; pairs: the typed programs
     of functions that are called rather than written in line.
@@ -48,6 +54,7 @@ class Program:
     definition: Definition
     function: Callable[..., Any]
     params: dict[str, Value]
+    names: dict[str, str]
     body: tuple[Stmt, ...]
     result: Value
     inputs: Inputs
@@ -65,12 +72,18 @@ class Specializer(State):
         self.inputs = inputs
         self.unrolled_loops: list[list[Pos | None] | None] = []
         self.rebound_arrays: dict[str, Pos | None] = {}
-        self.describer = Describer(inputs, self.function_value, knowledge.templates.setdefault("localised", {}))
+        self.localised: dict[str, str] = {}
+        self.describer = Describer(inputs, self.function_value, self.localised)
         self.captured: dict[Any, Value] = {}
         self.callees: dict[str, Any] = {}
-        self.inputs_owned: dict[str, str] = {}
 
     # ---- names ----
+
+    def fresh(self, hint: str) -> str:
+        name = super().fresh(hint)
+        while name in self.inputs.captured or name in self.inputs.leaves:
+            name = super().fresh(hint)
+        return name
 
     def variable(self, name: str) -> Key:
         """The variable that a name of the present function stands for."""
@@ -85,6 +98,7 @@ class Specializer(State):
         if value is None:
             self.read_undefined.add(key)
             return Leaf(Name(self.base_name(key), kind=BOTTOM, pos=pos))
+        self.resolve(value)
         if isinstance(value, Conflict):
             raise KindError(value.reason, "Give the variable values of one kind.", pos)
         if isinstance(value, Leaf) and isinstance(value.expr, Name):
@@ -107,74 +121,114 @@ class Specializer(State):
         return self.global_value(function, frame.function_path, name, pos)
 
     def global_value(self, function: Callable[..., Any], path: Path | None, name: str, pos: Pos | None) -> Value:
-        key = (id(function), path, name)
+        start: Path = path if path is not None else (("object", function),)
+        value, where = free_value(function, name)
+        if where == "builtin":
+            self.inputs.guards.append(((*start, ("global", name)), MISSING))
+            return Static(value, name)
+        # the same variable is read once, however many functions name it
+        cells = function.__closure__ or ()
+        cell = cells[function.__code__.co_freevars.index(name)] if where == "closure" else None
+        key = id(cell) if cell is not None else (id(function.__globals__), name)
         if key not in self.captured:
-            value, where = free_value(function, name)
-            if where == "builtin":
-                return Static(value, name)
-            start: Path = path if path is not None else (("object", function),)
             self.captured[key] = self.describe_captured(value, name, (*start, (where, name)))
         return self.captured[key]
 
     def describe_captured(self, value: Any, name: str, path: Path) -> Value:
-        """A global or a closure's variable: numbers and arrays are read at each call, everything else is guarded."""
-        if isinstance(value, (types.ModuleType, type)) or value is None or isinstance(value, (str, bytes)):
-            self.inputs.guards.append((path, value))
-            return Static(value, _spelling_of(value) or name)
-        if callable(value) and not _has_attributes(value):
-            self.inputs.guards.append((path, value))
-            return self.function_value(value, None) if _plain_function(value) else Static(value, _spelling_of(value) or name)
-        hidden = self.knowledge.templates.setdefault(("hidden", str(path[-1]), id(value) if False else name), name)
-        if hidden in self.used and self.inputs.captured.get(hidden) != path:
-            hidden = self.fresh(name)
-        self.used.add(hidden)
-        self.inputs.captured[hidden] = path
-        return self.describer.describe(value, hidden, (("captured", hidden),))
+        """A global, a closure's variable, a default or an attribute: numbers and arrays are read at each call,
+        everything else is guarded."""
+        if path[0] == "default":
+            closure: Closure = path[1]
+            parameter = next((p for p in closure.definition.params if p.name == name), None)
+            if parameter is not None and isinstance(parameter.default, Const):
+                return constant(value) if isinstance(value, (bool, int, float, complex)) else Static(value, repr(value))
+            path = (*(closure.path or (("object", closure.function),)), ("default", name))
+        if (path, id(value)) in self.captured:
+            return self.captured[(path, id(value))]
+        made = self.captured[(path, id(value))] = self._captured_value(value, name, path)
+        return made
 
-    def describe_constant(self, value: Any, text: str) -> Value:
-        """An attribute of something known when compiling."""
+    def _captured_value(self, value: Any, name: str, path: Path) -> Value:
+        if isinstance(value, NAMED) or value is None or value is Ellipsis:
+            self.inputs.guards.append((path, value))
+            return Static(value, spelling_of(value) or name)
+        if isinstance(value, types.MethodType) and plain_function(value):
+            return self.function_value(value, path)
+        if callable(value) and not is_object(value):
+            if not isinstance(value, functools.partial):
+                self.inputs.guards.append((path, value))
+            made = self.function_value(value, path)
+            return Static(value, spelling_of(value) or name) if isinstance(made, Static) else made
+        hidden = self.fresh(name)
+        self.inputs.captured[hidden] = path
+        made = self.describer.describe(value, hidden, path if len(path) > 1 else (*path, ("attribute", "__self__")))
+        _freeze(made)
+        return made
+
+    def describe_constant(self, value: Any, text: str, owner: Any = None, name: str = "") -> Value:
+        """An attribute of something known when compiling: of owner, where that is given."""
+        if isinstance(owner, (type, types.ModuleType, types.FunctionType)) and not is_library(owner):
+            made = self.describe_captured(value, name, (("object", owner), ("attribute", name)))
+            return Static(made.value, text) if isinstance(made, Static) and callable(made.value) else made
+        if isinstance(owner, types.ModuleType) and not callable(value) and not isinstance(value, FIXED):
+            return self.describe_captured(value, name, (("object", owner), ("attribute", name)))  # sys.stderr
+        if isinstance(getattr(value, "__self__", None), (str, bytes)):  # a method of a text
+            return Static(value, f"{value.__self__!r}.{value.__name__}")
         if isinstance(value, (bool, int, float, complex)) and not isinstance(value, np.generic):
             return constant(value)
-        if isinstance(value, (types.FunctionType, types.MethodType)) and _plain_function(value):
+        if isinstance(value, (types.FunctionType, types.MethodType)) and plain_function(value):
             return self.function_value(value, None)
         if isinstance(value, tuple) and all(isinstance(item, (int, float, str)) for item in value):
             return Struct("tuple", {k: self.describe_constant(item, text) for k, item in enumerate(value)})
         if isinstance(value, np.ndarray):
             raise UnsupportedError(f"{text} is an array held by a module or class", "Pass it as an argument.")
-        return Static(value, _spelling_of(value) or text)
+        return Static(value, spelling_of(value) or text)
 
     def spelling(self, fn: Static) -> str:
         """How generated code names a static object."""
-        return _spelling_of(fn.value) if isinstance(fn.value, types.ModuleType) else fn.text or _spelling_of(fn.value)
+        return spelling_of(fn.value) if isinstance(fn.value, types.ModuleType) else fn.text or spelling_of(fn.value)
 
     def function_value(self, value: Any, path: Path | None) -> Value:
         """A callable object as a value."""
-        if isinstance(value, types.MethodType):
-            owner = self.describe_captured(value.__self__, "self", (("object", value), ("attribute", "__self__")))
-            return Bound(self.function(value.__func__), [owner])
-        if isinstance(value, types.FunctionType) and _plain_function(value):
+        start: Path = path if path is not None else (("object", value),)
+        if isinstance(value, types.MethodType) and isinstance(value.__func__, types.FunctionType):
+            owner = self.describe_captured(value.__self__, "self", (*start, ("attribute", "__self__")))
+            function = (*start, ("attribute", "__func__"))
+            return Bound(self.describe_captured(value.__func__, value.__func__.__name__, function), [owner])
+        if isinstance(value, functools.partial):
+            start = (*start, ("attribute", "func"))
+            function_of_it = self.describe_captured(value.func, getattr(value.func, "__name__", "function"), start)
+            given, named = (*start[:-1], ("attribute", "args")), (*start[:-1], ("attribute", "keywords"))
+            args = [self.describe_captured(v, f"given_{k}", (*given, ("item", k))) for k, v in enumerate(value.args)]
+            kwargs = {k: self.describe_captured(v, k, (*named, ("item", k))) for k, v in value.keywords.items()}
+            self.inputs.guards += [((*given, ("length", None)), len(args)), ((*named, ("length", None)), len(kwargs))]
+            return Bound(function_of_it, args, kwargs)
+        if isinstance(value, functools._lru_cache_wrapper):
+            return self.function_value(value.__wrapped__, (*start, ("attribute", "__wrapped__")))
+        if isinstance(value, types.FunctionType) and plain_function(value):
             made = self.function(value)
             made.path = path
             return made
-        return Static(value, _spelling_of(value))
+        return Static(value, spelling_of(value))
 
     def function(self, value: Callable[..., Any]) -> Closure:
         """A Python function of the user's."""
-        if hasattr(value, "primal"):
-            value = value.primal
         return Closure(definition_of(value), function=value)
 
     # ---- what is learned ----
 
     def nested(self) -> Specializer:
         """A state for a function that is compiled on its own, with the same knowledge, inputs and callees."""
-        made = Specializer(self.knowledge, {"np", "math", *self.inputs.captured}, self.inputs)
+        made = Specializer(self.knowledge, RESERVED | set(self.inputs.captured), self.inputs)
         made.callees, made.captured = self.callees, self.captured
         made.describer = self.describer
         return made
 
     def snapshot(self) -> tuple[Any, ...]:
-        return copy_environment(self.env), dict(self.names), set(self.used), self.emitted
+        """What restore goes back to: whatever comes in between works on copies of the containers."""
+        saved = self.env, dict(self.names), set(self.used), self.emitted
+        self.env = copy_environment(self.env)
+        return saved
 
     def restore(self, saved: tuple[Any, ...]) -> None:
         self.env, self.names, self.used, self.emitted = saved
@@ -185,8 +239,33 @@ class Specializer(State):
             self.knowledge.dynamic.add(owner.site)
             raise Restart
 
-    def dynamic_list(self, struct: Struct, pos: Pos | None, held: bool = False) -> Leaf:
+    def need_run_time(self, value: Value, pos: Pos | None) -> None:
+        """Make sure that what goes into a list or dict that exists at run time can be there."""
+        if isinstance(value, Rows):
+            raise UnsupportedError("a list of tuples cannot be an item of a list whose length is not known", pos=pos)
+        if isinstance(value, Struct) and value.type == "list":
+            self.need_dynamic(value, pos)
+            return
+        if isinstance(value, Struct) and any(is_float(leaf.kind) for _, leaf in leaves(value)):
+            raise UnsupportedError(
+                f"{describe(value)} with floats is put into a dict or list that is looked up at run time",
+                "Keep one dict or list for each part.", pos,
+            )  # fmt: skip
+
+    def need_list(self, *values: Value) -> None:
+        """A list that is represented by an array is used in a way in which the two differ."""
+        for value in values:
+            if isinstance(value, Leaf) and isinstance(value.kind, ListedArray):
+                self.knowledge.dynamic.add(value.kind.site)
+                raise Restart
+
+    def dynamic_list(self, struct: Struct, pos: Pos | None, held: bool = False) -> Value:
         """The list as one that exists when the program runs."""
+        if (struct.items and all(map(is_row, struct.values()))) or ("rows", struct.site) in self.knowledge.templates:
+            made = new_rows(self, struct.values(), struct.site, pos)
+            return self.materialise(made, self.fresh("items"), pos, None) if held else made
+        for item in struct.values():
+            self.need_run_time(item, pos)
         exprs = tuple(as_expr(item, pos) for item in struct.values())
         item = join_all([expr.kind for expr in exprs])
         if item == Opaque(object):
@@ -194,13 +273,21 @@ class Specializer(State):
         from srcgrad.ir.kinds import forget_value
 
         expr = Pack("list", exprs, kind=ListOf(forget_value(item)), pos=pos)
+        self.made_lists[id(expr)] = (expr, struct.site)
         return self.temporary(expr, "items") if held else Leaf(expr)
 
     def own_variable(self, name: Name) -> None:
         """A leaf of an argument is written: it gets a variable of its own, so that the caller's is left alone."""
-        localised = self.knowledge.templates["localised"]
+        text = self.inputs.local.get(name.id, name.id)
+        path, kind = self.inputs.leaves.get(text, ((), BOTTOM))
+        if path and path[0][0] != "argument" and isinstance(kind, (ListOf, DictOf)):
+            raise UnsupportedError(
+                f"{text} belongs to a module or to an enclosing function, and is changed here",
+                "Pass it as an argument, or return the new value.", name.pos,
+            )  # fmt: skip
+        localised = self.knowledge.localised
         if name.id in self.inputs.leaves and not name.id.isidentifier() and name.id not in localised:
-            localised[name.id] = re.sub(r"\W+", "_", name.id).strip("_")
+            localised.add(name.id)
             raise Restart
 
     def writable(self, place: Expr, pos: Pos | None) -> Expr:
@@ -213,57 +300,47 @@ class Specializer(State):
             self.own_variable(base)
         return place
 
+    def stream(self, module: types.ModuleType, name: str) -> Value:
+        """An attribute of a module that is read at each call."""
+        return self.describe_captured(getattr(module, name), name, (("object", module), ("attribute", name)))
+
     def container_name(self, owner: Struct, key: object) -> str:
-        """A variable for a new part of a container."""
+        """A variable for a new part of a container: named after the variable that holds it."""
         for name, value in self.env.items():
-            if value is owner:
-                return self.fresh(f"{self.base_name(name)}_{key}")
+            base = self._path_to(owner, value, name)
+            if base is not None:
+                return self.part(base, key)
         return self.fresh(str(key))
 
-
-def _plain_function(value: Any) -> bool:
-    """Whether a callable is a Python function of the user's."""
-    function = getattr(value, "__func__", value)
-    if not isinstance(function, types.FunctionType):
-        return False
-    from srcgrad.rules.registry import lookup
-
-    return (function.__module__ or "").split(".")[0] not in ("numpy", "scipy", "math", "functools") and lookup(value) is None
-
-
-def _has_attributes(value: Any) -> bool:
-    from srcgrad.specialize.inputs import is_object
-
-    return is_object(value)
+    def _path_to(self, owner: Struct, value: Value, name: Key) -> str | None:
+        if value is owner:
+            return self.base_name(name)
+        if isinstance(value, Struct) and not isinstance(value, Rows):
+            for key, item in value.items.items():
+                if isinstance(item, Struct) and (found := self._path_to(owner, item, name)) is not None:
+                    return self.part(found, key) if item is owner else found
+        return None
 
 
-def _spelling_of(value: Any) -> str:
-    """The dotted name of a library's object in generated code."""
-    if isinstance(value, types.ModuleType):
-        parts = value.__name__.split(".")
-        return ".".join(["np", *parts[1:]]) if parts[0] == "numpy" else value.__name__
-    name = getattr(value, "__name__", "")
-    if isinstance(value, np.ufunc) or getattr(np, name, None) is value:
-        return f"np.{name}" if hasattr(np, name) else name
-    module = getattr(value, "__module__", "") or ""
-    if module.startswith("numpy") and name:
-        for prefix, owner in (("np.linalg", np.linalg), ("np.fft", np.fft), ("np.random", np.random)):
-            if getattr(owner, name, None) is value:
-                return f"{prefix}.{name}"
-    if module in ("builtins", "") or getattr(builtins, name, None) is value:
-        return name
-    if module == "math":
-        return f"math.{name}"
-    return f"{module}.{name}" if module.split(".")[0] == "scipy" else name
+def _freeze(value: Value) -> None:
+    """A container of a module or an enclosing function is not the program's to change."""
+    if isinstance(value, Struct):
+        if value.type != "tuple":
+            value.frozen = "it belongs to a module or to an enclosing function"
+        for item in value.values():
+            _freeze(item)
 
 
-def specialize(fn: Callable[..., Any], args: dict[str, Any], reserved: set[str] | None = None) -> Program:
+def specialize(
+    fn: Callable[..., Any], args: dict[str, Any], reserved: set[str] | None = None, localised: set[str] | None = None
+) -> Program:
     """The typed program of fn for arguments of the kinds of `args` (by parameter name, defaults filled in).
 
+    localised: parts of arguments, by access text, that get a variable of their own.
     Raises SrcgradError with the place in fn's source where it cannot be done.
     """
     definition = definition_of(fn)
-    knowledge = Knowledge()
+    knowledge = Knowledge(localised=set(localised or ()))
     for _ in range(200):
         try:
             return _attempt(fn, definition, args, knowledge, reserved or set())
@@ -278,23 +355,22 @@ def _attempt(
     fn: Callable[..., Any], definition: Definition, args: dict[str, Any], knowledge: Knowledge, reserved: set[str]
 ) -> Program:
     inputs = Inputs()
-    s = Specializer(knowledge, {"np", "math", *reserved}, inputs)
-    frame = Frame(("top",), definition, fn)
+    s = Specializer(knowledge, RESERVED | reserved, inputs)
+    frame = Frame(("top",), definition, fn, function_path=(("primal", None),))
     s.frames.append(frame)
     s.frame_of[frame.path] = frame
     params: dict[str, Value] = {}
-    for parameter in definition.params:
-        name = parameter.name
-        s.used.add(name)
-        s.names[(frame.path, name)] = name
-    for name in definition.locals:  # the user's own names come first, whatever is written in line later
-        s.base_name((frame.path, name)) if name not in s.used else None
-    for parameter in definition.params:
-        name = parameter.name
-        params[name] = s.describer.describe(args[name], name, (("argument", name),))
+    for parameter in definition.params:  # the user's own names come first, whatever is written in line later
+        s.base_name((frame.path, parameter.name))
+    for name in sorted(definition.locals):
+        s.base_name((frame.path, name))
+    names = {p.name: s.names[(frame.path, p.name)] for p in definition.params}
+    for text in sorted(knowledge.localised):
+        s.localised[text] = s.fresh(re.split(r"\W+", text.strip("]\"'"))[-1] if text[-2] in "\"'" else text)
+    for name, given in names.items():
+        params[name] = s.describer.describe(args[name], given, (("argument", name),))
         s.env[(frame.path, name)] = params[name]
     params = {key[1]: value for key, value in copy_environment({(frame.path, n): v for n, v in params.items()}).items()}
-    localised = knowledge.templates["localised"]
     s.names[(frame.path, definition.result)] = s.names.get((frame.path, definition.result)) or s.fresh("result")
     body = definition.body
     try:
@@ -306,21 +382,17 @@ def _attempt(
         else:
             run_block(s, body)
             result = s.env.get((frame.path, definition.result), Static(None))
+        s.resolve(result)
     except SrcgradError as error:
         if error.pos is None:
             raise type(error)(error.reason, error.remedy, definition.pos) from None
         raise
-    entry: list[Stmt] = []
-    for text, name in localised.items():
-        if text in inputs.leaves:
-            kind = inputs.leaves[text][1]
-            entry.append(Assign(Name(name, kind=kind), Name(text, kind=kind)))
     close_callees(s.callees, set(inputs.leaves), s.out)
     flags = {s.names[(frame.path, flag)] for flag in definition.flags if (frame.path, flag) in s.names}
     out = [with_hidden(stmt, s.callees) for stmt in s.out]
     return Program(
-        definition, fn, params, (*entry, *out), result, inputs, s.used, flags, s.rebound_arrays, s.callees
+        definition, fn, params, names, tuple(out), result, inputs, s.used, flags, s.rebound_arrays, s.callees
     )
 
 
-_ = (Const, Op)
+_ = Op

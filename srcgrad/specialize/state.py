@@ -9,15 +9,21 @@ from typing import Any
 
 from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.nodes import Assign, Const, Definition, Expr, If, Name, Pos, Stmt
+from srcgrad.specialize.joins import Joiner
 from srcgrad.specialize.values import (
+    Bound,
     Closure,
+    Conflict,
+    Copies,
+    Iteration,
     Leaf,
+    Method,
     Static,
     Struct,
     Value,
     as_expr,
-    copy_environment,
-    merge,
+    copy_with,
+    put_back,
     same,
 )
 
@@ -33,12 +39,14 @@ class Knowledge:
     """What earlier attempts at the same function have shown.
 
     dynamic: places that make a list which must exist at run time. localised: parameters' leaves that need a variable of
-    their own, since they are written. outlined: code objects whose functions are compiled on their own.
+    their own, since they are written. outlined: code objects whose functions are compiled on their own. canonical:
+    variables whose containers' parts are variables of their own, assigned wherever the variable is bound.
     """
 
     dynamic: set[object] = field(default_factory=set)
     localised: set[str] = field(default_factory=set)
     outlined: set[object] = field(default_factory=set)
+    canonical: set[object] = field(default_factory=set)
     templates: dict[object, Any] = field(default_factory=dict)
 
 
@@ -71,6 +79,10 @@ class State:
         self.unrolled: tuple[object, ...] = ()
         self.emitted = 0
         self.read_undefined: set[Key] = set()
+        self.list_sites: dict[str, object] = {}
+        self.break_flags: list[tuple[list[Name], int]] = []
+        self.made_lists: dict[int, tuple[Expr, object]] = {}
+        self.loop_writes: set[str] = set()
 
     # ---- names ----
 
@@ -113,8 +125,16 @@ class State:
     def temporary(self, expr: Expr, hint: str) -> Leaf:
         """Assign the expression to a new variable."""
         name = Name(self.fresh(hint), kind=expr.kind, pos=expr.pos)
+        self._inherit_site(name.id, expr)
         self.emit(Assign(name, expr, pos=expr.pos))
         return Leaf(name)
+
+    def _inherit_site(self, name: str, expr: Expr) -> None:
+        """Remember where the list was made that a variable holds."""
+        if isinstance(expr, Name) and expr.id in self.list_sites:
+            self.list_sites[name] = self.list_sites[expr.id]
+        elif id(expr) in self.made_lists:
+            self.list_sites[name] = self.made_lists[id(expr)][1]
 
     def block(self, thunk: Callable[[], None]) -> tuple[Stmt, ...]:
         """The statements that thunk emits, kept apart."""
@@ -129,16 +149,22 @@ class State:
 
     # ---- variables ----
 
-    def bind(self, key: Key, value: Value, pos: Pos | None) -> None:
+    def bind(self, key: Key, value: Value, pos: Pos | None, canonical: bool = False) -> None:
         """Let a variable of the user's hold a value; every part of it gets a variable of its own."""
-        self.env[key] = self.materialise(value, self.base_name(key), pos, key)
+        forced = canonical or key in self.knowledge.canonical
+        self.env[key] = self.materialise(value, self.base_name(key), pos, key, forced)
 
-    def materialise(self, value: Value, base: str, pos: Pos | None, key: Key | None) -> Value:
+    def materialise(self, value: Value, base: str, pos: Pos | None, key: Key | None, forced: bool = False) -> Value:
+        """Hold the value in the variable `base`, or its parts in variables named after it.
+
+        Parts that are variables already are left as they are, unless forced.
+        """
         if isinstance(value, Leaf):
             if isinstance(value.expr, Name) and value.expr.id == base:
                 return value
             self._move_away(base, key, pos)
             name = Name(base, kind=value.kind, pos=pos)
+            self._inherit_site(base, value.expr)
             self.emit(Assign(name, value.expr, pos=pos))
             return Leaf(name)
         if isinstance(value, Static) and isinstance(value.value, (str, type(None), int, float, bytes)):
@@ -147,26 +173,62 @@ class State:
             self.emit(Assign(Name(base, kind=expr.kind, pos=pos), expr, pos=pos))
             return value
         if isinstance(value, Struct):
-            parts = {name: f"{base}_{_suffix(name)}" for name in value.items}
-            fresh = Struct(value.type, {}, value.cls, value.depth, value.site)
-            if all(self._is_named(item) for item in value.items.values()) and value.items:
+            if not forced and value.items and all(self._is_named(item) for item in value.items.values()):
                 return value
-            # parts that read names which are about to be written go through temporaries
-            targets = set(parts.values())
-            items = dict(value.items)
-            if len(items) > 1:
-                items = {k: self._shelter(v, targets - {parts[k]}, pos) for k, v in items.items()}
-            for part, item in items.items():
-                named = self.names.setdefault(((), parts[part]), "") or self._reserve(parts[part])
-                fresh.items[part] = self.materialise(item, named, pos, key)
-            value.items = fresh.items  # whoever else holds the container sees the variables too
-            return value
+            return self._materialise_struct(value, base, pos, key, forced)
+        if isinstance(value, Iteration):
+            from srcgrad.specialize.iteration import hold
+
+            return hold(self, value, base, pos)
         return value
 
-    def _reserve(self, hint: str) -> str:
-        name = self.fresh(hint)
-        self.names[((), hint)] = name
-        return name
+    def _materialise_struct(self, value: Struct, base: str, pos: Pos | None, key: Key | None, forced: bool) -> Struct:
+        """Give the parts of a container their variables, all at once: a part may read a variable that another gets."""
+        moves: list[tuple[dict[object, Value], object, str]] = []
+        made = self._targets(value, base, key, forced, moves)
+        moves = [move for move in moves if not _is_name(move[0][move[1]], move[2])]
+        targets = {target for _, _, target in moves}
+        for items, at, target in moves:
+            item = items[at]
+            if isinstance(item, Leaf) and mentions(item.expr, targets - {target}):
+                items[at] = self.temporary(item.expr, "old")
+        for items, at, target in moves:
+            items[at] = self.materialise(items[at], target, pos, key)
+        return made
+
+    def _targets(
+        self, value: Struct, base: str, key: Key | None, forced: bool, moves: list[tuple[dict[object, Value], object, str]]
+    ) -> Struct:
+        """The container whose parts are to be assigned: a copy where others hold it too, and rely on its variables."""
+        made = value
+        if forced and value.items and self._is_named(value) and self._held(value, key):
+            made = value.like(dict(value.items))
+            if value.type != "tuple":
+                value.frozen = made.frozen = value.frozen or "it is known under another name as well"
+        for part, item in made.items.items():
+            target = self.part(base, part)
+            if isinstance(item, Struct):
+                if forced or not self._is_named(item):
+                    made.items[part] = self._targets(item, target, key, forced, moves)
+            else:
+                moves.append((made.items, part, target))
+        return made
+
+    def _held(self, struct: Struct, but: Key | None) -> bool:
+        """Whether a variable other than `but` holds the container."""
+        return any(key != but and _reaches(value, struct) for key, value in self.env.items())
+
+    def part(self, base: str, key: object) -> str:
+        """The variable for one part of the container that the variable `base` holds."""
+        slot = (("part", base), repr(key))
+        if slot not in self.names:
+            self.names[slot] = self.fresh(f"{base}_{_suffix(key)}")
+        return self.names[slot]
+
+    def parts_of(self, base: str) -> list[str]:
+        """The variables for all parts of what the variable `base` holds."""
+        own = [name for (owner, _), name in self.names.items() if owner == ("part", base)]
+        return [*own, *(name for part in own for name in self.parts_of(part))]
 
     def _is_named(self, value: Value) -> bool:
         if isinstance(value, Leaf):
@@ -174,11 +236,6 @@ class State:
         if isinstance(value, Struct):
             return all(self._is_named(item) for item in value.values())
         return True
-
-    def _shelter(self, value: Value, targets: set[str], pos: Pos | None) -> Value:
-        if isinstance(value, Leaf) and mentions(value.expr, targets):
-            return self.temporary(value.expr, "old")
-        return value
 
     def _move_away(self, name: str, owner: Key | None, pos: Pos | None) -> None:
         """Before `name` is assigned anew: variables that stand for its present value get a copy of their own."""
@@ -200,12 +257,23 @@ class State:
 
     # ---- control flow ----
 
-    def join(self, a: dict[Key, Value], b: dict[Key, Value]) -> dict[Key, Value]:
-        """The environment where two paths meet."""
-        result = dict(a)
-        for key, value in b.items():
-            result[key] = merge(a[key], value, self.base_name(key)) if key in a else value
-        return result
+    def joiner(self, test: Callable[[], Expr] | None = None) -> Joiner:
+        """Merges environments where paths meet."""
+        return Joiner(self.knowledge.canonical, self.part, test)
+
+    def resolve(self, value: Value) -> None:
+        """A variable is read: where its paths gave it different containers, start again in a way that reconciles them."""
+        if isinstance(value, Struct):
+            for item in value.items.values():
+                self.resolve(item)
+        if isinstance(value, Conflict):
+            new = {site for site in value.sites if site not in self.knowledge.dynamic}
+            if value.key is not None and value.key not in self.knowledge.canonical:
+                self.knowledge.canonical.add(value.key)
+                raise Restart
+            if new:
+                self.knowledge.dynamic |= new
+                raise Restart
 
     def branch(
         self, test: Expr, body: Callable[[], None], orelse: Callable[[], None], pos: Pos | None, guard: bool = False
@@ -215,8 +283,10 @@ class State:
 
         before = self.env
         paths: list[tuple[tuple[Stmt, ...], dict[Key, Value] | None]] = []
+        copies: list[Copies] = []
         for run in (body, orelse):
-            self.env = copy_environment(before)
+            self.env, memo = copy_with(before)
+            copies.append(memo)
             try:
                 stmts = self.block(run)
                 paths.append((stmts, self.env))
@@ -227,21 +297,36 @@ class State:
             raise Unreached
         if after_then is None or after_else is None:
             self.env = after_then if after_else is None else after_else  # type: ignore[assignment]
+            origins = copies[0] if after_else is None else copies[1]
         else:
-            self.env = self.join(after_then, after_else)
+            held: list[Expr] = []
+
+            def which() -> Expr:
+                if not held:
+                    held.append(self.temporary(test, "chosen").expr)
+                return held[0]
+
+            joiner = self.joiner(which)
+            self.env = joiner.environments(after_then, after_else, self.base_name)
+            test = held[0] if held else test
+            origins = joiner.origins(*copies)
+        self.env = put_back(self.env, origins)
         if then or other:
             self.emit(If(test, then, other, guard, pos=pos))
 
     def fixpoint(self, body: Callable[[], None]) -> tuple[Stmt, ...]:
         """The statements of a loop's body, once the kinds at its head are stable."""
+        self.env, origins = copy_with(self.env)
         for _ in range(12):
-            head = copy_environment(self.env)
+            head, heads = copy_with(self.env)
             names, used, emitted = dict(self.names), set(self.used), self.emitted
             stmts = self.block(body)
-            joined = self.join(head, self.env)
+            joiner = self.joiner()
+            joined = joiner.environments(head, self.env, self.base_name)
+            origins = joiner.after(origins, heads)
             carried = [key for key in joined if key in head or key in self.read_undefined]
             if all(key in head and same(head[key], joined[key]) for key in carried):
-                self.env = joined
+                self.env = put_back(joined, origins)
                 return stmts
             self.names, self.used, self.emitted = names, used, emitted
             self.env = {key: joined[key] for key in carried}
@@ -257,6 +342,19 @@ def mentions(expr: Expr, names: set[str]) -> bool:
     from srcgrad.ir.walk import names_in
 
     return any(name in names for name in names_in(expr))
+
+
+def _is_name(value: Value, name: str) -> bool:
+    return isinstance(value, Leaf) and isinstance(value.expr, Name) and value.expr.id == name
+
+
+def _reaches(value: Value, struct: Struct) -> bool:
+    """Whether the container is the value or a part of it."""
+    if isinstance(value, Struct):
+        return value is struct or any(_reaches(item, struct) for item in value.items.values())
+    if isinstance(value, Bound):
+        return any(_reaches(item, struct) for item in (value.function, *value.args, *value.kwargs.values()))
+    return isinstance(value, Method) and _reaches(value.owner, struct)
 
 
 def true_of(value: Value) -> bool | None:

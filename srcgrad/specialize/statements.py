@@ -1,22 +1,26 @@
-"""Statements: assignment in all its forms, branches and loops."""
+"""Statements: assignment, branches and loops."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
 
-from srcgrad.analysis.infer import infer_op
-from srcgrad.errors import AliasError, KindError, SrcgradError, UnsupportedError
-from srcgrad.ir.kinds import BOTTOM, INT, Array, DictOf, ListOf, Opaque, Scalar, is_float, join, rank
+import numpy as np
+
+from srcgrad.analysis.infer import infer_call
+from srcgrad.errors import KindError, SrcgradError, UnsupportedError
+from srcgrad.ir.kinds import BOOL, INT, Array, DictOf, Opaque, Scalar
 from srcgrad.ir.nodes import (
     Assert,
     Assign,
     Attr,
     Aug,
     Break,
+    Call,
     Const,
     Continue,
     Def,
+    Definition,
     Effect,
     Expr,
     For,
@@ -27,28 +31,33 @@ from srcgrad.ir.nodes import (
     Op,
     Pack,
     Pos,
+    Prim,
     Raise,
+    Slice,
     Star,
     Stmt,
-    Store,
     While,
     With,
 )
-from srcgrad.ir.walk import root
-from srcgrad.specialize.expressions import evaluate, evaluate_all, load, operate, take_item, test_expr
-from srcgrad.specialize.iteration import iterate
-from srcgrad.specialize.state import Restart, State, mentions, true_of
+from srcgrad.ir.walk import blocks, statements
+from srcgrad.specialize.choices import evaluate_test, test_expr
+from srcgrad.specialize.containers import collect
+from srcgrad.specialize.expressions import evaluate, evaluate_all
+from srcgrad.specialize.indexing import load
+from srcgrad.specialize.iteration import call_builtin, integer, iterate, static_items
+from srcgrad.specialize.rows import row_count
+from srcgrad.specialize.state import State, mentions, true_of
+from srcgrad.specialize.stores import augment, set_attribute, store_item
 from srcgrad.specialize.values import (
     Closure,
     Iteration,
     Leaf,
-    Method,
+    ListedArray,
+    Rows,
     Static,
     Struct,
     Value,
     as_expr,
-    constant,
-    describe,
 )
 
 
@@ -81,9 +90,10 @@ def run(s: State, stmt: Stmt) -> None:
         case While():
             run_while(s, stmt)
         case Break():
-            s.emit(Break(pos=stmt.pos))
             if s.unrolled_loops and s.unrolled_loops[-1] is not None:
-                s.unrolled_loops[-1].append(stmt.pos)
+                leave_unrolled(s, stmt.pos)
+            else:
+                s.emit(Break(pos=stmt.pos))
         case Continue():
             if not (s.unrolled_loops and s.unrolled_loops[-1] is not None):
                 s.emit(Continue(pos=stmt.pos))
@@ -95,17 +105,17 @@ def run(s: State, stmt: Stmt) -> None:
             if inner:
                 s.emit(With(expr, inner, pos=stmt.pos))
         case Assert(test=test, message=message):
-            value = evaluate(s, test)
+            value = evaluate_test(s, test)
             if true_of(value) is not True:
                 text = as_expr(evaluate(s, message), stmt.pos) if message is not None else None
-                s.emit(Assert(as_expr(value, stmt.pos), text, pos=stmt.pos))
+                s.emit(Assert(test_expr(s, value, stmt.pos), text, pos=stmt.pos))
         case Raise(value=raised):
             s.emit(Raise(as_expr(evaluate(s, raised), stmt.pos) if raised is not None else None, pos=stmt.pos))
         case _:
             raise UnsupportedError(f"{type(stmt).__name__} is not supported here", pos=stmt.pos)
 
 
-def closure(s: State, function) -> Closure:  # type: ignore[no-untyped-def]
+def closure(s: State, function: Definition) -> Closure:
     """A function defined inside the one being specialised; its defaults are evaluated now, as Python does."""
     defaults = {p.name: evaluate(s, p.default) for p in function.params if p.default is not None}
     for name, value in defaults.items():
@@ -119,9 +129,6 @@ def _has_effect(expr: Expr) -> bool:
     from srcgrad.rules.registry import effect
 
     return isinstance(expr, Call) and effect(expr.prim.fn) != "pure"
-
-
-# ---- assignment ----------------------------------------------------------------------------------------------
 
 
 def assign(s: State, target: Expr, value: Value, pos: Pos | None) -> None:
@@ -144,244 +151,113 @@ def assign(s: State, target: Expr, value: Value, pos: Pos | None) -> None:
 
 def unpack(s: State, targets: tuple[Expr, ...], value: Value, pos: Pos | None) -> None:
     """`a, (b, *c) = value`."""
-    items = spread(s, value, pos, sum(not isinstance(t, Star) for t in targets))
-    starred = [k for k, t in enumerate(targets) if isinstance(t, Star)]
-    if starred:
-        at, extra = starred[0], len(items) - (len(targets) - 1)
-        if extra < 0:
-            raise KindError(f"{len(items)} values cannot be unpacked into {len(targets)} targets", pos=pos)
-        middle = Struct("list", dict(enumerate(items[at : at + extra])), depth=s.depth, site=s.site(pos))
-        items = [*items[:at], middle, *items[at + extra :]]
-    if len(items) != len(targets):
-        raise KindError(f"{len(items)} values cannot be unpacked into {len(targets)} targets", pos=pos)
-    written: set[str] = set()
-    for target in targets:
-        if isinstance(target, Name):
-            written.add(s.base_name(s.variable(target.id)))
+    items = _items_for(s, targets, value, pos)
     stores = any(not isinstance(t, Name) for t in targets)
     sheltered: list[Value] = []
     for k, item in enumerate(items):
         target = targets[k]
         own = s.base_name(s.variable(target.id)) if isinstance(target, Name) else None
-        earlier = {s.base_name(s.variable(t.id)) for t in targets[:k] if isinstance(t, Name)} - {own}
-        if isinstance(item, Leaf) and k and not isinstance(item.expr, Const):
-            if mentions(item.expr, earlier) or (stores and not isinstance(item.expr, Name)):
-                item = s.temporary(item.expr, own and f"new_{own}" or "item")
-        sheltered.append(item)
+        earlier = {name for t in targets[:k] for name in _variables_of(s, t)} - {own}
+        sheltered.append(_sheltered(s, item, earlier, stores, own) if k else item)
     for target, item in zip(targets, sheltered):
         assign(s, target, item, pos)
 
 
-def spread(s: State, value: Value, pos: Pos | None, at_least: int | None = None) -> list[Value]:
-    """The items of a value that is unpacked; its length must be known when compiling."""
-    if isinstance(value, Struct) and value.type in ("tuple", "list"):
-        return value.values()
-    if isinstance(value, Struct) and value.type == "dict":
-        return [key_value(key) for key in value.items]
-    if isinstance(value, Static) and isinstance(value.value, (tuple, list, str)):
-        return [key_value(item) for item in value.value]
-    iteration = iterate(s, value, pos)
-    if iteration.static is not None:
-        return iteration.static
-    if at_least is not None and iteration.item is not None:
-        if isinstance(value, Leaf) and not isinstance(value.expr, Name):
-            value = s.temporary(value.expr, "items")
-            iteration = iterate(s, value, pos)
-        assert iteration.item is not None
-        return [iteration.item(Const(k, kind=Scalar("int64", True, k))) for k in range(at_least)]
-    raise KindError("how many items there are is not known when compiling", "Index them one by one.", pos=pos)
+def _variables_of(s: State, target: Expr) -> set[str]:
+    """The variables that assigning a target assigns."""
+    if isinstance(target, Name):
+        base = s.base_name(s.variable(target.id))
+        return {base, *s.parts_of(base)}
+    if isinstance(target, Pack):
+        return {name for item in target.items for name in _variables_of(s, item)}
+    return _variables_of(s, target.value) if isinstance(target, Star) else set()
 
 
-def key_value(key: object) -> Value:
-    """A dict's key as a value."""
-    return Static(key) if isinstance(key, (str, tuple, type(None), bytes)) else constant(key)
+def _sheltered(s: State, item: Value, earlier: set[str], stores: bool, own: str | None) -> Value:
+    """An item as it is now, before the targets to its left are assigned."""
+    if isinstance(item, Leaf) and not isinstance(item.expr, Const):
+        if mentions(item.expr, earlier) or (stores and not isinstance(item.expr, Name)):
+            return s.temporary(item.expr, f"new_{own}" if own else "item")
+    elif isinstance(item, Struct):
+        for key, part in item.items.items():
+            item.items[key] = _sheltered(s, part, earlier, False, own and f"{own}_{key}")
+    return item
 
 
-def set_attribute(s: State, owner: Value, name: str, value: Value, pos: Pos | None) -> None:
-    """`owner.name = value`."""
-    if not isinstance(owner, Struct) or owner.type != "object":
-        raise UnsupportedError(f"attribute {name!r} of {describe(owner)} cannot be set here", pos=pos)
-    set_part(s, owner, name, value, pos)
+def _items_for(s: State, targets: tuple[Expr, ...], value: Value, pos: Pos | None) -> list[Value]:
+    """One item for each target; that of a starred target is a list."""
+    starred = [k for k, t in enumerate(targets) if isinstance(t, Star)]
+    items = known_items(s, value, pos)
+    if items is None:
+        return _items_of_unknown(s, len(targets), starred[0] if starred else None, value, pos)
+    if starred:
+        at, extra = starred[0], len(items) - (len(targets) - 1)
+        if extra >= 0:
+            middle = Struct("list", dict(enumerate(items[at : at + extra])), depth=s.depth, site=s.site(pos))
+            made = s.dynamic_list(middle, pos) if middle.site in s.knowledge.dynamic else middle
+            items = [*items[:at], made, *items[at + extra :]]
+    if len(items) != len(targets):
+        raise KindError(f"{len(items)} values cannot be unpacked into {len(targets)} targets", pos=pos)
+    return items
 
 
-def set_part(s: State, owner: Struct, key: object, value: Value, pos: Pos | None) -> None:
-    """Replace (or add) one part of a container whose layout is known."""
-    if key not in owner.items and s.depth > owner.depth:
-        raise UnsupportedError(
-            f"{key!r} is added to a {owner.type} inside a loop or a branch that it was made outside of",
-            "Give it a value before the loop or branch.",
-            pos,
-        )
-    old = owner.items.get(key)
-    if isinstance(old, Leaf) and isinstance(old.expr, Name):
-        s.own_variable(old.expr)
-        base = old.expr.id
-        if isinstance(value, Leaf):
-            name = Name(base, kind=value.kind, pos=pos)
-            if value.expr != name:
-                s.emit(Assign(name, value.expr, pos=pos))
-            owner.items[key] = Leaf(name)
-            return
-    base = s.container_name(owner, key)
-    owner.items[key] = s.materialise(value, base, pos, None)
+def _items_of_unknown(s: State, n: int, starred: int | None, value: Value, pos: Pos | None) -> list[Value]:
+    """The items of an array or list whose length is not known when compiling: Python checks that it fits."""
+    if isinstance(value, Iteration) or not isinstance(value, (Leaf, Rows)) or isinstance(value.kind, DictOf):
+        value = collect(s, iterate(s, value, pos), lambda item: item, pos)
+    elif isinstance(value.kind, Opaque):
+        value = iterate(s, value, pos).made or value
+    if isinstance(value, Leaf) and not isinstance(value.expr, Name):
+        value = s.temporary(value.expr, "items")
+    if starred is None:
+        return [load(s, value, Leaf(integer(k)), pos) for k in range(n)]
+    after = n - starred - 1
+    middle = Slice(integer(starred), integer(-after) if after else None, None, kind=Opaque(slice), pos=pos)
+    rest: Value
+    if isinstance(value, Leaf) and isinstance(value.kind, Array) and s.site(pos) not in s.knowledge.dynamic:
+        expr = as_expr(load(s, value, Leaf(middle), pos))
+        if isinstance(expr.kind, Array) and (expr.kind.dims is None or len(expr.kind.dims) == 1):
+            prim = Prim(np.copy, "copy", "method")  # the list holds numbers, not views
+            expr = Call(prim, (expr,), kind=infer_call(prim, (expr,), ()), pos=pos)
+        assert isinstance(expr.kind, Array)
+        kind = ListedArray(expr.kind.dtype, expr.kind.dims, False, s.site(pos))
+        rest = Leaf(dataclasses.replace(expr, kind=kind))
+    else:
+        size = call_builtin(len, "len", as_expr(value)) if isinstance(value, Leaf) else row_count(value)
+        hi = Op("-", (size, integer(after)), kind=INT) if after else size
+        inner = Iteration(count=size, item=lambda k: Leaf(k), bounds=(integer(starred), hi, integer(1)))
+        rest = collect(s, inner, lambda k: load(s, value, k, pos), pos, "rest")
+    ends = [load(s, value, Leaf(integer(k - after)), pos) for k in range(after)]
+    return [*(load(s, value, Leaf(integer(k)), pos) for k in range(starred)), rest, *ends]
 
 
-def store_item(s: State, owner: Value, at: Value, value: Value, op: str, pos: Pos | None) -> None:
-    """`owner[at] op= value`."""
-    if isinstance(owner, Struct):
-        key = static_key(at)
-        if key is None:
-            s.need_dynamic(owner, pos)
-            raise KindError(
-                f"an item of a {owner.type} with items of several kinds is written at an index that is not known when compiling",
-                pos=pos,
-            )
-        if owner.type == "tuple":
-            raise KindError("an item of a tuple cannot be assigned", pos=pos)
-        if owner.type == "list" and isinstance(key, int) and key < 0:
-            key += len(owner.items)
-        if op:
-            if key not in owner.items:
-                raise KindError(f"there is no item {key!r}", pos=pos)
-            old = owner.items[key]
-            if isinstance(old, Leaf) and isinstance(old.kind, Array):
-                store_whole(s, old.expr, as_expr(value, pos), op, pos)
-                return
-            value = operate(s, op, [old, value], pos)
-        set_part(s, owner, key, value, pos)
-        return
-    if not isinstance(owner, Leaf):
-        raise KindError(f"{describe(owner)} has no items that can be set", pos=pos)
-    base = owner.expr
-    if isinstance(owner.kind, (ListOf, DictOf)):
-        index = as_expr(at, pos)
-        if op:
-            old = load(s, owner, at, pos)
-            if isinstance(old, Leaf) and isinstance(old.kind, Array):
-                store_whole(s, old.expr, as_expr(value, pos), op, pos)
-                return
-            value = operate(s, op, [old, value], pos)
-        expr = as_expr(value, pos)
-        widen_items(s, owner, expr, pos)
-        s.emit(Store(Load(base, index, kind=expr.kind, pos=pos), expr, pos=pos))
-        return
-    if not isinstance(owner.kind, Array):
-        raise KindError(f"{describe(owner)} has no items that can be set", pos=pos)
-    place = load(s, owner, at, pos, store=True)
-    assert isinstance(place, Leaf)
-    expr = as_expr(value, pos)
-    if isinstance(value, Struct):
-        expr = as_array(expr)
-    s.emit(Store(s.writable(place.expr, pos), expr, op, pos=pos))
-
-
-def as_array(expr: Expr) -> Expr:
-    """A display of numbers as an array, as NumPy would make of it."""
-    import numpy as np
-
-    from srcgrad.analysis.infer import infer_call
-    from srcgrad.ir.nodes import Call, Prim
-
-    prim = Prim(np.array, "np.array")
-    return Call(prim, (expr,), kind=infer_call(prim, (expr,), ()), pos=expr.pos)
-
-
-def widen_items(s: State, owner: Leaf, expr: Expr, pos: Pos | None) -> None:
-    """A list gets an item: its kind covers the item's from now on."""
-    kind = owner.kind
-    assert isinstance(kind, (ListOf, DictOf))
-    item = join(kind.item, expr.kind if not isinstance(expr.kind, Scalar) else dataclasses.replace(expr.kind, value=_unset()))
-    if item is None:
-        raise KindError("a list gets items of kinds that have nothing in common", pos=pos)
-    if item != kind.item and isinstance(owner.expr, Name):
-        widened = dataclasses.replace(kind, item=item)
-        for key, value in s.env.items():
-            s.env[key] = _with_kind(value, owner.expr.id, widened)
-
-
-def _with_kind(value: Value, name: str, kind: object) -> Value:
-    if isinstance(value, Leaf) and isinstance(value.expr, Name) and value.expr.id == name:
-        return Leaf(dataclasses.replace(value.expr, kind=kind))  # type: ignore[arg-type]
-    if isinstance(value, Struct):
-        for key, item in value.items.items():
-            value.items[key] = _with_kind(item, name, kind)
-    return value
-
-
-def _unset() -> object:
-    from srcgrad.ir.kinds import UNSET
-
-    return UNSET
-
-
-def static_key(at: Value) -> object:
-    """An index that is known when compiling, else None."""
-    if isinstance(at, Static):
-        return at.value
-    if isinstance(at, Leaf):
-        if isinstance(at.expr, Const):
-            return at.expr.value
-        known = getattr(at.kind, "value", None)
-        if isinstance(known, (int, str, bool)):
-            return known
-    if isinstance(at, Struct) and at.type == "tuple":
-        keys = [static_key(item) for item in at.values()]
-        return None if any(key is None for key in keys) else tuple(keys)
+def known_items(s: State, value: Value, pos: Pos | None) -> list[Value] | None:
+    """The items of a value, where it is known when compiling how many there are."""
+    if isinstance(value, (Struct, Static, Iteration)) and not isinstance(value, Rows):
+        return static_items(iterate(s, value, pos))
+    if isinstance(value, Leaf) and isinstance(value.expr, Call):  # x.shape
+        return iterate(s, value, pos).static if value.expr.prim.fn is np.shape else None
     return None
 
 
-def store_whole(s: State, target: Expr, value: Expr, op: str, pos: Pos | None) -> None:
-    """`x op= value` for an array x, in place."""
-    if isinstance(target, Name):
-        s.own_variable(target)
-    s.emit(Store(target, value, op, pos=pos))
-
-
-def augment(s: State, target: Expr, op: str, value: Expr, pos: Pos | None) -> None:
-    """`target op= value`: in place for arrays and lists, a rebinding for everything else."""
-    if isinstance(target, Load):
-        owner, at, operand = evaluate_all(s, [target.base, target.index, value])
-        store_item(s, owner, at, operand, op, pos)
-        return
-    old, operand = evaluate_all(s, [target, value])
-    if isinstance(old, Leaf) and isinstance(old.kind, ListOf):
-        from srcgrad.specialize.containers import call_method
-
-        if op == "+":
-            call_method(s, Method(old, "extend"), [operand], {}, pos)
-            return
-        raise UnsupportedError(f"`{op}=` on a list is not supported", "Build a new list.", pos)
-    if isinstance(old, Struct) and old.type == "list" and op == "+":
-        from srcgrad.specialize.containers import call_method
-
-        call_method(s, Method(old, "extend"), [operand], {}, pos)
-        return
-    if isinstance(old, Leaf) and isinstance(old.kind, Array):
-        expr = as_expr(operand, pos)
-        if isinstance(operand, Struct):
-            expr = as_array(expr)
-        infer_op(op, (old.expr, expr))
-        if old.kind.dims is not None:
-            store_whole(s, old.expr, expr, op, pos)
-            return
-        # a float on the first trip and an array later (or an array of unknown rank): analysis.aliases
-        # holds that nothing else has the array, which makes the write and the rebinding the same program
-        if isinstance(old.expr, Name):
-            s.rebound_arrays.setdefault(old.expr.id, pos)
-    assign(s, target, operate(s, op, [old, operand], pos), pos)
-
-
-# ---- control flow --------------------------------------------------------------------------------------------
+def spread(s: State, value: Value, pos: Pos | None) -> list[Value]:
+    """The items of a value that is unpacked; its length must be known when compiling."""
+    items = known_items(s, value, pos)
+    if items is None:
+        raise KindError("how many items there are is not known when compiling", "Index them one by one.", pos=pos)
+    return items
 
 
 def run_if(s: State, stmt: If) -> None:
-    value = evaluate(s, stmt.test)
+    value = evaluate_test(s, stmt.test)
     known = true_of(value)
     if known is not None:
         run_block(s, stmt.body if known else stmt.orelse)
         return
     test = test_expr(s, value, stmt.pos)
-    s.branch(test, lambda: run_block(s, stmt.body), lambda: run_block(s, stmt.orelse), stmt.pos, stmt.guard)
+    # in a loop that is written out, jumps are no jumps: only the guard keeps what follows them from running
+    guard = stmt.guard and not (s.unrolled_loops and s.unrolled_loops[-1] is not None)
+    s.branch(test, lambda: run_block(s, stmt.body), lambda: run_block(s, stmt.orelse), stmt.pos, guard)
 
 
 def run_while(s: State, stmt: While) -> None:
@@ -389,7 +265,7 @@ def run_while(s: State, stmt: While) -> None:
     held: list[tuple[Expr, bool]] = []
 
     def trip() -> None:
-        value = evaluate(s, stmt.test)
+        value = evaluate_test(s, stmt.test)
         if true_of(value) is False:
             held.append((Const(False, kind=Scalar("bool", True, False)), False))
             return
@@ -417,10 +293,14 @@ def run_while(s: State, stmt: While) -> None:
 
 
 def run_for(s: State, stmt: ForEach) -> None:
-    over = evaluate(s, stmt.iter)
-    if isinstance(over, Leaf) and isinstance(stmt.iter, Name) and _assigned(stmt.body, stmt.iter.id):
-        over = s.temporary(over.expr, "items")  # the loop goes on over what the name stood for at its start
-    iteration = iterate(s, over, stmt.pos)
+    outer = s.loop_writes
+    s.loop_writes = {s.base_name(s.variable(name)) for name in _assigned_names(stmt.body)}
+    try:
+        iteration = iterate(s, evaluate(s, stmt.iter), stmt.pos)
+        if iteration.static is not None:
+            iteration.static = [_before_loop(s, item) for item in iteration.static]
+    finally:
+        s.loop_writes = outer
     if iteration.static is not None:
         run_unrolled(s, stmt, iteration.static)
         return
@@ -460,6 +340,35 @@ def run_for(s: State, stmt: ForEach) -> None:
     s.emit(For(name, lo, hi, step, body, pos=stmt.pos))
 
 
+def _before_loop(s: State, value: Value) -> Value:
+    """An item of a loop that is written out has the value that it had before the loop."""
+    if isinstance(value, Leaf) and not isinstance(value.expr, Const):
+        if not isinstance(value.expr, Name) or value.expr.id in s.loop_writes:
+            return s.temporary(value.expr, "item")
+    if isinstance(value, Struct) and value.type == "tuple":
+        return Struct("tuple", {k: _before_loop(s, v) for k, v in value.items.items()}, value.cls)
+    return value
+
+
+def _assigned_names(block: Sequence[Stmt]) -> set[str]:
+    """The names that a loop's body assigns."""
+    found: set[str] = set()
+    for stmt in block:
+        if isinstance(stmt, (Assign, Aug, ForEach)):
+            found |= _target_names(stmt.target)
+        for inner in (stmt.body,) if isinstance(stmt, ForEach) else blocks(stmt):
+            found |= _assigned_names(inner)
+    return found
+
+
+def _target_names(target: Expr) -> set[str]:
+    if isinstance(target, Name):
+        return {target.id}
+    if isinstance(target, Pack):
+        return {name for item in target.items for name in _target_names(item)}
+    return _target_names(target.value) if isinstance(target, Star) else set()
+
+
 def _singular_index(name: str) -> str:
     return "i" if name != "i" else "k"
 
@@ -471,8 +380,6 @@ def _atom(s: State, expr: Expr) -> Expr:
 
 def _assigned(block: Sequence[Stmt], name: str) -> bool:
     """Whether the loop's body assigns the loop's variable."""
-    from srcgrad.ir.walk import blocks
-
     for stmt in block:
         if isinstance(stmt, (Assign, Aug)) and _targets(stmt.target, name):
             return True
@@ -493,32 +400,57 @@ def _targets(target: Expr, name: str) -> bool:
 
 def run_unrolled(s: State, stmt: ForEach, items: list[Value]) -> None:
     """A loop over items that are known when compiling is written out."""
-    for k, item in enumerate(items):
-        s.unrolled = (*s.unrolled, ("trip", stmt.pos and stmt.pos.line, k))
-        s.unrolled_loops.append([])
-        out = len(s.out)
-        try:
-            assign(s, stmt.target, item, stmt.pos)
-            run_block(s, stmt.body)
-        finally:
-            s.unrolled = s.unrolled[:-1]
-            breaks = s.unrolled_loops.pop()
-        if breaks:
-            # a break that is reached whatever the values are ends the loop here
-            if isinstance(s.out[-1], Break) and len(s.out) > out:
-                s.out.pop()
+    flag: list[Name] = []  # whether the loop was left by a break that depends on run-time values
+
+    def trips(first: int) -> None:
+        for k in range(first, len(items)):
+            s.unrolled = (*s.unrolled, ("trip", stmt.pos and (stmt.pos.line, stmt.pos.col), k))
+            s.unrolled_loops.append([])
+            s.break_flags.append((flag, s.depth))
+            start = len(s.out)
+            try:
+                assign(s, stmt.target, items[k], stmt.pos)
+                run_block(s, stmt.body)
+            finally:
+                s.unrolled = s.unrolled[:-1]
+                breaks = s.unrolled_loops.pop()
+                s.break_flags.pop()
+            if breaks and len(s.out) > start and isinstance(s.out[-1], Break):
+                s.out.pop()  # reached whatever the values are
                 return
-            raise UnsupportedError(
-                "`break` out of a loop over a container of known length is not supported",
-                "Loop over a range or over an array.",
-                breaks[0],
-            )
+            if breaks and k + 1 < len(items):
+                going = Op("not", (Name(flag[0].id, kind=BOOL),), kind=BOOL, pos=stmt.pos)
+                s.branch(going, lambda: trips(k + 1), lambda: None, stmt.pos)  # noqa: B023
+                return
+
+    if _breaks(stmt.body):
+        flag.append(Name(s.fresh("left"), kind=BOOL, pos=stmt.pos))
+        place = len(s.out)
+        trips(0)
+        if any(_sets(inner, flag[0].id) for inner in statements(s.out[place:])):
+            s.out.insert(place, Assign(flag[0], Const(False, kind=BOOL), pos=stmt.pos))
+    else:
+        trips(0)
 
 
-def place_root(expr: Expr) -> str | None:
-    """The variable at the root of a place; None if it has no name."""
-    return root(expr)
+def _sets(stmt: Stmt, name: str) -> bool:
+    return isinstance(stmt, Assign) and isinstance(stmt.target, Name) and stmt.target.id == name
 
 
-__all__ = ["assign", "run_block", "spread", "store_item", "set_part", "store_whole", "closure"]
-_ = (AliasError, BOTTOM, Opaque, Op, Restart, Iteration, is_float, rank, take_item)
+def _breaks(block: Sequence[Stmt]) -> bool:
+    """Whether a break of this loop stands in the block."""
+    return any(
+        isinstance(stmt, Break) or (isinstance(stmt, (If, With)) and any(map(_breaks, blocks(stmt)))) for stmt in block
+    )
+
+
+def leave_unrolled(s: State, pos: Pos | None) -> None:
+    """A break out of a loop that is written out: the flag is set, and the trips that follow are skipped."""
+    breaks = s.unrolled_loops[-1]
+    assert breaks is not None
+    breaks.append(pos)
+    flag, depth = s.break_flags[-1]
+    if s.depth == depth:
+        s.emit(Break(pos=pos))
+    else:
+        s.emit(Assign(flag[0], Const(True, kind=BOOL), pos=pos))

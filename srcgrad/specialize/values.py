@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from srcgrad.errors import KindError
-from srcgrad.ir.kinds import BOTTOM, Kind, ListOf, Opaque, Scalar, join
-from srcgrad.ir.nodes import Const, Definition, DictPack, Expr, Name, Pack, Pos
+from srcgrad.ir.kinds import BOTTOM, Array, Kind, ListOf, Opaque, Scalar, join
+from srcgrad.ir.nodes import Call, Const, Definition, DictPack, Expr, Pack, Pos, Prim
 
 
 class Value:
@@ -27,6 +27,14 @@ class Leaf(Value):
         return self.expr.kind
 
 
+@dataclass(frozen=True)
+class ListedArray(Array):
+    """The list of an array's items (from `a, *rest = x`), represented by the array. site: where it was made: once it is
+    used in a way in which lists and arrays differ, it is made a list there."""
+
+    site: object = None
+
+
 @dataclass(eq=False)
 class Static(Value):
     """An object known when compiling: a module, function, class, string, None. text: how generated code spells it."""
@@ -41,7 +49,7 @@ class Struct(Value):
 
     type: "tuple", "list", "dict" or "object" (cls says of which class; also set for named tuples). items: by position,
     key or attribute. depth: how many loops and branches stood around the place where it was made (growing it
-    deeper than that makes it dynamic). site: the place where it was made.
+    deeper than that makes it dynamic). site: the place where it was made. frozen: why it cannot be changed, if so.
     """
 
     type: str
@@ -49,9 +57,33 @@ class Struct(Value):
     cls: type | None = None
     depth: int = 0
     site: tuple[object, ...] | None = None
+    frozen: str = ""
 
     def values(self) -> list[Value]:
         return list(self.items.values())
+
+    def like(self, items: dict[Any, Value]) -> Struct:
+        """A container of the same sort with other items."""
+        return dataclasses.replace(self, items=items)
+
+
+@dataclass(eq=False)
+class Rows(Struct):
+    """A list of unknown length whose items are tuples (dicts, objects) of one layout: one run-time list for each part.
+
+    type: "rows"; items: the parts, each a Leaf of kind ListOf, or again Rows. row: the type of an item; cls: its class.
+    """
+
+    row: str = "tuple"
+
+    def columns(self) -> Iterator[Leaf]:
+        """The run-time lists."""
+        for item in self.items.values():
+            if isinstance(item, Rows):
+                yield from item.columns()
+            else:
+                assert isinstance(item, Leaf)
+                yield item
 
 
 @dataclass(eq=False)
@@ -90,19 +122,44 @@ class Method(Value):
 @dataclass(eq=False)
 class Iteration(Value):
     """What a `for` loop runs over. static: the items, when they are known when compiling. Otherwise count is the number of
-    trips and item(k) gives the k-th. bounds: lo, hi, step of a range, whose items are its indices."""
+    trips and item(k) gives the k-th. bounds: lo, hi, step of a range, whose items are its indices.
+
+    once: an iterator, which a second loop would find empty. view: of a dict. made: the list that it runs
+    over, where that was made for it. depth: loops and branches around the place where a
+    variable took it up; taken: a loop has run over it.
+    """
 
     static: list[Value] | None = None
     count: Expr | None = None
     item: Callable[[Expr], Value] | None = None
     bounds: tuple[Expr, Expr, Expr] | None = None
+    once: bool = False
+    view: bool = False
+    made: Value | None = None
+    depth: int | None = None
+    taken: bool = False
+
+
+@dataclass(eq=False)
+class Either(Value):
+    """One of two functions, by the truth of a variable."""
+
+    test: Expr
+    body: Value
+    orelse: Value
 
 
 @dataclass(eq=False)
 class Conflict(Value):
-    """What a variable is after branches that gave it values of kinds that nothing covers: an error once it is used."""
+    """What a variable is after branches that gave it values of kinds that nothing covers: an error once it is used.
+
+    key: the variable, where giving its parts names of their own may help; sites: containers that may have to exist
+    at run time instead.
+    """
 
     reason: str
+    key: Any = None
+    sites: tuple[Any, ...] = ()
 
 
 def leaves(value: Value, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Leaf]]:
@@ -150,10 +207,25 @@ def as_expr(value: Value, pos: Pos | None = None) -> Expr:
         if value.type == "dict":
             keys = tuple(Const(key, kind=kind_of_static(key)) for key in value.items)
             return DictPack(keys, tuple(as_expr(item, pos) for item in value.values()), kind=Opaque(dict), pos=pos)
+        if isinstance(value, Rows):
+            raise KindError(
+                f"a list of {value.row}s whose length is not known when compiling cannot be passed on as a whole here",
+                "Keep one list for each part.", pos,
+            )  # fmt: skip
         name = value.cls.__name__ if value.cls else "object"
-        raise KindError(f"an object of class {name} cannot be used as a value here", pos=pos)
+        raise KindError(
+            f"an object of class {name} cannot be used as a value here", "Use its attributes one by one.", pos
+        )
     if isinstance(value, Conflict):
-        raise KindError(value.reason, pos=pos)
+        raise KindError(value.reason, "Give the variable values of one kind.", pos)
+    if isinstance(value, Iteration):
+        if value.made is not None:
+            return as_expr(value.made, pos)
+        if value.bounds is not None:
+            return Call(Prim(range, "range"), value.bounds, kind=ListOf(Scalar("int64")), pos=pos)
+        if value.static is not None:
+            return as_expr(Struct("list", dict(enumerate(value.static))), pos)
+        raise KindError("an iterator cannot be used as a value here", "Make a list of it: `list(...)`.", pos)
     raise KindError("a function cannot be used as a value here", "Call it, or pass it to a function.", pos=pos)
 
 
@@ -168,23 +240,61 @@ def join_all(kinds: list[Kind]) -> Kind:
     return result
 
 
+Copies = dict[int, tuple[Value, Value]]
+"""Containers and what stands for them in another environment, by the identity of the former."""
+
+
 def copy_environment(env: dict[Any, Value]) -> dict[Any, Value]:
     """A copy in which containers are copied too, so that a branch can change them; sharing is kept."""
-    memo: dict[int, Struct] = {}
+    return copy_with(env)[0]
+
+
+def copy_with(env: dict[Any, Value]) -> tuple[dict[Any, Value], Copies]:
+    """copy_environment, and which container was copied to which."""
+    memo: Copies = {}
 
     def copy(value: Value) -> Value:
         if isinstance(value, Struct):
             if id(value) not in memo:
-                fresh = memo[id(value)] = Struct(value.type, {}, value.cls, value.depth, value.site)
+                fresh = value.like({})
+                memo[id(value)] = (value, fresh)
                 fresh.items = {key: copy(item) for key, item in value.items.items()}
-            return memo[id(value)]
-        if isinstance(value, Bound):
-            return Bound(copy(value.function), [copy(a) for a in value.args], {k: copy(a) for k, a in value.kwargs.items()})
-        if isinstance(value, Method):
-            return Method(copy(value.owner), value.name)
-        return value
+            return memo[id(value)][1]
+        if isinstance(value, Iteration) and value.once:
+            return memo.setdefault(id(value), (value, dataclasses.replace(value)))[1]
+        return mapped(value, copy)
 
-    return {key: copy(value) for key, value in env.items()}
+    return {key: copy(value) for key, value in env.items()}, memo
+
+
+def put_back(env: dict[Any, Value], origins: Copies) -> dict[Any, Value]:
+    """The environment with the original containers, changed in place, where `origins` says what they have become."""
+    table = {id(now): original for original, now in origins.values()}
+    done: dict[int, Value] = {}
+
+    def put(value: Value) -> Value:
+        if not isinstance(value, Struct):
+            return mapped(value, put)
+        if id(value) not in done:
+            original = table.get(id(value), value)
+            done[id(value)] = original
+            items = {key: put(item) for key, item in value.items.items()}
+            assert isinstance(original, Struct)
+            original.items, original.depth, original.frozen = items, value.depth, value.frozen
+        return done[id(value)]
+
+    return {key: put(value) for key, value in env.items()}
+
+
+def mapped(value: Value, fn: Callable[[Value], Value]) -> Value:
+    """A function value with fn applied to what it holds; any other value as it is."""
+    if isinstance(value, Bound):
+        return Bound(fn(value.function), [fn(a) for a in value.args], {k: fn(a) for k, a in value.kwargs.items()})
+    if isinstance(value, Method):
+        return Method(fn(value.owner), value.name)
+    if isinstance(value, Either):
+        return Either(value.test, fn(value.body), fn(value.orelse))
+    return value
 
 
 def same(a: Value, b: Value) -> bool:
@@ -194,16 +304,34 @@ def same(a: Value, b: Value) -> bool:
     if isinstance(a, Static) and isinstance(b, Static):
         return same_object(a.value, b.value)
     if isinstance(a, Struct) and isinstance(b, Struct):
-        return (a.type, a.cls, list(a.items)) == (b.type, b.cls, list(b.items)) and all(
-            same(a.items[key], b.items[key]) for key in a.items
-        )
+        return same_layout(a, b) and a.frozen == b.frozen and all(same(a.items[key], b.items[key]) for key in a.items)
     if isinstance(a, Closure) and isinstance(b, Closure):
-        return a.definition is b.definition and a.frame == b.frame
+        return a.definition is b.definition and a.frame == b.frame and same_defaults(a, b)
     if isinstance(a, Bound) and isinstance(b, Bound):
-        return same(a.function, b.function) and len(a.args) == len(b.args) and all(map(same, a.args, b.args))
+        return (
+            same(a.function, b.function) and len(a.args) == len(b.args) and list(a.kwargs) == list(b.kwargs)
+            and all(map(same, a.args, b.args)) and all(same(a.kwargs[k], b.kwargs[k]) for k in a.kwargs)
+        )  # fmt: skip
+    if isinstance(a, Method) and isinstance(b, Method):
+        return a.name == b.name and same(a.owner, b.owner)
+    if isinstance(a, Either) and isinstance(b, Either):
+        return a.test == b.test and same(a.body, b.body) and same(a.orelse, b.orelse)
+    if isinstance(a, Iteration) and isinstance(b, Iteration):
+        return a.item is b.item and a.bounds == b.bounds and a.static is b.static and a.taken == b.taken
     if isinstance(a, Conflict) and isinstance(b, Conflict):
         return True
     return a is b
+
+
+def same_defaults(a: Closure, b: Closure) -> bool:
+    """Whether two closures of one definition have the same defaults."""
+    return list(a.defaults) == list(b.defaults) and all(same(a.defaults[k], b.defaults[k]) for k in a.defaults)
+
+
+def same_layout(a: Struct, b: Struct) -> bool:
+    """Whether two containers have the same parts."""
+    row = (a.row if isinstance(a, Rows) else "") == (b.row if isinstance(b, Rows) else "")
+    return row and (a.type, a.cls, list(a.items)) == (b.type, b.cls, list(b.items))
 
 
 def same_object(a: object, b: object) -> bool:
@@ -215,32 +343,6 @@ def same_object(a: object, b: object) -> bool:
     return False
 
 
-def merge(a: Value, b: Value, name: str) -> Value:
-    """What a variable holds where two paths meet."""
-    if same(a, b):
-        return a
-    if isinstance(a, Conflict):
-        return a
-    if isinstance(b, Conflict):
-        return b
-    if isinstance(a, Struct) and isinstance(b, Struct) and (a.type, a.cls, list(a.items)) == (b.type, b.cls, list(b.items)):
-        items = {key: merge(a.items[key], b.items[key], f"{name}[{key!r}]") for key in a.items}
-        return Struct(a.type, items, a.cls, min(a.depth, b.depth), a.site)
-    plain_a, plain_b = _plain(a, name), _plain(b, name)
-    if plain_a is not None and plain_b is not None and plain_a.expr == plain_b.expr:
-        kind = join(plain_a.kind, plain_b.kind)
-        if kind is not None:
-            return Leaf(dataclasses.replace(plain_a.expr, kind=kind))
-    return Conflict(f"{name} is {describe(a)} on one path and {describe(b)} on another")
-
-
-def _plain(value: Value, name: str) -> Leaf | None:
-    """A constant that a variable holds, as the variable (its assignment has been emitted)."""
-    if isinstance(value, Static) and isinstance(value.value, (str, type(None), int, float, tuple)):
-        return Leaf(Name(name, kind=kind_of_static(value.value)))
-    return value if isinstance(value, Leaf) else None
-
-
 def describe(value: Value) -> str:
     """A value in a user's words."""
     from srcgrad.ir.kinds import text
@@ -249,8 +351,33 @@ def describe(value: Value) -> str:
         return f"a value of kind {text(value.kind)}"
     if isinstance(value, Static):
         return "None" if value.value is None else repr(value.value)
+    if isinstance(value, Rows):
+        return f"a list of {value.row}s"
     if isinstance(value, Struct):
         if value.cls is not None:
             return f"an object of class {value.cls.__name__}"
         return f"a {value.type} of {len(value.items)} items"
-    return "a function"
+    if isinstance(value, Iteration):
+        return "a range" if value.bounds is not None else "an iterator"
+    return "a value that depends on the path" if isinstance(value, Conflict) else "a function"
+
+
+def key_value(key: object) -> Value:
+    """A dict's key as a value."""
+    return Static(key) if isinstance(key, (str, tuple, type(None), bytes)) else constant(key)
+
+
+def static_key(at: Value) -> object:
+    """An index that is known when compiling, else None."""
+    if isinstance(at, Static):
+        return at.value
+    if isinstance(at, Leaf):
+        if isinstance(at.expr, Const):
+            return at.expr.value
+        known = getattr(at.kind, "value", None)
+        if isinstance(known, (int, str, bool)):
+            return known
+    if isinstance(at, Struct) and at.type == "tuple":
+        keys = [static_key(item) for item in at.values()]
+        return None if any(key is None for key in keys) else tuple(keys)
+    return None

@@ -45,7 +45,7 @@ def fill(s: State, target: Value, value: Expr, pos: Pos | None) -> None:
 
 def _value(value: Value, pos: Pos | None) -> Expr:
     if isinstance(value, Struct):
-        from srcgrad.specialize.statements import as_array
+        from srcgrad.specialize.stores import as_array
 
         return as_array(as_expr(value, pos))
     return as_expr(value, pos)
@@ -76,7 +76,7 @@ def with_out(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], 
 
 def ufunc_at(s: State, ufunc: Any, args: list[Value], pos: Pos | None) -> Value:
     """np.add.at(x, index, value) and np.subtract.at."""
-    from srcgrad.specialize.expressions import load
+    from srcgrad.specialize.indexing import load
 
     if ufunc not in (np.add, np.subtract) or len(args) != 3:
         raise UnsupportedError(f"np.{ufunc.__name__}.at is not supported", "Use np.add.at.", pos)
@@ -141,7 +141,7 @@ def _fill_diagonal(s: State, args: list[Value], kwargs: dict[str, Value], pos: P
     sizes = tuple(_extent(held, k) for k in (0, 1))
     prim = Prim(min, "min")
     rows = Call(Prim(np.arange, "np.arange"), (Call(prim, sizes, kind=infer_call(prim, sizes, ())),), kind=Array("int64", (None,)))
-    from srcgrad.specialize.expressions import load
+    from srcgrad.specialize.indexing import load
 
     index = s.temporary(rows, "rows")
     at = load(s, Leaf(held), Struct("tuple", {0: index, 1: index}), pos, store=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 from srcgrad.analysis.activity import find_active
 from srcgrad.analysis.aliases import Aliases, find_aliases
-from srcgrad.errors import AliasError, ArgumentError, NonScalarError
-from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Scalar, is_float, rank, text
+from srcgrad.errors import AliasError
+from srcgrad.ir.kinds import Array, Kind, Scalar, is_float, rank
 from srcgrad.ir.nodes import (
     Assign,
     Call,
@@ -30,31 +30,30 @@ from srcgrad.ir.nodes import (
 )
 from srcgrad.ir.walk import names_in, root, statements, substitute
 from srcgrad.optimize.pipeline import optimize
-from srcgrad.rules.build import Sym, xp
+from srcgrad.rules.build import Sym
 from srcgrad.runtime import HELPERS
 from srcgrad.specialize.program import Program, specialize
-from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr, leaves
-from srcgrad.transform.pairs import Generated, Pairs
+from srcgrad.specialize.values import Leaf, Struct, Value, as_expr, leaves
+from srcgrad.transform.conflicts import Conflicts
 from srcgrad.transform.masks import find_masked
+from srcgrad.transform.pairs import Generated, Pairs
 from srcgrad.transform.record import Recorder
+from srcgrad.transform.results import (
+    Wish,
+    entry_copies,
+    gradients,
+    independent_leaves,
+    leaves_to_localise,
+    refuse_captured_writes,
+    seed,
+    seed_names,
+    take_results,
+    unshared,
+)
 from srcgrad.transform.reverse.chunks import Block, Chunk, flatten_forward, flatten_reverse
 from srcgrad.transform.reverse.control import Reverser
 from srcgrad.transform.reverse.facts import Facts, kinds_of, settle_storage
 from srcgrad.transform.webs import split_webs
-
-
-@dataclass
-class Wish:
-    """What is asked for: the parameters to differentiate by, the reading of the result.
-
-    mode: "grad" (the result is a scalar), "sum" (the gradient of the sum of the result), "vjp" (an adjoint of the
-    result is given). value: also return the result. aux: the result is a pair (differentiated, passed through).
-    """
-
-    wrt: tuple[str, ...]
-    mode: str = "grad"
-    value: bool = False
-    aux: bool = False
 
 
 @dataclass
@@ -65,6 +64,7 @@ class Gradient:
     body: list[Stmt]
     program: Program
     seeds: list[str]
+    seed_paths: list[tuple[Any, ...]]
     used_helpers: set[str] = field(default_factory=set)
     disjoint: list[str] = field(default_factory=list)
     functions: list[Generated] = field(default_factory=list)
@@ -72,33 +72,44 @@ class Gradient:
 
 def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Gradient:
     """The gradient of fn for arguments of the kinds of `args`."""
-    program = specialize(fn, args, set(HELPERS) | {"d_out"})
-    body, results = _results(program, wish)
+    localised: set[str] = set()
+    while True:
+        program = specialize(fn, args, set(HELPERS), localised)
+        written = find_aliases(program.body).is_written
+        more = leaves_to_localise(program, {n: k for n, (_, k) in program.inputs.leaves.items()}, written)
+        if not more:
+            break
+        localised |= more
+    body, results, seed_paths = take_results(program, wish)
+    seeds = seed_names(results, program)
     entry = {name: kind for name, (_, kind) in program.inputs.leaves.items()}
     returned_names = {e.id for _, leaf in leaves(program.result) for e in _names(leaf.expr)}
     final = returned_names | {n for r in results for n in names_in(r)}
     body, renamed = split_webs(body, set(entry), final, program.used)
-    results = [_rename(r, renamed) for r in results]
+    results = [Name(renamed.get(r.id, r.id), kind=r.kind, pos=r.pos) for r in results]
     program.result = _rename_value(program.result, renamed)
     kinds = kinds_of(body, entry)
     pairs = Pairs(program.callees, program.used)
     pairs.prepare()
     aliases = find_aliases(body, pairs.writes)
     body, aliases = _rebind(body, aliases, set(entry), program, kinds, pairs.writes)
-    independent = _independent(program, wish)
+    independent = independent_leaves(program, wish)
     dependent = {n for r in results if is_float(r.kind) for n in names_in(r)}
     active = find_active(body, independent, dependent, aliases)
     flags = {renamed.get(f, f) for f in program.flags}
     facts = Facts(kinds, active, aliases, program.used, flags, set(entry))
     facts.masked = find_masked(body, active)
+    facts.results = dependent
     settle_storage(body, facts)
-    _name_adjoints(facts, program)
+    refuse_captured_writes(program, body, facts)
+    for name in sorted(facts.active, key=lambda n: (not n.isidentifier(), n)):
+        facts.adjoint(name)
     reverser = Reverser(facts, pairs.invoke)
     env: dict[str, str] = {}
-    seeds, start = _seed(results, facts, env, wish)
-    entry_copies = _entry_copies(facts, entry)
+    start = seed(results, seeds, facts, env, wish)
     moving_entry = [
-        Chunk(stmt=Assign(facts.adjoint(name), facts.zero(name))) for name in entry if name in facts.moving and name in active
+        Chunk(stmt=Assign(facts.adjoint(name), facts.zero(name)))
+        for name in entry if name in facts.moving and name in active
     ]
     block = reverser.block(body, env)
     block.chunks = [*moving_entry, *block.chunks]
@@ -106,9 +117,9 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     for name in sorted(independent & active):
         if name not in env and name not in facts.moving:
             finish.append(Assign(facts.adjoint(name), facts.zero(name)))
-    grads = _gradients(program, wish, facts, active, kinds, env, finish)
     forward, reverse = _record(block, facts, entry, start, finish)
-    values = [_as_returned(program, wish, results)] if wish.value else []
+    grads = gradients(program, wish, facts, reverse)
+    values = [as_expr(program.result)] if wish.value else []
     outputs = (*values, *grads)
     held: list[Stmt] = []
     if wish.value:
@@ -116,11 +127,15 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
         outputs, held = _hold_value(values[0], grads, facts, forward, reverse, value_names)
     returned = outputs[0] if len(outputs) == 1 else _tuple(outputs)
     text_body = optimize(
-        [*entry_copies, *forward, *held], reverse, Return(returned), facts, set(entry)
+        [*entry_copies(program, facts, entry), *forward, *held], reverse, Return(returned), facts, set(entry)
     )
-    name = f"{program.definition.name if program.definition.name.isidentifier() else 'f'}_grad"
+    name = program.definition.name.strip("_") if program.definition.name.endswith("__") else program.definition.name
+    name = f"{name if name.isidentifier() else 'f'}_grad"
+    if wish.wrt:
+        text_body = unshared(text_body, facts, seeds, wish.value)
     disjoint = [n for n in entry if isinstance(kinds.get(n), Array) and aliases.is_written(n)]
-    return Gradient(name, text_body, program, seeds, disjoint=disjoint, functions=list(pairs.functions.values()))
+    functions = list(pairs.functions.values())
+    return Gradient(name, text_body, program, seeds, seed_paths, disjoint=disjoint, functions=functions)
 
 
 def _rename(expr: Expr, table: dict[str, str]) -> Expr:
@@ -139,61 +154,6 @@ def _names(expr: Expr) -> list[Name]:
     from srcgrad.ir.walk import subexpressions
 
     return [e for e in subexpressions(expr) if isinstance(e, Name)]
-
-
-def _results(program: Program, wish: Wish) -> tuple[tuple[Stmt, ...], list[Expr]]:
-    """The body with its result assigned to variables, and the leaves of the result that are differentiated."""
-    value = program.result
-    if wish.aux:
-        if not isinstance(value, Struct) or value.type != "tuple" or len(value.items) != 2:
-            raise ArgumentError("has_aux needs a function that returns a pair: (result, aux)", pos=program.definition.pos)
-        value = value.items[0]
-    found = [leaf.expr for _, leaf in leaves(value) if is_float(leaf.kind)]
-    where = program.definition.pos
-    if wish.mode != "vjp":
-        if isinstance(value, Static) or not found:
-            what = "nothing" if isinstance(value, Static) and value.value is None else "no float"
-            raise NonScalarError(
-                f"the function returns {what}, so it has no gradient",
-                "Return a float. For a function that writes into its arguments, return what is wanted of them.",
-                where,
-            )
-        if len(found) > 1 or isinstance(value, Struct):
-            raise NonScalarError(
-                "the function returns several values, so it has no gradient",
-                "Use vjp or jacobian for functions with several results, or has_aux=True for (result, aux).",
-                where,
-            )
-    for expr in found:
-        if getattr(expr.kind, "dtype", "").startswith("complex"):
-            raise NonScalarError("the function returns a complex number", "Return its real part, say.", where)
-    extra: list[Stmt] = []
-    results: list[Expr] = []
-    replaced: dict[int, Name] = {}
-    entry = set(program.inputs.leaves)
-    for k, expr in enumerate(found):
-        if isinstance(expr, Name) and expr.id not in entry and sum(isinstance(e, Name) and e.id == expr.id for e in found) == 1:
-            results.append(expr)
-            continue
-        hint = "result" if len(found) == 1 else f"result_{k}"
-        name, number = hint, 2
-        while name in program.used:
-            name, number = f"{hint}_{number}", number + 1
-        program.used.add(name)
-        target = Name(name, kind=expr.kind, pos=expr.pos)
-        extra.append(Assign(target, expr, pos=expr.pos))
-        results.append(target)
-        replaced[id(expr)] = target
-    program.result = _replace_leaves(program.result, replaced)
-    return (*program.body, *extra), results
-
-
-def _replace_leaves(value: Value, table: dict[int, Name]) -> Value:
-    if isinstance(value, Leaf):
-        return Leaf(table[id(value.expr)]) if id(value.expr) in table else value
-    if isinstance(value, Struct):
-        return Struct(value.type, {k: _replace_leaves(v, table) for k, v in value.items.items()}, value.cls)
-    return value
 
 
 def _rebind(
@@ -262,136 +222,6 @@ def _widens(kind: Kind, value: Kind) -> bool:
     return False
 
 
-def _independent(program: Program, wish: Wish) -> set[str]:
-    """The float leaves of the parameters that are differentiated by."""
-    found: set[str] = set()
-    for name in wish.wrt:
-        own = [leaf.expr for _, leaf in leaves(program.params[name]) if is_float(leaf.kind)]
-        if not own and wish.mode != "vjp":
-            value = program.params[name]
-            what = text(value.kind) if isinstance(value, Leaf) else "no float"
-            raise ArgumentError(
-                f"the argument {name!r} holds {what}: there is nothing to differentiate by",
-                f"Pass floats (np.asarray({name}, float)), or choose other arguments with argnums.",
-                program.definition.pos,
-            )
-        found |= {expr.id for expr in own if isinstance(expr, Name)}
-    localised = {e.value.id: e.target.id for e in program.body if isinstance(e, Assign) and isinstance(e.value, Name)
-                 and isinstance(e.target, Name) and not e.value.id.isidentifier() and e.value.id in program.inputs.leaves}  # fmt: skip
-    back = {new: old for old, new in localised.items()}
-    return {back.get(name, name) for name in found}
-
-
-def _name_adjoints(facts: Facts, program: Program) -> None:
-    """d_x for each variable; for leaves of containers the last part of the path where that is no clash."""
-    for name in sorted(facts.active, key=lambda n: (not n.isidentifier(), n)):
-        facts.adjoint(name)
-
-
-def _seed(results: list[Expr], facts: Facts, env: dict[str, str], wish: Wish) -> tuple[list[str], list[Stmt]]:
-    """The adjoints of the results, from the arguments of the generated function."""
-    seeds: list[str] = []
-    start: list[Stmt] = []
-    for k, result in enumerate(results):
-        assert isinstance(result, Name)
-        name = "d_out" if len(results) == 1 else f"d_out_{k}"
-        seeds.append(name)
-        if result.id not in facts.active:
-            continue
-        kind = facts.kinds[result.id]
-        d = facts.adjoint(result.id)
-        given = Name(name, kind=Scalar("float64"))
-        if isinstance(kind, Array) and wish.mode == "grad" and not (kind.dims is not None and all(n == 1 for n in kind.dims)):
-            held = Name(result.id, kind=kind)
-            value: Expr = Call(Prim(HELPERS["scalar_adjoint"], "scalar_adjoint"), (held, given), kind=kind)
-        elif isinstance(kind, Array):
-            value = xp.full_like(Sym(Name(result.id, kind=kind)), Sym(given)).expr
-            if kind.dims is None:
-                value = (xp.zeros_like(Sym(Name(result.id, kind=kind))) + Sym(given)).expr
-        else:
-            value = given
-        if isinstance(kind, (ListOf, DictOf)):
-            value = Call(Prim(HELPERS["copy_of"], "copy_of"), (Name(name, kind=kind),), kind=kind)
-        if result.id in facts.moving or result.id in facts.views:
-            start.append(Store(d, value, "+"))
-        else:
-            start.append(Assign(d, value))
-            env[result.id] = "owned"
-    return seeds, start
-
-
-def _entry_copies(facts: Facts, entry: dict[str, Kind]) -> list[Stmt]:
-    """A parameter that is overwritten is copied, so that the caller's is left as it was."""
-    copies: list[Stmt] = []
-    for name, kind in entry.items():
-        if facts.aliases.is_written(name) and isinstance(kind, (Array, ListOf, DictOf)) and name.isidentifier():
-            written = any(True for _ in [name])
-            target = Name(name, kind=kind)
-            if isinstance(kind, Array):
-                copies.append(Assign(target, Sym(target).copy().expr))
-            else:
-                copies.append(Assign(target, Call(Prim(HELPERS["copy_of"], "copy_of"), (target,), kind=kind)))
-            _ = written
-    return copies
-
-
-def _gradients(
-    program: Program, wish: Wish, facts: Facts, active: set[str], kinds: dict[str, Kind], env: dict[str, str],
-    finish: list[Stmt],
-) -> list[Expr]:  # fmt: skip
-    """The gradients, in containers of the shape of the parameters."""
-    back = {e.target.id: e.value.id for e in program.body if isinstance(e, Assign) and isinstance(e.value, Name)
-            and isinstance(e.target, Name) and not e.value.id.isidentifier() and e.value.id in program.inputs.leaves}  # fmt: skip
-    from srcgrad.ir.nodes import DictPack, Pack
-    from srcgrad.ir.kinds import Opaque
-    from srcgrad.specialize.values import kind_of_static
-
-    none = Const(None, kind=Opaque(type(None)))
-
-    def build(value: Value, path: str) -> Expr:
-        if isinstance(value, Leaf):
-            assert isinstance(value.expr, Name)
-            name = back.get(value.expr.id, value.expr.id)
-            kind = facts.kinds.get(name, value.kind)
-            if not is_float(kind):
-                return none
-            if name not in active:
-                return facts.zero(name)
-            return facts.adjoint(name)
-        if isinstance(value, Struct):
-            items = [build(item, f"{path}.{key}") for key, item in value.items.items()]
-            if all(item == none for item in items) and value.items:
-                return none
-            if value.type == "dict":
-                keys = tuple(Const(key, kind=kind_of_static(key)) for key in value.items)
-                return DictPack(keys, tuple(items), kind=Opaque(dict))
-            if value.type == "object":
-                whole = Name(path, kind=Opaque(object))
-                cls = Call(Prim(type, "type"), (whole,), kind=Opaque(type))
-                named = tuple(zip(value.items, items, strict=True))
-                prim = Prim(_construct, f"type({path})")
-                _ = cls
-                return Call(prim, (), named, kind=Opaque(object))
-            if value.cls is not None:
-                return Call(Prim(_construct, f"type({path})"), tuple(items), kind=Opaque(tuple))
-            return Pack("tuple" if value.type == "tuple" else "list", tuple(items), kind=Opaque(list))
-        return none
-
-    def texts(value: Value, path: str) -> Expr:
-        return build(value, path)
-
-    return [_named_paths(program, name, facts, texts) for name in wish.wrt]
-
-
-def _construct(*args: Any, **kwargs: Any) -> Any:
-    """Stands for the class of a container in generated code."""
-    raise NotImplementedError
-
-
-def _named_paths(program: Program, name: str, facts: Facts, build: Callable[[Value, str], Expr]) -> Expr:
-    return build(program.params[name], name)
-
-
 def _record(
     block: Block, facts: Facts, entry: dict[str, Kind], start: list[Stmt], finish: list[Stmt]
 ) -> tuple[list[Stmt], list[Stmt]]:
@@ -400,6 +230,7 @@ def _record(
     recorder = Recorder(facts, forward_names | set(entry))
     recorder.assigned = set(entry)
     recorder.stable = stable_names(facts)
+    recorder.conflicts = Conflicts.of(block, facts)
     from srcgrad.transform.record import content
 
     need = recorder.reads(finish)
@@ -424,13 +255,6 @@ def _set_by(stmt: Stmt) -> set[str]:
     from srcgrad.transform.record import _targets
 
     return _targets(stmt)
-
-
-def _as_returned(program: Program, wish: Wish, results: list[Expr]) -> Expr:
-    value = program.result
-    table = {old: new for old, new in ()}
-    _ = (table, results)
-    return as_expr(value)
 
 
 def _hold_value(

@@ -113,6 +113,7 @@ class Pairs:
         residuals = Name(reverser.named(stmt, "residuals", f"{callee.name}_residuals"), kind=RESIDUALS)
         facts.kinds[residuals.id] = RESIDUALS
         chunk = Chunk(stmt=Invoke((*stmt.outs, residuals), fwd, stmt.args, pos=stmt.pos))
+        chunk.reads_target, chunk.restore_first = True, False  # the answer reads the residuals
         given: list[Expr] = []
         for out in stmt.outs:
             if not is_float(out.kind):
@@ -123,7 +124,6 @@ class Pairs:
                 given.append(Const(0.0, kind=Scalar("float64", True, 0.0)))
             else:
                 given.append(facts.zero(out.id))
-                chunk.reads_target, chunk.restore_first = True, False
         reverse: list[Stmt] = []
         returned: list[Name] = []
         terms: list[Term] = []
@@ -138,7 +138,9 @@ class Pairs:
                 d = Name(facts.temporary(f"d_{arg.id}_part", (id(stmt), len(returned))), kind=arg.kind)
                 facts.kinds[d.id] = arg.kind
                 returned.append(d)
-                terms.append(Term(arg.id, None, d, False))
+                walk = reverser.walker(arg, None, stmt.pos)
+                walk.walk(arg, d, False)
+                terms += walk.terms
         reverse.append(Invoke(tuple(returned), rev, (residuals, *stmt.args, *given), pos=stmt.pos))
         for term in terms:
             reverser._flush([term], env, reverse, stmt.pos)
@@ -218,6 +220,7 @@ class Pairs:
         facts = Facts(kinds, find_active(body, independent, dependent, aliases) | independent, aliases, used,
                       callee.flags, set(entry))  # fmt: skip
         facts.masked = find_masked(body, facts.active)
+        facts.results = dependent
         settle_storage(body, facts)
         if facts.moving & set(entry):
             raise AliasError(

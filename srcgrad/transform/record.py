@@ -39,6 +39,7 @@ from srcgrad.ir.nodes import (
 )
 from srcgrad.ir.walk import blocks, children, names_in, root, statements
 from srcgrad.rules.build import Sym
+from srcgrad.transform.conflicts import Conflicts
 from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Context, Loop, inner_blocks
 from srcgrad.transform.reverse.expressions import SHAPE_ONLY
 from srcgrad.transform.reverse.facts import Facts
@@ -53,13 +54,14 @@ def content(cls: str) -> str:
 
 @dataclass
 class Recorder:
-    """tapes: lists to make at the start of the forward sweep. undefined: variables to set to None ahead of a loop."""
+    """left: what is read behind a break of the innermost loop, None where there is none. tapes: lists to make at the start of the forward sweep. undefined: variables to set to None ahead of a loop."""
 
     facts: Facts
     tracked: set[str]
     tapes: list[Stmt] = field(default_factory=list)
     loops: list[Loop] = field(default_factory=list)
-    enclosing: list[Block] = field(default_factory=list)
+    left: Tokens | None = None
+    conflicts: Conflicts | None = None
     presets: list[str] = field(default_factory=list)
     assigned: set[str] = field(default_factory=set)
     names: dict[int, str] = field(default_factory=dict)
@@ -110,11 +112,18 @@ class Recorder:
 
     def block(self, block: Block, need: Tokens) -> Tokens:
         """Walk forward over a block; need: what answers of earlier statements read. Returns it behind the block."""
-        self.enclosing.append(block)
+        left = self.left
+        self.left = None
         for chunk in block.chunks:
             need = self.chunk(chunk, need, block)
-        self.enclosing.pop()
-        return need | self.reads(block.start)
+        start = self.reads(block.start)
+        if block.chunks and isinstance(block.chunks[-1].stmt, Break):
+            self.left = need if self.left is None else self.left | need
+            need = set()
+        if self.left is not None:
+            self.left = self.left | start  # a trip that ends by a break is reversed from there, too
+        self.left = self.left if left is None else left if self.left is None else left | self.left
+        return need | start
 
     def chunk(self, chunk: Chunk, need: Tokens, block: Block) -> Tokens:
         if isinstance(chunk, Branch):
@@ -131,7 +140,10 @@ class Recorder:
             assert chunk.test is not None
             if self._answers(chunk):
                 self.read(chunk.test, found)
-            return after | other | found | self.reads(chunk.ahead)
+            found |= self.reads(chunk.ahead)
+            if self.left is not None:
+                self.left = self.left | found
+            return after | other | found
         if isinstance(chunk, Loop):
             return self.loop(chunk, need)
         if isinstance(chunk, Context):
@@ -177,9 +189,11 @@ class Recorder:
             self.assigned.add(source.index.id)
         self.loops.append(chunk)
         dry = Dry(self)
+        outer_left, self.left = self.left, None
         for _ in range(50):
             inner_assigned = set(self.assigned)
             dry.start()
+            self.left = None
             end = self.block(chunk.body, set(head))
             dry.stop()
             self.assigned = inner_assigned
@@ -189,12 +203,20 @@ class Recorder:
             if new == head:
                 break
             head = new
+        self.left = None
         end = self.block(chunk.body, set(head))
         if isinstance(source, For):
             end = end - {source.index.id} if source.index.id not in need else end
+        left = (self.left or set()) | ({f for f in self.facts.flags if self.left is not None} & self.tracked)
+        if isinstance(source, For):
+            left = left - {source.index.id}
+        self.left = outer_left
         self.loops.pop()
         self.assigned = assigned
-        return head | end | header | self.reads(chunk.ahead)
+        found = head | end | header | left | self.reads(chunk.ahead)
+        if self.left is not None:
+            self.left = self.left | found
+        return found
 
     # ---- recording ----
 
@@ -208,7 +230,7 @@ class Recorder:
                 assert owner is not None
                 token = content(self.facts.aliases.memory(owner))
                 old_read = token in reads and not chunk.reads_target
-                if token in need or old_read:
+                if (token in need or old_read) and (self.conflicts is None or self.conflicts.needs_record(chunk, stmt)):
                     need = self._record_slot(chunk, stmt, need)
             case Push(target=target, index=index):
                 owner = root(target)
@@ -520,7 +542,7 @@ def _cheap_again(expr: Expr) -> bool:
         from srcgrad.analysis.aliases import basic
 
         return basic(expr.index) and all(_cheap_again(child) for child in children(expr))
-    if isinstance(expr, (Slice, Pack)):
+    if isinstance(expr, Slice) or (isinstance(expr, Pack) and expr.type == "tuple"):
         return all(_cheap_again(child) for child in children(expr))
     if isinstance(expr, Op):
         return isinstance(expr.kind, Scalar) and expr.op in "+-*//%neg" and all(

@@ -136,7 +136,7 @@ class Reverser(StatementAdjoints):
             if not early:
                 break
             for name in early:
-                chunk.ahead.append(Assign(facts.adjoint(name), facts.zero(name), pos=stmt.pos))
+                chunk.ahead.append(Assign(facts.adjoint(name), facts.zero(name)))
                 env[name] = "owned"
         merged: Env = {}
         for name in sorted(set(env_then) | set(env_else)):
@@ -145,7 +145,7 @@ class Reverser(StatementAdjoints):
                 merged[name] = "owned" if both == {"owned"} else "shared"
             elif name in before:
                 side = chunk.orelse if name in env_then else chunk.body
-                side.end.append(Assign(facts.adjoint(name), facts.zero(name), pos=stmt.pos))
+                side.end.append(Assign(facts.adjoint(name), facts.zero(name)))
                 merged[name] = (env_then if name in env_then else env_else)[name]
         env.clear()
         env.update(merged)
@@ -166,6 +166,10 @@ class Reverser(StatementAdjoints):
         clean = not (names & written) and not any(
             facts.aliases.memory(n) in stored for n in names if isinstance(facts.kinds.get(n), (Array, ListOf))
         )
+        flag = self._flag_of(stmt)
+        if flag is not None:
+            chunk.test, chunk.stmt = flag, stmt
+            return
         if stmt.guard or (clean and cheap_test(walk, stmt.test)):
             chunk.test = stmt.test
             chunk.stmt = stmt
@@ -176,6 +180,16 @@ class Reverser(StatementAdjoints):
         chunk.before.append(Assign(taken, stmt.test, pos=stmt.pos))
         chunk.test = taken
         chunk.stmt = If(taken, (), (), stmt.guard, pos=stmt.pos)
+
+    def _flag_of(self, stmt: If) -> Expr | None:
+        """The flag that tells whether the branch was taken, if the branch ends in the only jump that sets it."""
+        tail = [s for s in stmt.body if isinstance(s, Assign) and isinstance(s.target, Name) and s.target.id in self.facts.flags]
+        if not stmt.body or not isinstance(stmt.body[-1], (Break, Continue)) or len(tail) != 1:
+            return None
+        name = tail[0].target
+        assert isinstance(name, Name)
+        once = self.facts.raised.get(name.id) == 1
+        return name if once and tail[0] in stmt.body and tail[0].value == Const(True) else None
 
     # ---- loops ----
 
@@ -196,7 +210,7 @@ class Reverser(StatementAdjoints):
             again = False
             for name in sorted(set(at_end) - set(head)):
                 defined = name in before
-                chunk.ahead.append(Assign(facts.adjoint(name), facts.zero(name, defined), pos=stmt.pos))
+                chunk.ahead.append(Assign(facts.adjoint(name), facts.zero(name, defined)))
                 head[name] = "owned" if defined else "shared"
                 again = True
             for name in sorted(head):
@@ -206,7 +220,7 @@ class Reverser(StatementAdjoints):
             if not again:
                 break
         for name in sorted(set(head) - set(at_end)):
-            chunk.body.end.append(Assign(facts.adjoint(name), facts.zero(name), pos=stmt.pos))
+            chunk.body.end.append(Assign(facts.adjoint(name), facts.zero(name)))
         self.assigned = set(before)
         env.clear()
         env.update(head)

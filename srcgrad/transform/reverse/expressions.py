@@ -11,14 +11,15 @@ import numpy as np
 from srcgrad.errors import NoRuleError, UnsupportedError
 from srcgrad.analysis.aliases import basic
 from srcgrad.analysis.infer import infer_load
-from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Scalar, dims, is_float, rank
-from srcgrad.ir.nodes import Assign, Call, Const, DictPack, Expr, Load, Name, Op, Pack, Pos, Slice, Stmt
-from srcgrad.ir.walk import children, names_in, rebuild, root
+from srcgrad.ir.kinds import INT, Array, DictOf, Kind, ListOf, Scalar, dims, is_float, rank
+from srcgrad.ir.nodes import Assign, Call, Const, DictPack, Expr, Load, Name, Op, Pack, Pos, Prim, Slice, Stmt
+from srcgrad.ir.walk import children, names_in, rebuild, root, substitute
 from srcgrad.rules.build import Sym, xp
 from srcgrad.rules.contributions import NeedsFull, contributions, full
 from srcgrad.rules.registry import Rule, lookup, rule_of
 from srcgrad.transform.reverse.facts import Facts
 
+RESULT = "%result"
 SHAPE_ONLY = {np.zeros_like, np.ones_like, np.full_like, np.shape, np.size, np.ndim, len}
 MASKING = {np.where, np.maximum, np.minimum, np.clip, np.fmax, np.fmin, max, min, np.select}
 
@@ -71,7 +72,7 @@ class Walk:
         """A variable of the forward sweep that holds the node's value."""
         if node is self.tree and self.target is not None:
             self.reads_target = True
-            return self.target
+            return Name(RESULT, kind=node.kind)  # told apart from the target's old value until `read_target`
         if id(node) not in self.memo:
             self.memo[id(node)] = Name(self.facts.fresh(_hint(node)), kind=node.kind, pos=node.pos)
         name = self.memo[id(node)]
@@ -105,18 +106,29 @@ class Walk:
             return all(isinstance(arg.kind, Scalar) and self._cheap(arg, depth + 1) for arg in node.args)
         return False
 
+    def _index_of_size(self, node: Expr) -> Expr | None:
+        """For `x[rows, cols]` an index array that has as many elements."""
+        if not isinstance(node, Load) or not isinstance(node.index, Pack) or root(node) is None:
+            return None
+        wanted = dims(node.kind)
+        for item in node.index.items:
+            if isinstance(item.kind, Array) and dims(item.kind) == wanted and all(d is not None for d in wanted or ()):
+                return self.need(item)
+        return None
+
     def shape_source(self, node: Expr) -> Expr:
         """An expression whose shape (and dtype) is that of a node."""
         if isinstance(node, (Name, Const)):
             return node
         if isinstance(node, Load) and basic(node.index) and root(node) is not None:
             return self.need(node)
-        if isinstance(node, (Op, Call)) and (not isinstance(node, Call) or isinstance(node.prim.fn, np.ufunc)):
+        if isinstance(node, (Op, Call)):
             wanted = dims(node.kind)
             args = node.args
+            elementwise = isinstance(node, Op) and node.op != "@" or isinstance(node, Call) and isinstance(node.prim.fn, np.ufunc)
             for arg in args:
                 mine = dims(arg.kind)
-                alone = all(other is arg or dims(other.kind) == () for other in args)
+                alone = elementwise and all(other is arg or dims(other.kind) == () for other in args)
                 known = mine is not None and mine == wanted and all(d is not None for d in mine)
                 if isinstance(arg.kind, Array) and arg.kind.dtype == getattr(node.kind, "dtype", "") and (alone or known):
                     return self.shape_source(arg)
@@ -129,7 +141,8 @@ class Walk:
             return expr if node is None else self.need_out(node) if expr.id == "%out" else self.need(node)
         if isinstance(expr, Call) and expr.prim.fn in SHAPE_ONLY and expr.args and isinstance(expr.args[0], Name):
             if expr.args[0].id in table:
-                first = self.shape_source(table[expr.args[0].id])
+                node = table[expr.args[0].id]
+                first = (self._index_of_size(node) if expr.prim.fn is np.size else None) or self.shape_source(node)
                 rest = tuple(self.adopt(arg, table) for arg in expr.args[1:])
                 kwargs = tuple((key, self.adopt(value, table)) for key, value in expr.kwargs)
                 return dataclasses.replace(expr, args=(first, *rest), kwargs=kwargs)
@@ -142,6 +155,15 @@ class Walk:
     def need_out(self, node: Expr) -> Expr:
         """The value of a node that a rule asks for as its result: never computed again."""
         return self.hoist(node)
+
+    def read_target(self) -> None:
+        """Let the result be read from the statement's target."""
+        if self.reads_target and self.target is not None:
+            table = {RESULT: self.target}
+            self.terms = [dataclasses.replace(t, expr=substitute(t.expr, table)) for t in self.terms]
+            self.stmts = [
+                dataclasses.replace(s, value=substitute(s.value, table)) if isinstance(s, Assign) else s for s in self.stmts
+            ]
 
     # ---- the walk ----
 
@@ -156,12 +178,21 @@ class Walk:
         if not self.active(node):
             return
         match node:
+            case Name(id=name) if name in self.facts.slots:
+                self.walk(self.facts.slots[name], d, lazy, masked)
             case Name(id=name):
                 self.terms.append(Term(name, None, d, lazy and rank(node.kind) != 0))
             case Load(base=base, index=index):
                 self._walk_load(node, base, index, d, lazy)
             case Pack(items=items):
                 self._walk_pack(items, d)
+            case Op(op="+", args=(a, b)) if isinstance(node.kind, ListOf):
+                d = self.atom(d, 2, "items")
+                end = Call(Prim(len, "len"), (self.need(a),), kind=INT)
+                self.walk(a, Load(d, Slice(None, end, None), kind=a.kind), False)
+                self.walk(b, Load(d, Slice(end, None, None), kind=b.kind), False)
+            case Op() if isinstance(node.kind, ListOf):
+                raise UnsupportedError("the items of a repeated list share their derivative", "Write a loop.", node.pos)
             case Op() | Call():
                 self._walk_call(node, d, lazy, masked)
             case _:
@@ -220,12 +251,13 @@ class Walk:
         out = Sym(Name("%out", kind=node.kind))
         table["%out"] = node
         inner_masked = masked or (isinstance(node, Call) and node.prim.fn in MASKING)
+        ready = node is self.tree and self.target is not None
         try:
-            found = contributions(rule, node, Sym(d), lazy, placeholders, out, wanted, masked)
+            found = contributions(rule, node, Sym(d), lazy, placeholders, out, wanted, masked, ready)
         except NeedsFull:
             like = self.shape_source(node)
             whole = self.atom(full(Sym(d), Sym(like)).expr, uses)
-            found = contributions(rule, node, Sym(whole), False, placeholders, out, wanted, masked)
+            found = contributions(rule, node, Sym(whole), False, placeholders, out, wanted, masked, ready)
         if len(found) < len(wanted):
             self._hold(rule, found, wanted, node)
         for term in found:

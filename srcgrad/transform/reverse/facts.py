@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from srcgrad.analysis.aliases import Aliases, sources
 from srcgrad.errors import AliasError
-from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Scalar, is_float
+from srcgrad.ir.kinds import INT, Array, DictOf, Kind, ListOf, Scalar, is_float
 from srcgrad.ir.nodes import (
     Assign,
     Call,
@@ -19,6 +19,7 @@ from srcgrad.ir.nodes import (
     Invoke,
     Load,
     Name,
+    Op,
     Pack,
     Pop,
     Prim,
@@ -37,7 +38,8 @@ class Facts:
 
     kinds; active; aliases; used: names taken; adjoints: the adjoint's name of each active variable. views: names
     whose adjoint is a view bound at the start of the reversed block; moving: variables whose adjoint is bound beside
-    them in the forward sweep; definitions: how many statements set a variable; entry: set before the program starts.
+    them in the forward sweep; outside: set in no branch and no loop; slots: numbers that only stand for an item of an array or list that nothing writes, whose
+    adjoint is the item's; definitions: how many statements set a variable; entry: set before the program starts.
     """
 
     kinds: dict[str, Kind]
@@ -51,7 +53,12 @@ class Facts:
     moving: set[str] = field(default_factory=set)
     definitions: dict[str, int] = field(default_factory=dict)
     masked: set[str] = field(default_factory=set)
-    temporaries: dict[object, str] = field(default_factory=dict)
+    temporaries: dict[tuple[str, object], str] = field(default_factory=dict)
+    own: set[str] = field(default_factory=set)
+    slots: dict[str, Load] = field(default_factory=dict)
+    results: set[str] = field(default_factory=set)
+    raised: dict[str, int] = field(default_factory=dict)
+    outside: set[str] = field(default_factory=set)
 
     def fresh(self, hint: str) -> str:
         """A name that nothing else has."""
@@ -60,7 +67,12 @@ class Facts:
         while name in self.used:
             name, number = f"{hint}_{number}", number + 1
         self.used.add(name)
+        self.own.add(name)
         return name
+
+    def made(self) -> set[str]:
+        """The variables that the transform made: they may vanish from the text."""
+        return self.own | set(self.adjoints.values()) | set(self.temporaries.values())
 
     def temporary(self, hint: str, key: object) -> str:
         """A name for a value on the way; the same one whenever the same statement is reversed again."""
@@ -86,6 +98,10 @@ class Facts:
             return Const(0.0, kind=Scalar("float64", True, 0.0))
         if isinstance(kind, Array) and kind.dims is not None and not kind.optional:
             return xp.zeros_like(Sym(Name(name, kind=kind))).expr
+        if isinstance(kind, ListOf) and isinstance(kind.item, Scalar) and not kind.optional:
+            one = Pack("list", (Const(0.0, kind=Scalar("float64", True, 0.0)),), kind=kind)
+            count = Call(Prim(len, "len"), (Name(name, kind=kind),), kind=INT)
+            return Op("*", (one, count), kind=kind)
         return Call(Prim(structure_zeros, "zeros_like"), (Name(name, kind=kind),), kind=kind)
 
 
@@ -167,6 +183,22 @@ def settle_storage(body: tuple[Stmt, ...], facts: Facts) -> None:
 
     visit(body, ())
     facts.definitions = counts
+    facts.outside = {name for name, path in home_path.items() if not path}
+    for name in facts.flags:
+        facts.raised[name] = sum(e == Const(True) for e in values.get(name, []))
+    for name, found in values.items():
+        expr = found[0]
+        if counts[name] != 1 or not isinstance(facts.kinds.get(name), Scalar) or not isinstance(expr, Load):
+            continue
+        base = expr.base
+        index = set(names_in(expr.index))
+        if not isinstance(base, Name) or facts.aliases.is_written(base.id) or counts.get(base.id, 1) != 1:
+            continue
+        if isinstance(base.kind, DictOf) or any(counts.get(n, 1) != 1 or not isinstance(facts.kinds.get(n), Scalar) for n in index):
+            continue
+        home = home_path.get(name, ())
+        if all(use[: len(home)] == home for use in block_of_use.get(name, ())) and name not in facts.results:
+            facts.slots[name] = expr
     shadows = [name for name in facts.kinds if facts.is_shadow(name)]
     groups: dict[str, list[str]] = {}
     for name in shadows:

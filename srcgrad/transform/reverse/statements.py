@@ -140,7 +140,7 @@ class StatementAdjoints:
         assert isinstance(stmt.target, Name)
         facts, name = self.facts, stmt.target.id
         chunk = Chunk(stmt=stmt)
-        if name in facts.views:
+        if name in facts.views or name in facts.slots:
             return chunk
         if name not in facts.active or name not in env:
             return chunk
@@ -157,6 +157,9 @@ class StatementAdjoints:
             walk.walk(stmt.value, d, False, name in facts.masked)
             own = [t for t in walk.terms if t.name == name]
             parts = [t for t in own if t.place is not None]
+        walk.read_target()
+        own = [t for t in walk.terms if t.name == name]
+        parts = [t for t in own if t.place is not None]
         out = list(walk.stmts)
         if parts:
             kept = Name(facts.temporary("d_new", id(stmt)), kind=d.kind)
@@ -189,7 +192,7 @@ class StatementAdjoints:
         """
         order: list[str] = []
         by_name: dict[str, list[Term]] = {}
-        for term in terms:
+        for term in _merged_parts(terms):
             if term.place is not None:
                 self.contribute_part(term, env, out, pos)
                 continue
@@ -256,7 +259,7 @@ class StatementAdjoints:
             tree = stmt.value
         else:
             tree = Op(op, (target, stmt.value), kind=target.kind, pos=stmt.pos)
-        walk = self.walker(tree, target, stmt.pos)
+        walk = self.walker(tree, target if _holds_all(target, tree) else None, stmt.pos)
         masked = name in facts.masked
         for attempt in range(2):
             if attempt:
@@ -282,6 +285,7 @@ class StatementAdjoints:
             ) or any(facts.aliases.of(n) == cls for s in walk.stmts for n in _primal_names_of(s, facts))
             if not (walk.reads_target and reads_old and op not in ("+", "-", "at")):
                 break
+        walk.read_target()
         itself = [t for t in walk.terms if t.name == name and _same_place(t, place, whole) and op not in ("", "+", "-", "at")]
         if op in ("", "at", "+", "-"):
             itself = [t for t in walk.terms if t.name == name and _same_place(t, place, whole)] if op == "" else []
@@ -471,6 +475,7 @@ class StatementAdjoints:
         if walk.reads_target and any(n == name for n in names_in(stmt.value)):
             walk = self.walker(stmt.value, None, stmt.pos)
             walk.walk(stmt.value, new, False, name in facts.masked)
+        walk.read_target()
         out = list(walk.stmts)
         self._flush(walk.terms, env, out, stmt.pos)
         self._finish(chunk, walk, stmt, out)
@@ -555,6 +560,16 @@ def _signed(total: Expr) -> tuple[Expr, str]:
     return (positive, "-") if positive is not None else (total, "+")
 
 
+def _holds_all(target: Expr, value: Expr) -> bool:
+    """Whether what was written can be read back: nothing was broadcast or converted on the way."""
+    if getattr(target.kind, "dtype", "") != getattr(value.kind, "dtype", ""):
+        return False
+    shape = dims(value.kind)
+    return isinstance(target.kind, Scalar) or (
+        shape is not None and shape == dims(target.kind) and all(d is not None for d in shape)
+    )
+
+
 def _same_place(term: Term, place: Expr, whole: bool) -> bool:
     return term.place is None if whole else term.place == place
 
@@ -568,6 +583,20 @@ def _factor(total: Expr, seed: Expr) -> tuple[str, Expr] | None:
         if total.op == "*" and b == seed and not any(e == seed for e in subexpressions(a)):
             return "*", a
     return None
+
+
+def _merged_parts(terms: list[Term]) -> list[Term]:
+    """Contributions to the same part of a variable as one."""
+    out: list[Term] = []
+    for term in terms:
+        twin = next((k for k, t in enumerate(out) if term.place is not None and t.place == term.place and t.name == term.name
+                     and t.lazy == term.lazy), None)  # fmt: skip
+        if twin is None:
+            out.append(term)
+        else:
+            total, _ = add([out[twin], term], term.expr.kind)
+            out[twin] = dataclasses.replace(term, expr=total)
+    return out
 
 
 def _swap(expr: Expr, old: Expr, new: Expr) -> Expr:

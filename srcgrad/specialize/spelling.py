@@ -1,0 +1,62 @@
+"""How generated code names what is known when compiling, and which names it keeps for itself."""
+
+from __future__ import annotations
+
+import builtins
+import enum
+import sys
+import types
+from typing import Any
+
+import numpy as np
+
+NAMED = (types.ModuleType, type, str, bytes, np.dtype, enum.Enum)
+"""What is spelled by its name."""
+
+FIXED = (*NAMED, bool, int, float, complex, tuple, dict, type(None), types.EllipsisType)
+"""What a library's attribute may be to be taken as it is."""
+
+RESERVED = {
+    "np", "math", "scipy", "abs", "all", "any", "bool", "complex", "dict", "divmod", "enumerate", "float", "int",
+    "isinstance", "len", "list", "max", "min", "pow", "print", "range", "reversed", "round", "slice", "sorted", "str",
+    "sum", "tuple", "type", "zip",
+}  # fmt: skip
+"""What generated code calls: variables of the user's with these names are renamed."""
+
+
+def is_library(owner: Any) -> bool:
+    """Whether a module, class or function comes with Python or NumPy, so that its attributes do not change."""
+    name = owner.__name__ if isinstance(owner, types.ModuleType) else owner.__module__
+    head = (name or "").split(".")[0]
+    return head in ("numpy", "scipy", "srcgrad", "numba") or head in sys.stdlib_module_names and head != "__main__"
+
+
+def plain_function(value: Any) -> bool:
+    """Whether a callable is a Python function of the user's."""
+    function = getattr(value, "__func__", value)
+    if not isinstance(function, types.FunctionType):
+        return False
+    from srcgrad.rules.registry import lookup
+
+    library = (function.__module__ or "").split(".")[0] in ("numpy", "scipy", "math", "functools")
+    return not library and lookup(value) is None
+
+
+def spelling_of(value: Any) -> str:
+    """The dotted name of a library's object in generated code."""
+    if isinstance(value, types.ModuleType):
+        parts = value.__name__.split(".")
+        return ".".join(["np", *parts[1:]]) if parts[0] == "numpy" else value.__name__
+    name = getattr(value, "__name__", "")
+    if isinstance(value, np.ufunc) or getattr(np, name, None) is value:
+        return f"np.{name}" if hasattr(np, name) else name
+    module = getattr(value, "__module__", "") or ""
+    if module.startswith("numpy") and name:
+        for prefix, owner in (("np.linalg", np.linalg), ("np.fft", np.fft), ("np.random", np.random)):
+            if getattr(owner, name, None) is value:
+                return f"{prefix}.{name}"
+    if module in ("builtins", "") or getattr(builtins, name, None) is value:
+        return name
+    if module == "math":
+        return f"math.{name}"
+    return f"{module}.{name}" if module.split(".")[0] == "scipy" else name

@@ -1,0 +1,369 @@
+"""The ends of a gradient: what is differentiated of a result, by which arguments, and how gradients are returned."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from srcgrad.analysis.aliases import Aliases, find_aliases, sources
+from srcgrad.errors import ArgumentError, NonScalarError, UnsupportedError
+from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Opaque, Scalar, is_float, rank, text
+from srcgrad.ir.nodes import Assign, Call, Const, DictPack, Expr, Name, Pack, Pop, Prim, Push, Return, Stmt, Store
+from srcgrad.ir.walk import expressions_of, root, statements, subexpressions
+from srcgrad.rules.build import Sym, xp
+from srcgrad.runtime import HELPERS
+from srcgrad.specialize.inputs import access, plain_constructor
+from srcgrad.specialize.program import Program
+from srcgrad.specialize.values import Leaf, Static, Struct, Value, kind_of_static, leaves
+from srcgrad.transform.reverse.facts import Facts
+
+Place = str | tuple[str, int | str]
+
+NOTHING = Const(None, kind=Opaque(type(None)))
+
+
+@dataclass
+class Wish:
+    """What is asked for: the parameters to differentiate by, the reading of the result.
+
+    wrt: parameters, or items of `*args` and `**kwargs`. mode: "grad" (the result is a scalar), "sum" (the gradient of
+    the sum of the result), "vjp" (an adjoint of the result is given). value: also return the result. aux: the result
+    is a pair (differentiated, passed through).
+    """
+
+    wrt: tuple[Place, ...]
+    mode: str = "grad"
+    value: bool = False
+    aux: bool = False
+
+
+# ---- the result ----------------------------------------------------------------------------------------------
+
+
+def take_results(program: Program, wish: Wish) -> tuple[tuple[Stmt, ...], list[Name], list[tuple[Any, ...]]]:
+    """The body with its result assigned to variables, and the leaves of the result that are differentiated: the
+    variables and the paths to them in the result."""
+    value = program.result
+    if wish.aux:
+        if not isinstance(value, Struct) or value.type != "tuple" or len(value.items) != 2:
+            raise ArgumentError(
+                "has_aux needs a function that returns a pair: (result, aux)", "Return a pair, or leave has_aux out.",
+                program.definition.pos,
+            )  # fmt: skip
+        value = value.items[0]
+    floats = [(path, leaf.expr) for path, leaf in leaves(value) if is_float(leaf.kind)]
+    found = [expr for _, expr in floats]
+    if wish.mode != "vjp":
+        _check_scalar(value, found, program)
+    for expr in found:
+        if getattr(expr.kind, "dtype", "").startswith("complex"):
+            raise NonScalarError(
+                "the function returns a complex number", "Return its real part, say.", program.definition.pos
+            )
+    extra: list[Stmt] = []
+    results: list[Name] = []
+    replaced: dict[int, Name] = {}
+    entry = set(program.inputs.leaves)
+    if not any(name in ("result", "d_result") for stmt in statements(program.body) for name in _mentioned(stmt)):
+        program.used -= {"result"} - entry
+    once = Counter(expr.id for expr in found if isinstance(expr, Name))
+    for k, expr in enumerate(found):
+        if isinstance(expr, Name) and expr.id not in entry and once[expr.id] == 1:
+            results.append(expr)
+            continue
+        hint = "result" if len(found) == 1 else f"result_{k}"
+        target = Name(free_name(hint, program), kind=expr.kind, pos=expr.pos)
+        extra.append(Assign(target, expr, pos=expr.pos))
+        results.append(target)
+        replaced[id(expr)] = target
+    program.result = _replace_leaves(program.result, replaced)
+    return (*program.body, *extra), results, [path for path, _ in floats]
+
+
+def _check_scalar(value: Value, found: list[Expr], program: Program) -> None:
+    where = program.definition.pos
+    if isinstance(value, Static) or not found:
+        what = "nothing" if isinstance(value, Static) and value.value is None else "no float"
+        raise NonScalarError(
+            f"the function returns {what}, so it has no gradient",
+            "Return a float. For a function that writes into its arguments, return what is wanted of them.",
+            where,
+        )
+    if len(found) > 1 or isinstance(value, Struct):
+        raise NonScalarError(
+            "the function returns several values, so it has no gradient",
+            "Use vjp or jacobian for functions with several results, or has_aux=True for (result, aux).",
+            where,
+        )
+
+
+def _replace_leaves(value: Value, table: dict[int, Name]) -> Value:
+    if isinstance(value, Leaf):
+        return Leaf(table[id(value.expr)]) if id(value.expr) in table else value
+    if isinstance(value, Struct):
+        return Struct(value.type, {k: _replace_leaves(v, table) for k, v in value.items.items()}, value.cls)
+    return value
+
+
+def _mentioned(stmt: Stmt) -> set[str]:
+    targets = [stmt.target] if isinstance(stmt, (Assign, Store, Push, Pop)) else []
+    return {e.id for top in (*expressions_of(stmt), *targets) for e in subexpressions(top) if isinstance(e, Name)}
+
+
+def free_name(hint: str, program: Program) -> str:
+    """A name that the program does not use yet."""
+    name, number = hint, 2
+    while name in program.used:
+        name, number = f"{hint}_{number}", number + 1
+    program.used.add(name)
+    return name
+
+
+def seed_names(results: Sequence[Name], program: Program) -> list[str]:
+    """The names of the adjoints of the results, which the generated function takes."""
+    if len(results) == 1:
+        return [free_name("d_out", program)]
+    return [free_name(f"d_out_{k}", program) for k in range(len(results))]
+
+
+def seed(results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[str, str], wish: Wish) -> list[Stmt]:
+    """The adjoints of the results, from the arguments of the generated function."""
+    start: list[Stmt] = []
+    mixed = len({kind.dtype for n in facts.active if isinstance(kind := facts.kinds.get(n), (Array, Scalar))}) > 1
+    for name, result in zip(names, results, strict=True):
+        if result.id not in facts.active:
+            continue
+        kind = facts.kinds[result.id]
+        d = facts.adjoint(result.id)
+        given = Name(name, kind=Scalar("float64"))
+        held = Name(result.id, kind=kind)
+        single = isinstance(kind, Array) and kind.dims is not None and all(n == 1 for n in kind.dims)
+        value: Expr = given
+        if mixed and isinstance(kind, Scalar) and not kind.weak:
+            # a Python float would take the dtype of what it meets
+            value = Call(Prim(np.dtype(kind.dtype).type, f"np.{kind.dtype}"), (given,), kind=kind)
+        if isinstance(kind, Array) and wish.mode == "grad" and not single:
+            value = Call(Prim(HELPERS["scalar_adjoint"], "scalar_adjoint"), (held, given), kind=kind)
+        elif isinstance(kind, Array):
+            value = xp.full_like(Sym(held), Sym(given)).expr
+            if kind.dims is None:
+                value = (xp.zeros_like(Sym(held)) + Sym(given)).expr
+        elif isinstance(kind, (ListOf, DictOf)):
+            value = Call(Prim(HELPERS["copy_of"], "copy_of"), (Name(name, kind=kind),), kind=kind)
+        if result.id in facts.moving or result.id in facts.views:
+            start.append(Store(d, value, "+"))
+        else:
+            start.append(Assign(d, value))
+            env[result.id] = "owned"
+    return start
+
+
+# ---- the arguments -------------------------------------------------------------------------------------------
+
+
+def wanted(program: Program, place: Place) -> tuple[Value, str]:
+    """What is differentiated by: its value, and how generated code reads it."""
+    if isinstance(place, str):
+        return program.params[place], program.names[place]
+    name, key = place
+    whole = program.params[name]
+    if isinstance(whole, Struct):
+        return whole.items[key], access(whole.type, program.names[name], key)
+    raise ArgumentError(
+        f"argnums names one argument among the many that {name!r} takes, which are handled as one",
+        f"Differentiate by all of {name!r}.", program.definition.pos,
+    )  # fmt: skip
+
+
+def independent_leaves(program: Program, wish: Wish) -> set[str]:
+    """The float leaves of what is differentiated by."""
+    found: set[str] = set()
+    for place in wish.wrt:
+        value, name = wanted(program, place)
+        own = [leaf.expr for _, leaf in leaves(value) if is_float(leaf.kind)]
+        if not own and wish.mode != "vjp":
+            what = text(value.kind) if isinstance(value, Leaf) else "no float"
+            raise ArgumentError(
+                f"the argument {name!r} holds {what}: there is nothing to differentiate by",
+                f"Pass floats (np.asarray({name}, float)), or choose other arguments with argnums.",
+                program.definition.pos,
+            )
+        for expr in own:
+            if getattr(expr.kind, "dtype", "").startswith("complex"):
+                raise ArgumentError(
+                    f"the argument {name!r} is complex", "Pass its real and imaginary parts.", program.definition.pos
+                )
+        found |= {expr.id for expr in own if isinstance(expr, Name)}
+    return found
+
+
+def leaves_to_localise(program: Program, entry: dict[str, Kind], is_written: Any) -> set[str]:
+    """The parts of arguments (`params["w"]`) that the program writes in place without having a variable for them."""
+    return {
+        name for name, kind in entry.items()
+        if not name.isidentifier() and isinstance(kind, (Array, ListOf, DictOf)) and is_written(name)
+    }  # fmt: skip
+
+
+def refuse_captured_writes(program: Program, body: Sequence[Stmt], facts: Facts) -> None:
+    """A write to a global or closure variable would be lost: a derivative call leaves what it is given alone."""
+    captured = set(program.inputs.captured)
+    for name in facts.entry:
+        owner = program.inputs.local.get(name, name).split("[")[0].split(".")[0]
+        if owner not in captured or not facts.aliases.is_written(name):
+            continue
+        for stmt in statements(tuple(body)):
+            if isinstance(stmt, (Store, Push, Pop)) and (target := root(stmt.target)) is not None:
+                if facts.aliases.of(target) == facts.aliases.of(name):
+                    raise UnsupportedError(
+                        f"this writes into `{owner}`, which is not an argument of the function",
+                        f"Pass `{owner}` as an argument, or write into a copy of it.", stmt.pos,
+                    )  # fmt: skip
+
+
+def entry_copies(program: Program, facts: Facts, entry: dict[str, Kind]) -> list[Stmt]:
+    """A parameter that is overwritten is copied, so that the caller's is left as it was."""
+    copies: list[Stmt] = []
+    for name, kind in entry.items():
+        source = Name(program.inputs.local.get(name, name), kind=kind)
+        written = facts.aliases.is_written(name) and isinstance(kind, (Array, ListOf, DictOf))
+        if written and isinstance(kind, Array):
+            copies.append(Assign(Name(name, kind=kind), Sym(source).copy().expr))
+        elif written:
+            copies.append(
+                Assign(Name(name, kind=kind), Call(Prim(HELPERS["copy_of"], "copy_of"), (source,), kind=kind))
+            )
+        elif source.id != name:
+            copies.append(Assign(Name(name, kind=kind), source))
+    return copies
+
+
+# ---- the gradients -------------------------------------------------------------------------------------------
+
+
+def gradients(program: Program, wish: Wish, facts: Facts, reverse: Sequence[Stmt]) -> list[Expr]:
+    """The gradients, in containers of the shape of the arguments.
+
+    reverse: the statements of the reverse sweep, which show in what dtype each adjoint comes.
+    """
+    made = _dtypes(reverse)
+
+    def build(value: Value, path: str) -> Expr:
+        if isinstance(value, Leaf):
+            assert isinstance(value.expr, Name)
+            name = value.expr.id
+            kind = facts.kinds.get(name, value.kind)
+            if not is_float(kind):
+                return NOTHING
+            if name not in facts.active:
+                return facts.zero(name)
+            adjoint = facts.adjoint(name)
+            return _in_dtype(adjoint, kind, made.get(adjoint.id, []))
+        if not isinstance(value, Struct):
+            return NOTHING
+        items = {key: build(item, access(value.type, path, key)) for key, item in value.items.items()}
+        if items and all(item == NOTHING for item in items.values()):
+            return NOTHING
+        return _container(value, items, path)
+
+    return [build(*wanted(program, place)) for place in wish.wrt]
+
+
+def _container(value: Struct, items: dict[Any, Expr], path: str) -> Expr:
+    whole = Name(path, kind=Opaque(object))
+    if value.type == "dict":
+        keys = tuple(Const(key, kind=kind_of_static(key)) for key in items)
+        made = DictPack(keys, tuple(items.values()), kind=Opaque(dict))
+        if value.cls is None:
+            return made
+        return Call(Prim(HELPERS["with_items"], "with_items"), (whole, made), kind=Opaque(dict))
+    if value.type == "object":
+        assert value.cls is not None
+        named = tuple(items.items())
+        if plain_constructor(value.cls):
+            return Call(Prim(_construct, f"type({path})"), (), named, kind=Opaque(object))
+        return Call(Prim(HELPERS["with_attributes"], "with_attributes"), (whole,), named, kind=Opaque(object))
+    if value.cls is not None:
+        return Call(Prim(_construct, f"type({path})"), tuple(items.values()), kind=Opaque(tuple))
+    return Pack("tuple" if value.type == "tuple" else "list", tuple(items.values()), kind=Opaque(list))
+
+
+def _construct(*args: Any, **kwargs: Any) -> Any:
+    """Stands for the class of a container in generated code."""
+    raise NotImplementedError
+
+
+def _dtypes(reverse: Sequence[Stmt]) -> dict[str, list[Kind]]:
+    """The kinds of what is assigned to each variable."""
+    found: dict[str, list[Kind]] = {}
+    for stmt in statements(tuple(reverse)):
+        if isinstance(stmt, Assign) and isinstance(stmt.target, Name):
+            found.setdefault(stmt.target.id, []).append(stmt.value.kind)
+    return found
+
+
+def _in_dtype(adjoint: Name, kind: Kind, made: list[Kind]) -> Expr:
+    """The adjoint, cast where it may come in another dtype than that of its argument."""
+    dtypes = {getattr(k, "dtype", None) for k in made if not (isinstance(k, Scalar) and k.weak)}
+    if isinstance(kind, Scalar) and kind.weak:
+        if dtypes <= {"float64"}:
+            return adjoint
+        return Call(Prim(float, "float"), (adjoint,), kind=Scalar("float64"))
+    if isinstance(kind, (Array, Scalar)) and not dtypes <= {kind.dtype}:
+        return Sym(adjoint).astype(kind.dtype).expr
+    return adjoint
+
+
+def unshared(body: list[Stmt], facts: Facts, seeds: Sequence[str], valued: bool) -> list[Stmt]:
+    """Copy those of the returned gradients that share memory with one another, an argument or a given adjoint.
+
+    valued: whether the value comes first; it is an array of its own too, of size 1, but what comes with it (has_aux)
+    is as the primal returns it.
+    """
+    end = body[-1]
+    if not isinstance(end, Return) or end.value is None:
+        return body
+    aliases = find_aliases(body)
+    taken = {aliases.of(name) for name in (*facts.entry, *seeds)}
+
+    def own(expr: Expr) -> Expr:
+        if isinstance(expr, Pack):
+            return Pack(expr.type, tuple(map(own, expr.items)), kind=expr.kind, pos=expr.pos)
+        if isinstance(expr, DictPack):
+            return DictPack(expr.keys, tuple(map(own, expr.values)), kind=expr.kind, pos=expr.pos)
+        if isinstance(expr, Call) and isinstance(expr.kind, Opaque):
+            inside = expr.prim.fn is _construct
+            args = tuple(own(arg) if inside or isinstance(arg, DictPack) else arg for arg in expr.args)
+            return Call(expr.prim, args, tuple((k, own(v)) for k, v in expr.kwargs), kind=expr.kind, pos=expr.pos)
+        shared = {aliases.of(name) for name, _ in sources(expr)}
+        clash = bool(shared & taken)
+        taken.update(shared)
+        if clash and isinstance(expr.kind, Array) and rank(expr.kind) != 0:
+            return Sym(expr).copy().expr
+        if clash and isinstance(expr.kind, (ListOf, DictOf)):
+            return Call(Prim(HELPERS["copy_of"], "copy_of"), (expr,), kind=expr.kind)
+        return expr
+
+    value: Expr
+    if valued:
+        assert isinstance(end.value, Pack)
+        outputs = list(end.value.items)
+        outputs[0] = _own_value(outputs[0], aliases, taken)
+        taken |= {aliases.of(e.id) for e in subexpressions(outputs[0]) if isinstance(e, Name)}
+        value = Pack("tuple", (outputs[0], *map(own, outputs[1:])), kind=end.value.kind)
+    else:
+        value = own(end.value)
+    return body if value == end.value else [*body[:-1], Return(value, pos=end.pos)]
+
+
+def _own_value(value: Expr, aliases: Aliases, taken: set[str]) -> Expr:
+    if isinstance(value, Pack) and value.items:
+        items = (_own_value(value.items[0], aliases, taken), *value.items[1:])
+        return Pack(value.type, items, kind=value.kind, pos=value.pos)
+    if isinstance(value.kind, Array) and any(aliases.of(name) in taken for name, _ in sources(value)):
+        return Sym(value).copy().expr
+    return value
