@@ -6,7 +6,7 @@ overwrites is read by the answer of a chunk that ran before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -186,6 +186,17 @@ class Conflicts:
     def _ranges(self, place: Expr, site: Site, mark: str) -> list[Range] | None:
         domain = self._domain(site, mark)
         return ranges(place, self._resolver(site, mark), lambda form: feasible([*domain, form]))
+
+
+def disjoint(a: Expr, b: Expr, loops: Sequence[For], facts: Facts) -> bool:
+    """Whether two parts of one array share no element when both are taken in the same trip of the loops around them."""
+    chunks = tuple(Loop(source=loop) for loop in loops)
+    site = Site(Chunk(), chunks, 0)
+    helper = Conflicts(facts)
+    first, second = helper._ranges(a, site, ""), helper._ranges(b, site, "")
+    if first is None or second is None:
+        return False
+    return not feasible(helper._domain(site, "") + overlap(first, second))
 
 
 def _names(expr: Expr) -> Iterable[str]:

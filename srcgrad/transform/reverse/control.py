@@ -46,6 +46,7 @@ class Reverser(StatementAdjoints):
         super().__init__(facts)
         self.assigned: set[str] = set(facts.entry)
         self.names: dict[tuple[int, str], str] = {}
+        self.loops: list[For] = []
         self.invoke = invoke
 
     def named(self, stmt: Stmt, role: str, hint: str) -> str:
@@ -203,7 +204,11 @@ class Reverser(StatementAdjoints):
         for _ in range(100):
             at_end = dict(head)
             self.assigned = set(inside)
+            if isinstance(stmt, For):
+                self.loops.append(stmt)
             chunk.body = self.block(body, at_end)
+            if isinstance(stmt, For):
+                self.loops.pop()
             if chunk.trips is not None:
                 count = Name(chunk.trips, kind=INT)
                 chunk.body.chunks.insert(0, Chunk(stmt=Assign(count, Op("+", (count, ONE), kind=INT))))

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
-
 from srcgrad.analysis.activity import flows
 from srcgrad.analysis.aliases import basic, sources
 from srcgrad.errors import AliasError, UnsupportedError
@@ -17,6 +15,7 @@ from srcgrad.ir.nodes import (
     Cond,
     Const,
     Expr,
+    For,
     Load,
     Name,
     Op,
@@ -27,7 +26,7 @@ from srcgrad.ir.nodes import (
     Stmt,
     Store,
 )
-from srcgrad.ir.walk import names_in, rebuild, root, subexpressions
+from srcgrad.ir.walk import children, names_in, rebuild, root, subexpressions
 from srcgrad.rules.build import Sym, unbroadcast, xp
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.reverse.chunks import Chunk
@@ -44,6 +43,7 @@ class StatementAdjoints:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self.memo: dict[int, Name] = {}
+        self.loops: list[For] = []
 
     # ---- adjoint variables ----
 
@@ -280,9 +280,7 @@ class StatementAdjoints:
                 else:
                     walk.walk(tree, given, False, masked)
             cls = facts.aliases.of(name)
-            reads_old = any(
-                facts.aliases.of(n) == cls and facts.is_shadow(n) for t in walk.terms for n in _primal_names(t.expr, facts)
-            ) or any(facts.aliases.of(n) == cls for s in walk.stmts for n in _primal_names_of(s, facts))
+            reads_old = self._reads_old(walk, target)
             if not (walk.reads_target and reads_old and op not in ("+", "-", "at")):
                 break
         walk.read_target()
@@ -314,6 +312,24 @@ class StatementAdjoints:
             self._settle(itself, seed, target, op, out, stmt, winners)
         self._finish(chunk, walk, stmt, out)
         return chunk
+
+    def _reads_old(self, walk: Walk, target: Expr) -> bool:
+        """Whether the answer reads old values of the part that is written (its new value is marked as the result)."""
+        from srcgrad.transform.conflicts import disjoint
+
+        facts = self.facts
+        memory = facts.aliases.memory(root(target) or "")
+        adjoints = set(facts.adjoints.values())
+
+        def reads(expr: Expr) -> bool:
+            if isinstance(expr, Load) and isinstance(expr.base, Name) and expr.base.id not in adjoints:
+                if facts.aliases.memory(expr.base.id) == memory and expr.base == getattr(target, "base", None):
+                    return not disjoint(expr, target, self.loops, facts) or reads(expr.index)
+            if isinstance(expr, Name):
+                return expr.id not in adjoints and facts.is_shadow(expr.id) and facts.aliases.memory(expr.id) == memory
+            return any(reads(child) for child in children(expr))
+
+        return any(reads(t.expr) for t in walk.terms) or any(reads(s.value) for s in walk.stmts if isinstance(s, Assign))
 
     def _settle(
         self, itself: list[Term], seed: Expr, target: Expr, op: str, out: list[Stmt], stmt: Store, winners: Expr | None
@@ -508,7 +524,7 @@ def hoisted_statements(walk: Walk, pos: Pos | None) -> list[Stmt]:
     order: list[int] = []
 
     def visit(node: Expr) -> None:
-        for child in _children(node):
+        for child in children(node):
             visit(child)
         if id(node) in walk.hoisted and id(node) not in order:
             order.append(id(node))
@@ -520,12 +536,6 @@ def hoisted_statements(walk: Walk, pos: Pos | None) -> list[Stmt]:
     return [
         Assign(walk.hoisted[key][1], _without_self(walk.hoisted[key][0], walk), pos=pos) for key in order
     ]
-
-
-def _children(node: Expr) -> tuple[Expr, ...]:
-    from srcgrad.ir.walk import children
-
-    return children(node)
 
 
 def _without_self(node: Expr, walk: Walk) -> Expr:
@@ -622,14 +632,3 @@ def _renamed_term(term: Term, old: str, new: Name) -> Term:
 def _reads(expr: Expr, seed: Expr, d_name: str) -> bool:
     return any(e == seed or (isinstance(e, Name) and e.id == d_name) for e in subexpressions(expr))
 
-
-def _primal_names(expr: Expr, facts: Facts) -> list[str]:
-    taken = set(facts.adjoints.values())
-    return [n for n in names_in(expr) if n not in taken]
-
-
-def _primal_names_of(stmt: Stmt, facts: Facts) -> list[str]:
-    return _primal_names(stmt.value, facts) if isinstance(stmt, Assign) else []
-
-
-_ = (np, Scalar)
