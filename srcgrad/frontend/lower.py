@@ -18,8 +18,10 @@ from srcgrad.frontend.jumps import single_exit
 from srcgrad.frontend.scope import Scope, imported_name, parameters, scope_of
 from srcgrad.frontend.source import Source, find_source, function_of
 from srcgrad.ir.nodes import (
+    Apply,
     Assert,
     Assign,
+    Attr,
     Aug,
     Break,
     Const,
@@ -31,6 +33,7 @@ from srcgrad.ir.nodes import (
     ForEach,
     Free,
     If,
+    Load,
     Name,
     Parameter,
     Pos,
@@ -198,9 +201,7 @@ class _Statements(Expressions):
                     raise refusals.refuse_cause(pos)
                 return (Raise(None if node.exc is None else self.expr(node.exc), pos=pos),)
             case gast.Delete():
-                for target in node.targets:
-                    self._delete(target)
-                return ()
+                return tuple(stmt for target in node.targets for stmt in self._delete(target))
             case gast.Import() | gast.ImportFrom():
                 return tuple(self._import(node, alias, pos) for alias in node.names)
             case gast.FunctionDef():
@@ -250,14 +251,21 @@ class _Statements(Expressions):
             body = (With(context, body, pos=pos),)
         return body
 
-    def _delete(self, target: Any) -> None:
+    def _delete(self, target: Any) -> Block:
+        """`del x` means nothing here; `del x[i]` is a call of `x.__delitem__`."""
         if isinstance(target, (gast.Tuple, gast.List)):
-            for part in target.elts:
-                self._delete(part)
-        elif not isinstance(target, gast.Name):
-            raise refusals.refuse_delete(self.pos(target))
-        elif self.scope.local(target.id) is None:
-            raise refusals.refuse_global(target.id, self.pos(target))
+            return tuple(stmt for part in target.elts for stmt in self._delete(part))
+        pos = self.pos(target)
+        if isinstance(target, gast.Subscript):
+            place = self.expr(target)
+            assert isinstance(place, Load)
+            method = Attr(place.base, "__delitem__", pos=pos)
+            return (Effect(Apply(method, (place.index,), pos=pos), pos=pos),)
+        if not isinstance(target, gast.Name):
+            raise refusals.refuse_delete(pos)
+        if self.scope.local(target.id) is None:
+            raise refusals.refuse_global(target.id, pos)
+        return ()
 
     def _import(self, node: Any, alias: Any, pos: Pos | None) -> Stmt:
         """An import runs when the function is lowered, and what it binds is a constant."""

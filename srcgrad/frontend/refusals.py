@@ -84,10 +84,10 @@ def refuse_decorated(name: str, pos: Pos | None) -> UnsupportedError:
 
 
 def refuse_delete(pos: Pos | None) -> UnsupportedError:
-    """The error for `del` of anything but a variable."""
+    """The error for `del` of an attribute."""
     return UnsupportedError(
-        "`del` of an item or attribute is not supported.",
-        "Make a new list or dict without the item; lists also have `pop`.",
+        "`del` of an attribute is not supported.",
+        "Set the attribute to None.",
         pos,
     )
 

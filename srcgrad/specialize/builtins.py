@@ -75,6 +75,7 @@ def _len(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None)
     if isinstance(value, Rows):
         return Leaf(row_count(value))
     if isinstance(value, Struct) and value.type != "object":
+        s.certain(value, pos)
         return constant(len(value.items), pos)
     if isinstance(value, Struct):
         return call_value(s, attribute(s, value, "__len__", pos), [], {}, pos)
@@ -233,6 +234,7 @@ def dict_items(s: State, args: list[Value], pos: Pos | None) -> dict[Any, Value]
     items: dict[Any, Value] = {}
     for arg in args:
         if isinstance(arg, Struct) and arg.type == "dict":
+            s.certain(arg, pos)
             items.update(arg.items)
             continue
         if isinstance(arg, Leaf) and isinstance(arg.kind, DictOf):
@@ -290,10 +292,8 @@ def _print(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | Non
 
 def _stream(s: State, value: Value) -> Value:
     """`file=sys.stderr`: a stream is read at each call, since it may be replaced."""
-    if isinstance(value, Static) and not isinstance(value.value, (str, bool, int, type(None))):
-        for name in ("stdout", "stderr"):
-            if value.value is getattr(sys, name):
-                return s.stream(sys, name)
+    if isinstance(value, Static) and value.text in ("sys.stdout", "sys.stderr"):
+        return s.stream(sys, value.text.split(".")[1])
     return value
 
 

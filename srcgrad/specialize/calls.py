@@ -204,6 +204,13 @@ def call_primitive(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Va
     """Call a function of NumPy, math, ...: one expression."""
     from srcgrad.specialize.writes import with_out
 
+    if isinstance(prim.fn, np.ufunc) and len(args) == prim.fn.nin + 1 and "out" not in kwargs:
+        args, kwargs = args[:-1], {**kwargs, "out": args[-1]}
+    fn = prim.fn
+    if isinstance(fn, np.ufunc) and prim.style == "function" and len(args) > fn.nin and "out" not in kwargs:
+        outs = args[fn.nin :]
+        kwargs = {**kwargs, "out": outs[0] if len(outs) == 1 else Struct("tuple", dict(enumerate(outs)))}
+        args = args[: fn.nin]
     if "out" in kwargs and not (isinstance(kwargs["out"], Static) and kwargs["out"].value is None):
         return with_out(s, prim, args, kwargs, pos)
     exprs = tuple(argument(s, arg, pos) for arg in args)

@@ -15,7 +15,7 @@ from srcgrad.rules import members
 from srcgrad.specialize.iteration import integer, iterate
 from srcgrad.specialize.rows import is_row, learn, new_rows, row_method
 from srcgrad.specialize.state import State
-from srcgrad.specialize.values import Iteration, Leaf, Method, Rows, Static, Struct, Value, as_expr, describe
+from srcgrad.specialize.values import Bound, Closure, Either, Iteration, Leaf, Method, Rows, Static, Struct, Value, as_expr, describe
 
 NOTHING = Static(None)
 
@@ -32,6 +32,8 @@ def call_method(s: State, method: Method, args: list[Value], kwargs: dict[str, V
             return namedtuple_method(owner, name, kwargs, pos)
         if name not in METHODS.get(owner.type, {}):
             raise UnsupportedError(f"method {name!r} of {describe(owner)} is not supported", "Write it with indexing.", pos)
+        if owner.type == "dict":
+            s.certain(owner, pos)
         return METHODS[owner.type][name](s, owner, args, kwargs, pos)
     if not isinstance(owner, Leaf):
         raise UnsupportedError(f"method {name!r} of {describe(owner)} is not supported", pos=pos)
@@ -150,6 +152,8 @@ def _push(s: State, owner: Leaf, args: list[Value], pos: Pos | None) -> None:
             f"{describe(value)} is put into a list whose length is not known when compiling",
             "Make the list where it is filled, or keep one list for each part.", pos,
         )  # fmt: skip
+    if isinstance(value, (Closure, Bound, Method, Either)) or (isinstance(value, Struct) and value.type == "list"):
+        s.need_unrolled(0)
     s.need_run_time(value, pos)
     expr = as_expr(value, pos)
     widen_items(s, owner, expr, pos)

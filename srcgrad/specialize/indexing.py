@@ -118,7 +118,7 @@ def take_item(s: State, owner: Struct, at: Value, pos: Pos | None) -> Value:
             if owner.type in ("tuple", "list") and isinstance(key, int) and key < 0:
                 key += len(owner.items)
             if key in owner.items:
-                return owner.items[key]
+                return s.read(owner.items[key], pos)
             if owner.type == "dict":
                 raise KindError(f"the dict has no key {key!r}; it has {', '.join(map(repr, owner.items))}", pos=pos)
             raise KindError(f"index {key} is out of range for a {owner.type} of {len(owner.items)} items", pos=pos)
@@ -174,7 +174,7 @@ def attribute(s: State, owner: Value, name: str, pos: Pos | None) -> Value:
 def _struct_attribute(s: State, owner: Struct, name: str, pos: Pos | None) -> Value:
     if owner.type == "object":
         if name in owner.items:
-            return owner.items[name]
+            return s.read(owner.items[name], pos)
         found = inspect.getattr_static(owner.cls, name, None)
         if isinstance(found, property) and found.fget is not None:
             from srcgrad.specialize.calls import call_value

@@ -145,8 +145,8 @@ class Describer:
             cls = type(value) if hasattr(value, "_fields") else None
             return self.struct("tuple", enumerate(value), text, path, seen, cls, value)
         if isinstance(value, dict):
-            cls = None if type(value) is dict else type(value)
-            return self.struct("dict", value.items(), text, path, seen, cls, value)
+            own = None if type(value) is dict else type(value)
+            return self.struct("dict", value.items(), text, path, seen, own, value)
         if callable(value) and not is_object(value):
             return self.function(value, path)
         if is_object(value) and id(value) not in seen:

@@ -33,6 +33,7 @@ def iterate(s: State, value: Value, pos: Pos | None) -> Iteration:
     if isinstance(value, Struct) and value.type in ("tuple", "list"):
         return Iteration(static=value.values())
     if isinstance(value, Struct) and value.type == "dict":
+        s.certain(value, pos)
         return Iteration(static=[key_value(key) for key in value.items])
     if isinstance(value, Static) and isinstance(value.value, (tuple, list, str, dict, frozenset, set)):
         return Iteration(static=[key_value(item) for item in value.value])

@@ -92,10 +92,15 @@ class Joiner:
         return self._leaves(a, b, base, name, key)
 
     def _structs(self, a: Struct, b: Struct, base: str, name: str, key: Any) -> Value:
-        if not same_layout(a, b):
-            sites = tuple(x.site for x in (a, b) if x.site is not None and x.type in ("list", "dict"))
+        sites = tuple(x.site for x in (a, b) if x.site is not None and x.type in ("list", "dict"))
+        if not same_layout(a, b) and not (a.type == b.type and a.type in ("dict", "object") and a.cls is b.cls):
             return Conflict(f"{name} is {describe(a)} on one path and {describe(b)} on another", None, sites)
-        items = {k: self.merge(a.items[k], b.items[k], self.part(base, k), f"{name}[{k!r}]", key) for k in a.items}
+        items: dict[Any, Value] = {}
+        for k in (*a.items, *(k for k in b.items if k not in a.items)):
+            if k in a.items and k in b.items:
+                items[k] = self.merge(a.items[k], b.items[k], self.part(base, k), f"{name}[{k!r}]", key)
+            else:
+                items[k] = Conflict(f"{name} has no {k!r} on one path", None, sites, True)
         made = dataclasses.replace(a, items=items, depth=min(a.depth, b.depth), frozen=a.frozen or b.frozen)
         self.pairs.append((a, b, made))
         return made

@@ -41,6 +41,8 @@ def operate(s: State, op: str, args: list[Value], pos: Pos | None) -> Value:
         if known is not None:
             return constant(not known, pos)
     if op in ("in", "not in"):
+        if isinstance(args[1], Struct):
+            s.certain(args[1], pos)
         found = _contains(args[0], args[1])
         if found is not None:
             return constant(found if op == "in" else not found, pos)

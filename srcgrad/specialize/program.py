@@ -235,8 +235,18 @@ class Specializer(State):
 
     def need_dynamic(self, owner: Struct, pos: Pos | None) -> None:
         """A container turns out to need a place in memory when the program runs: start again knowing that."""
+        if owner.type == "dict":
+            self.need_unrolled(owner.depth)
         if owner.site is not None and owner.site not in self.knowledge.dynamic and owner.type in ("list", "dict"):
             self.knowledge.dynamic.add(owner.site)
+            raise Restart
+
+    def need_unrolled(self, depth: int = 0) -> None:
+        """What is done in these loops can be decided when compiling only if they are written out: start again so,
+        where their bounds are known and narrow. depth: loops that stand no deeper are left alone."""
+        sites = [site for at, site in self.loops if at > depth and site is not None]
+        if sites and len(sites) == sum(at > depth for at, _ in self.loops):
+            self.knowledge.unrolled |= set(sites)
             raise Restart
 
     def need_run_time(self, value: Value, pos: Pos | None) -> None:
@@ -302,7 +312,13 @@ class Specializer(State):
 
     def stream(self, module: types.ModuleType, name: str) -> Value:
         """An attribute of a module that is read at each call."""
-        return self.describe_captured(getattr(module, name), name, (("object", module), ("attribute", name)))
+        path: Path = (("object", module), ("attribute", name))
+        key = (path, "stream")
+        if key not in self.captured:
+            hidden = self.fresh(name)
+            self.inputs.captured[hidden] = path
+            self.captured[key] = self.describer.leaf(Opaque(object), hidden, path)
+        return self.captured[key]
 
     def container_name(self, owner: Struct, key: object) -> str:
         """A variable for a new part of a container: named after the variable that holds it."""

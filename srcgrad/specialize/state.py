@@ -40,13 +40,15 @@ class Knowledge:
 
     dynamic: places that make a list which must exist at run time. localised: parameters' leaves that need a variable of
     their own, since they are written. outlined: code objects whose functions are compiled on their own. canonical:
-    variables whose containers' parts are variables of their own, assigned wherever the variable is bound.
+    variables whose containers' parts are variables of their own, assigned wherever the variable is bound. unrolled:
+    loops that are written out.
     """
 
     dynamic: set[object] = field(default_factory=set)
     localised: set[str] = field(default_factory=set)
     outlined: set[object] = field(default_factory=set)
     canonical: set[object] = field(default_factory=set)
+    unrolled: set[object] = field(default_factory=set)
     templates: dict[object, Any] = field(default_factory=dict)
 
 
@@ -80,6 +82,7 @@ class State:
         self.emitted = 0
         self.read_undefined: set[Key] = set()
         self.list_sites: dict[str, object] = {}
+        self.loops: list[tuple[int, object]] = []
         self.break_flags: list[tuple[list[Name], int]] = []
         self.made_lists: dict[int, tuple[Expr, object]] = {}
         self.loop_writes: set[str] = set()
@@ -225,6 +228,10 @@ class State:
             self.names[slot] = self.fresh(f"{base}_{_suffix(key)}")
         return self.names[slot]
 
+    def is_variable(self, name: str) -> bool:
+        """Whether a variable of the user's is called so (a container that holds its value must not assign it)."""
+        return any(self.names.get(key) == name for key in self.env)
+
     def parts_of(self, base: str) -> list[str]:
         """The variables for all parts of what the variable `base` holds."""
         own = [name for (owner, _), name in self.names.items() if owner == ("part", base)]
@@ -265,7 +272,8 @@ class State:
         """A variable is read: where its paths gave it different containers, start again in a way that reconciles them."""
         if isinstance(value, Struct):
             for item in value.items.values():
-                self.resolve(item)
+                if not isinstance(item, Conflict) or not item.missing:
+                    self.resolve(item)
         if isinstance(value, Conflict):
             new = {site for site in value.sites if site not in self.knowledge.dynamic}
             if value.key is not None and value.key not in self.knowledge.canonical:
@@ -274,6 +282,19 @@ class State:
             if new:
                 self.knowledge.dynamic |= new
                 raise Restart
+
+    def read(self, value: Value, pos: Pos | None) -> Value:
+        """A part of a container is read."""
+        if isinstance(value, Conflict):
+            self.resolve(value)
+            raise KindError(value.reason, "Give it a value on every path.", pos)
+        return value
+
+    def certain(self, owner: Struct, pos: Pos | None) -> None:
+        """What parts a container has matters: raise where that depends on the path."""
+        for item in owner.items.values():
+            if isinstance(item, Conflict) and item.missing:
+                self.read(item, pos)
 
     def branch(
         self, test: Expr, body: Callable[[], None], orelse: Callable[[], None], pos: Pos | None, guard: bool = False

@@ -44,7 +44,7 @@ from srcgrad.specialize.choices import evaluate_test, test_expr
 from srcgrad.specialize.containers import collect
 from srcgrad.specialize.expressions import evaluate, evaluate_all
 from srcgrad.specialize.indexing import load
-from srcgrad.specialize.iteration import call_builtin, integer, iterate, static_items
+from srcgrad.specialize.iteration import call_builtin, integer, iterate, static_count, static_items
 from srcgrad.specialize.rows import row_count
 from srcgrad.specialize.state import State, mentions, true_of
 from srcgrad.specialize.stores import augment, set_attribute, store_item
@@ -59,6 +59,9 @@ from srcgrad.specialize.values import (
     Value,
     as_expr,
 )
+
+
+FEW = 16  # trips of a loop that may be written out where its body cannot do without
 
 
 def run_block(s: State, block: Sequence[Stmt]) -> None:
@@ -280,10 +283,12 @@ def run_while(s: State, stmt: While) -> None:
             run_block(s, stmt.body)
 
     s.unrolled_loops.append(None)
+    s.loops.append((s.depth + 1, None))
     try:
         body = s.fixpoint(trip)
     finally:
         s.unrolled_loops.pop()
+        s.loops.pop()
     test, inside = held[-1]
     if isinstance(test, Const) and test.value is False:
         return
@@ -301,9 +306,14 @@ def run_for(s: State, stmt: ForEach) -> None:
             iteration.static = [_before_loop(s, item) for item in iteration.static]
     finally:
         s.loop_writes = outer
+    site = s.site(stmt.pos)
+    if iteration.static is None and site in s.knowledge.unrolled:
+        iteration.static = static_items(iteration)
     if iteration.static is not None:
         run_unrolled(s, stmt, iteration.static)
         return
+    count = static_count(iteration)
+    narrow = count is not None and count <= FEW
     if iteration.bounds is not None and isinstance(stmt.target, Name):
         index = s.base_name(s.variable(stmt.target.id))
         if _assigned(stmt.body, stmt.target.id):
@@ -333,10 +343,12 @@ def run_for(s: State, stmt: ForEach) -> None:
         run_block(s, stmt.body)
 
     s.unrolled_loops.append(None)
+    s.loops.append((s.depth + 1, site if narrow else None))
     try:
         body = s.fixpoint(trip)
     finally:
         s.unrolled_loops.pop()
+        s.loops.pop()
     s.emit(For(name, lo, hi, step, body, pos=stmt.pos))
 
 

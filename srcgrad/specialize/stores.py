@@ -60,7 +60,7 @@ def set_part(s: State, owner: Struct, key: object, value: Value, pos: Pos | None
     if isinstance(old, Leaf) and isinstance(old.expr, Name):
         s.own_variable(old.expr)
         base = old.expr.id
-        if base.isidentifier():
+        if base.isidentifier() and not s.is_variable(base):
             if not (isinstance(value, Leaf) and isinstance(value.expr, Name) and value.expr.id == base):
                 owner.items[key] = Static(None)  # what it held is no reason to keep the old value
             owner.items[key] = s.materialise(value, base, pos, None)

@@ -154,12 +154,13 @@ class Conflict(Value):
     """What a variable is after branches that gave it values of kinds that nothing covers: an error once it is used.
 
     key: the variable, where giving its parts names of their own may help; sites: containers that may have to exist
-    at run time instead.
+    at run time instead; missing: one path has no such part at all.
     """
 
     reason: str
     key: Any = None
     sites: tuple[Any, ...] = ()
+    missing: bool = False
 
 
 def leaves(value: Value, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Leaf]]:

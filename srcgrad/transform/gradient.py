@@ -235,7 +235,7 @@ def _record(
 
     need = recorder.reads(finish)
     recorder.block(block, need)
-    presets: list[Stmt] = [Assign(Name(n, kind=facts.kinds[n]), Const(None)) for n in recorder.presets]
+    presets: list[Stmt] = [Assign(Name(n, kind=facts.kinds[n]), Const(None)) for n in sorted({*recorder.presets, *facts.presets})]
     forward = [*recorder.tapes, *presets, *flatten_forward(block)]
     reverse = [*start, *flatten_reverse(block), *finish]
     _ = content

@@ -46,5 +46,6 @@ def _mark(expr: Expr, under: bool, masked: set[str]) -> None:
             masked.add(expr.id)
         return
     inner = under or (isinstance(expr, Call) and expr.prim.fn in MASKING)
+    inner = inner or (isinstance(expr, Load) and _boolean(expr.index))
     for child in children(expr):
         _mark(child, inner, masked)

@@ -268,7 +268,7 @@ class Pairs:
         recorder.stable = stable_names(facts)
         need = recorder.reads(finish) | {content(aliases.memory(n)) for n in written}
         recorder.block(block, need)
-        presets: list[Stmt] = [Assign(Name(n, kind=kinds[n]), Const(None)) for n in recorder.presets]
+        presets: list[Stmt] = [Assign(Name(n, kind=kinds[n]), Const(None)) for n in sorted({*recorder.presets, *facts.presets})]
         forward = [*recorder.tapes, *presets, *flatten_forward(block)]
         reverse = [*start, *flatten_reverse(block), *finish]
         known = {n for s in statements(forward) for n in _targets(s)}

@@ -164,13 +164,13 @@ def test_with_as():
     refused(f, "state", "with ... as")
 
 
-def test_del_of_an_item():
+def test_del_of_an_attribute():
     def f(x):
         y = x
-        del y, x[0]
+        del y, x.size
         return x
 
-    refused(f, "x[0]", "`del`")
+    refused(f, "x.size", "`del`")
 
 
 def test_decorated_nested_function():

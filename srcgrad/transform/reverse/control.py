@@ -137,7 +137,7 @@ class Reverser(StatementAdjoints):
             if not early:
                 break
             for name in early:
-                chunk.ahead.append(Assign(facts.adjoint(name), facts.zero(name)))
+                chunk.ahead.append(Assign(facts.adjoint(name), facts.zero_at_join(name)))
                 env[name] = "owned"
         merged: Env = {}
         for name in sorted(set(env_then) | set(env_else)):
@@ -146,7 +146,7 @@ class Reverser(StatementAdjoints):
                 merged[name] = "owned" if both == {"owned"} else "shared"
             elif name in before:
                 side = chunk.orelse if name in env_then else chunk.body
-                side.end.append(Assign(facts.adjoint(name), facts.zero(name)))
+                side.end.append(Assign(facts.adjoint(name), facts.zero_at_join(name)))
                 merged[name] = (env_then if name in env_then else env_else)[name]
         env.clear()
         env.update(merged)
@@ -214,9 +214,8 @@ class Reverser(StatementAdjoints):
                 chunk.body.chunks.insert(0, Chunk(stmt=Assign(count, Op("+", (count, ONE), kind=INT))))
             again = False
             for name in sorted(set(at_end) - set(head)):
-                defined = name in before
-                chunk.ahead.append(Assign(facts.adjoint(name), facts.zero(name, defined)))
-                head[name] = "owned" if defined else "shared"
+                chunk.ahead.append(Assign(facts.adjoint(name), facts.zero_at_join(name)))
+                head[name] = "owned"
                 again = True
             for name in sorted(head):
                 if name in at_end and at_end[name] == "shared" and head[name] == "owned":
@@ -225,7 +224,7 @@ class Reverser(StatementAdjoints):
             if not again:
                 break
         for name in sorted(set(head) - set(at_end)):
-            chunk.body.end.append(Assign(facts.adjoint(name), facts.zero(name)))
+            chunk.body.end.append(Assign(facts.adjoint(name), facts.zero_at_join(name)))
         self.assigned = set(before)
         env.clear()
         env.update(head)
@@ -233,7 +232,7 @@ class Reverser(StatementAdjoints):
     def counted(self, stmt: For, env: Env) -> list[Chunk]:
         """A For over a range is replayed backwards; one that a break can leave counts its trips."""
         facts = self.facts
-        written = _assigned(stmt.body)
+        written = _assigned([stmt])
         stored = any(isinstance(s, (Store, Push, Pop)) for s in statements(stmt.body))
         bounds = [stmt.lo, stmt.hi, stmt.step]
         chunk = Loop(source=stmt)

@@ -38,7 +38,8 @@ class Facts:
 
     kinds; active; aliases; used: names taken; adjoints: the adjoint's name of each active variable. views: names
     whose adjoint is a view bound at the start of the reversed block; moving: variables whose adjoint is bound beside
-    them in the forward sweep; outside: set in no branch and no loop; slots: numbers that only stand for an item of an array or list that nothing writes, whose
+    them in the forward sweep; outside: set in no branch and no loop; sure: set there at least once; presets: set to None at the start, since an adjoint's shape
+    may be asked for before they are set; slots: numbers that only stand for an item of an array or list that nothing writes, whose
     adjoint is the item's; definitions: how many statements set a variable; entry: set before the program starts.
     """
 
@@ -59,6 +60,8 @@ class Facts:
     results: set[str] = field(default_factory=set)
     raised: dict[str, int] = field(default_factory=dict)
     outside: set[str] = field(default_factory=set)
+    presets: set[str] = field(default_factory=set)
+    sure: set[str] = field(default_factory=set)
 
     def fresh(self, hint: str) -> str:
         """A name that nothing else has."""
@@ -91,10 +94,18 @@ class Facts:
         """Whether the variable's adjoint is a buffer of its own from the variable's birth on."""
         return self.aliases.is_written(name) and isinstance(self.kinds.get(name), (Array, ListOf, DictOf))
 
-    def zero(self, name: str, defined: bool = True) -> Expr:
+    def zero_at_join(self, name: str) -> Expr:
+        """A zero adjoint where paths meet, on some of which the variable may never have been set: it is None then."""
+        if name in self.sure or isinstance(self.kinds[name], Scalar):
+            return self.zero(name)
+        self.presets.add(name)
+        kind = self.kinds[name]
+        return Call(Prim(structure_zeros, "zeros_like"), (Name(name, kind=kind),), kind=kind)
+
+    def zero(self, name: str) -> Expr:
         """A zero adjoint for a variable."""
         kind = self.kinds[name]
-        if isinstance(kind, Scalar) or not defined:
+        if isinstance(kind, Scalar):
             return Const(0.0, kind=Scalar("float64", True, 0.0))
         if isinstance(kind, Array) and kind.dims is not None and not kind.optional:
             return xp.zeros_like(Sym(Name(name, kind=kind))).expr
@@ -163,6 +174,7 @@ def _note_lists(expr: Expr, kinds: dict[str, Kind]) -> None:
 def settle_storage(body: tuple[Stmt, ...], facts: Facts) -> None:
     """Decide how the adjoint of each written class is stored: see DESIGN D2 and the module's Facts."""
     counts: dict[str, int] = dict.fromkeys(facts.entry, 1)
+    facts.sure = set(facts.entry)
     homes: dict[str, int] = {}
     values: dict[str, list[Expr | None]] = {}
     block_of_use: dict[str, set[tuple[int, ...]]] = {}
@@ -173,6 +185,8 @@ def settle_storage(body: tuple[Stmt, ...], facts: Facts) -> None:
             for name in _defined(stmt):
                 counts[name] = counts.get(name, 0) + 1
                 home_path[name] = path
+                if not path:
+                    facts.sure.add(name)
                 homes[name] = k
                 values.setdefault(name, []).append(stmt.value if isinstance(stmt, Assign) else None)
             for expr in _expressions(stmt) + list(getattr(stmt, "args", ())):

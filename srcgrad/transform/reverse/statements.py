@@ -461,13 +461,13 @@ class StatementAdjoints:
         zero: Expr = Const(0.0, kind=Scalar("float64", True, 0.0))
         if d_out is None and out_name is not None and isinstance(kind, ListOf) and not isinstance(kind.item, Scalar):
             zero = facts.zero(out_name)
-            chunk.reads_target = True
         first = stmt.index is not None and isinstance(stmt.index, Const) and stmt.index.value == 0
         out.append(Push(d_list, d_out if d_out is not None else zero, ZERO if first else None, pos=stmt.pos))
         if out_name is not None:
             env.pop(out_name, None)
         chunk.reverse = [mark(s, stmt) for s in out]
-        chunk.restore_first = True
+        # the list's adjoint starts with the length that the list has behind the pop
+        chunk.reads_target, chunk.restore_first = True, False
         return chunk
 
     # ---- variables whose adjoint is bound in the forward sweep ----
