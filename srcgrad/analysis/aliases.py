@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from srcgrad.ir.kinds import Array, DictOf, ListOf, rank
+from srcgrad.ir.kinds import Array, DictOf, ListOf, Scalar, rank
 from srcgrad.ir.nodes import (
     Assign,
     BoolOp,
@@ -48,7 +48,9 @@ def sources(expr: Expr) -> Iterator[tuple[str, bool]]:
     elif isinstance(expr, Load):
         holds = isinstance(expr.base.kind, (ListOf, DictOf))
         if holds and isinstance(expr.kind, (Array, ListOf, DictOf)):
-            yield from sources(expr.base)
+            item = expr.base.kind.item  # type: ignore[union-attr]
+            if not (isinstance(expr.index, Slice) and isinstance(item, Scalar)):  # a slice is a new list
+                yield from sources(expr.base)
         elif isinstance(expr.kind, Array) and rank(expr.kind) != 0 and basic(expr.index):
             yield from sources(expr.base)
     elif isinstance(expr, Call):
@@ -93,6 +95,9 @@ class Aliases:
         if a != b:
             self.parent[max(a, b)] = min(a, b)
             self.parent.setdefault(min(a, b), min(a, b))
+            for found in (self.written, self.grown):
+                if a in found or b in found:
+                    found |= {min(a, b)}
 
     def is_written(self, name: str) -> bool:
         """Whether the array (or list) that a variable stands for is ever changed in place."""
@@ -139,7 +144,7 @@ def find_aliases(body: Iterable[Stmt], writes_of_callee: dict[str, list[bool]] |
         if isinstance(stmt, (Store, Push, Pop)):
             owner = root(stmt.target)
             if owner is not None:
-                (grown if _changes_list(stmt) else touched).append(owner)
+                (grown if changes_list(stmt) else touched).append(owner)
         for expr in expressions_of(stmt):
             for part in subexpressions(expr):
                 if isinstance(part, Name) and isinstance(part.kind, (ListOf, DictOf)):
@@ -154,7 +159,15 @@ def find_aliases(body: Iterable[Stmt], writes_of_callee: dict[str, list[bool]] |
     return facts
 
 
-def _changes_list(stmt: Store | Push | Pop) -> bool:
+def read_only(expr: Expr) -> bool:
+    """Whether the value is a view that NumPy does not let be written, such as np.diagonal's."""
+    if isinstance(expr, Call):
+        rule = lookup(expr.prim.fn)
+        return (rule is not None and rule.view == "readonly") or any(read_only(arg) for arg in expr.args[:1])
+    return isinstance(expr, Load) and read_only(expr.base)
+
+
+def changes_list(stmt: Store | Push | Pop) -> bool:
     """Whether a statement changes a list's items, not an array."""
     if isinstance(stmt, (Push, Pop)):
         return True

@@ -18,7 +18,7 @@ from srcgrad.api.signature import call_key, kind_key
 from srcgrad.api.target import Argnums, is_many, name_of, target_of
 from srcgrad.codegen import to_html
 from srcgrad.compile import Compiled, compile_gradient
-from srcgrad.errors import ArgumentError, InternalError, NonScalarError, SrcgradError
+from srcgrad.errors import AliasError, ArgumentError, InternalError, NonScalarError, SrcgradError
 from srcgrad.frontend import definition_of
 from srcgrad.transform.gradient import Wish
 
@@ -103,6 +103,10 @@ class GradientFunction:
                     f"{self.__name__}: {error}.", "Use vjp or jacobian for all of it, elementwise_grad for its sum.",
                     definition_of(self._function).pos,
                 ) from None
+            raise
+        except ValueError as error:
+            if "make it contiguous" in str(error):
+                raise AliasError(f"{self.__name__}: {error}.", "Use np.ascontiguousarray.", definition_of(self._function).pos) from None
             raise
 
     def _check_disjoint(self, compiled: Compiled, given: tuple[Any, ...]) -> None:

@@ -107,3 +107,9 @@ def with_items(owner, items):
     result = owner.copy()
     result.update(items)
     return result
+
+
+def check_view(view, array):
+    """Raise if `view` is a copy, not a view, of `array`: writes to one would not reach the other's adjoint."""
+    if np.size(view) and not np.may_share_memory(view, array):
+        raise ValueError("an array that is written in place was copied by reshape, ravel or asarray: make it contiguous")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import itertools
 import operator
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -285,16 +284,9 @@ def _dict(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None
 @handles(print)
 def _print(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
     exprs = tuple(_shown(arg, pos) for arg in args)
-    keywords = tuple((key, as_expr(_stream(s, value), pos)) for key, value in kwargs.items())
+    keywords = tuple((key, as_expr(value, pos)) for key, value in kwargs.items())
     s.emit(Effect(Call(Prim(print, "print"), exprs, keywords, kind=NONE, pos=pos), pos=pos))
     return Static(None)
-
-
-def _stream(s: State, value: Value) -> Value:
-    """`file=sys.stderr`: a stream is read at each call, since it may be replaced."""
-    if isinstance(value, Static) and value.text in ("sys.stdout", "sys.stderr"):
-        return s.stream(sys, value.text.split(".")[1])
-    return value
 
 
 def _shown(value: Value, pos: Pos | None) -> Expr:

@@ -1,19 +1,15 @@
 """Calls: of primitives, builtins, classes, and of the user's functions, which are specialised in line."""
-
 from __future__ import annotations
-
 import dataclasses
 import functools
 import inspect
 import types
 from typing import Any
-
 import numpy as np
-
 from srcgrad.analysis.infer import infer_call
 from srcgrad.errors import KindError, NoRuleError, SrcgradError, UnsupportedError
 from srcgrad.frontend import definition_of
-from srcgrad.ir.kinds import BOTTOM, NONE, Array, Bottom, ListOf, Opaque, is_float
+from srcgrad.ir.kinds import BOTTOM, NONE, Array, Bottom, ListOf, is_float
 from srcgrad.ir.nodes import Apply, Assign, Call, Const, Definition, Effect, Expr, Name, Pos, Prim, Star
 from srcgrad.rules.registry import effect, lookup
 from srcgrad.specialize.state import Frame, Restart, State
@@ -27,7 +23,6 @@ from srcgrad.specialize.values import (
     Static,
     Struct,
     Value,
-    as_expr,
     describe,
 )
 
@@ -51,56 +46,6 @@ def apply(s: State, expr: Apply) -> Value:
             )
     stars = [isinstance(given, Star) for given in expr.args]
     return call_value(s, fn, _positional(s, fn, positional, stars, kwargs, expr.pos), kwargs, expr.pos)
-
-
-def _positional(
-    s: State, fn: Value, given: list[Value], stars: list[bool], kwargs: dict[str, Value], pos: Pos | None
-) -> list[Value]:
-    """The positional arguments, with starred ones taken apart. The length of a starred array may follow from what is
-    called: a function of four parameters takes four items."""
-    from srcgrad.specialize.indexing import load
-    from srcgrad.specialize.iteration import integer
-    from srcgrad.specialize.statements import known_items
-
-    args: list[Value] = []
-    unknown: list[int] = []
-    for value, starred in zip(given, stars):
-        items = known_items(s, value, pos) if starred else [value]
-        if items is None:
-            unknown.append(len(args))
-        args.extend([value] if items is None else items)
-    if not unknown:
-        return args
-    if isinstance(fn, Static) and fn.value in (max, min, print) and len(args) == 1 and fn.value is not print:
-        return args
-    if isinstance(fn, Static) and fn.value is print:
-        for k in unknown:
-            args[k] = Leaf(Star(as_expr(args[k], pos), kind=Opaque(object)))
-        return args
-    count = _missing(fn, len(args) - 1, kwargs) if len(unknown) == 1 else None
-    if count is None:
-        raise UnsupportedError(
-            "`*` of something whose length is not known when compiling", "Pass the items one by one.", pos
-        )
-    at = unknown[0]
-    source = args[at]
-    if isinstance(source, Leaf) and not isinstance(source.expr, Name):
-        source = s.temporary(source.expr, "items")
-    return [*args[:at], *(load(s, source, Leaf(integer(k)), pos) for k in range(count)), *args[at + 1 :]]
-
-
-def _missing(fn: Value, given: int, kwargs: dict[str, Value]) -> int | None:
-    """How many positional arguments a call still needs, where only one number is right."""
-    if isinstance(fn, Bound):
-        return _missing(fn.function, given + len(fn.args), {**fn.kwargs, **kwargs})
-    if not isinstance(fn, Closure) or any(p.kind == "args" for p in fn.definition.params):
-        return None
-    positional = [p for p in fn.definition.params if p.kind in ("positional", "positional_only")]
-    rest = [p for p in positional[given:] if p.name not in kwargs]
-    defaults = fn.defaults if fn.function is None else {
-        name: p for name, p in inspect.signature(fn.function).parameters.items() if p.default is not p.empty
-    }
-    return None if any(p.name in defaults for p in rest) else len(rest)
 
 
 def call_value(s: State, fn: Value, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
@@ -238,80 +183,6 @@ def call_primitive(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Va
     )
 
 
-def argument(s: State, value: Value, pos: Pos | None) -> Expr:
-    """A value as the argument of a primitive."""
-    if isinstance(value, Struct) and value.type == "object":
-        return as_expr(value, pos)
-    if isinstance(value, (Closure, Bound)):
-        raise UnsupportedError("a function is passed to a function that srcgrad cannot look into", pos=pos)
-    return as_expr(value, pos)
-
-
-# ---- classes -------------------------------------------------------------------------------------------------
-
-
-def _construct(s: State, cls: type, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
-    """An object of a user's class."""
-    if hasattr(cls, "_fields") and issubclass(cls, tuple):
-        fields = cls._fields
-        defaults = {k: s.describe_constant(v, k) for k, v in getattr(cls, "_field_defaults", {}).items()}
-        given = {**defaults, **dict(zip(fields, args)), **kwargs}
-        missing = [field for field in fields if field not in given]
-        if missing or len(args) > len(fields):
-            raise KindError(f"{cls.__name__} needs the fields {', '.join(fields)}", pos=pos)
-        return Struct("tuple", {k: given[field] for k, field in enumerate(fields)}, cls)
-    if issubclass(cls, BaseException):
-        exprs = tuple(as_expr(arg, pos) for arg in args)
-        return Leaf(Call(Prim(cls, cls.__name__), exprs, kind=Opaque(cls), pos=pos))
-    if cls.__module__.split(".")[0] in ("numpy", "builtins", "scipy", "math", "functools", "itertools"):
-        return None
-    owner = Struct("object", {}, cls, s.depth, s.site(pos))
-    if dataclasses.is_dataclass(cls) and not isinstance(cls.__dict__.get("__init__"), types.FunctionType):
-        raise UnsupportedError(f"{cls.__name__} has no readable constructor", pos=pos)
-    if dataclasses.is_dataclass(cls) and _generated_init(cls):
-        _fill_dataclass(s, owner, cls, args, kwargs, pos)
-        return owner
-    init = getattr(cls, "__init__", None)
-    if isinstance(init, types.FunctionType):
-        call_closure(s, s.function(init), [owner, *args], kwargs, pos)
-    elif args or kwargs:
-        raise KindError(f"{cls.__name__} takes no arguments", pos=pos)
-    return owner
-
-
-def _generated_init(cls: type) -> bool:
-    init = cls.__dict__.get("__init__")
-    return init is not None and not inspect.isfunction(inspect.unwrap(init)) or (
-        init is not None and init.__code__.co_filename == "<string>"
-    )
-
-
-def _fill_dataclass(
-    s: State, owner: Struct, cls: type, args: list[Value], kwargs: dict[str, Value], pos: Pos | None
-) -> None:
-    fields = [field for field in dataclasses.fields(cls) if field.init]
-    positional = [field for field in fields if not field.kw_only]
-    if len(args) > len(positional):
-        raise KindError(f"{cls.__name__} takes {len(positional)} positional arguments", pos=pos)
-    given = {**{field.name: arg for field, arg in zip(positional, args)}, **kwargs}
-    for field in dataclasses.fields(cls):
-        if field.name in given:
-            owner.items[field.name] = given[field.name]
-        elif field.default is not dataclasses.MISSING:
-            owner.items[field.name] = s.describe_constant(field.default, field.name)
-        elif field.default_factory is not dataclasses.MISSING:
-            factory = s.describe_constant(field.default_factory, "factory")
-            owner.items[field.name] = call_value(s, factory, [], {}, pos)
-        else:
-            raise KindError(f"{cls.__name__} needs the field {field.name!r}", pos=pos)
-    post = getattr(cls, "__post_init__", None)
-    if isinstance(post, types.FunctionType):
-        call_closure(s, s.function(post), [owner], {}, pos)
-
-
-# ---- the user's functions ------------------------------------------------------------------------------------
-
-
 def call_closure(s: State, fn: Closure, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
     """Specialise the callee in line: its variables become variables of the program, renamed where names clash."""
     from srcgrad.specialize.expressions import evaluate
@@ -438,52 +309,6 @@ def _collect_target(target: Expr, names: set[str]) -> None:
         _collect_target(target.value, names)
 
 
-def bind_arguments(
-    s: State, fn: Closure, args: list[Value], kwargs: dict[str, Value], pos: Pos | None
-) -> dict[str, Value]:
-    """Parameters and their values, by Python's rules."""
-    definition = fn.definition
-    name = definition.name
-    positional = [p for p in definition.params if p.kind in ("positional", "positional_only")]
-    rest = next((p for p in definition.params if p.kind == "args"), None)
-    keywords = next((p for p in definition.params if p.kind == "kwargs"), None)
-    if len(args) > len(positional) and rest is None:
-        raise KindError(f"{name}() takes {len(positional)} positional arguments but {len(args)} were given", pos=pos)
-    bound: dict[str, Value] = {p.name: value for p, value in zip(positional, args)}
-    if rest is not None:
-        bound[rest.name] = Struct("tuple", dict(enumerate(args[len(positional) :])))
-    extra: dict[str, Value] = {}
-    by_name = {p.name for p in definition.params if p.kind in ("positional", "keyword_only")}
-    for key, value in kwargs.items():
-        if key in by_name:
-            if key in bound:
-                raise KindError(f"{name}() got two values for {key!r}", pos=pos)
-            bound[key] = value
-        elif keywords is not None:
-            extra[key] = value
-        else:
-            raise KindError(f"{name}() has no parameter {key!r}", pos=pos)
-    if keywords is not None:
-        bound[keywords.name] = Struct("dict", extra)
-    for parameter in definition.params:
-        if parameter.name not in bound:
-            default = default_of(s, fn, parameter.name)
-            if default is None:
-                raise KindError(f"{name}() misses its argument {parameter.name!r}", pos=pos)
-            bound[parameter.name] = default
-    return {p.name: bound[p.name] for p in definition.params}
-
-
-def default_of(s: State, fn: Closure, name: str) -> Value | None:
-    """The value of a parameter's default, evaluated when the function was defined."""
-    if name in fn.defaults:
-        return fn.defaults[name]
-    if fn.function is not None:
-        parameter = inspect.signature(fn.function, follow_wrapped=False).parameters.get(name)
-        if parameter is not None and parameter.default is not inspect.Parameter.empty:
-            return s.describe_captured(parameter.default, name, ("default", fn, name))
-    return None
-
-
 __all__ = ["apply", "call_value", "call_primitive", "call_closure", "bind_arguments"]
+
 _ = (definition_of, Array, ListOf, is_float)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from srcgrad.analysis.infer import infer_call
 from srcgrad.ir.kinds import BOOL, ListOf, Scalar, is_float, join
 from srcgrad.ir.nodes import BoolOp, Call, Cond, Const, Expr, Op, Pos, Prim
 from srcgrad.specialize.expressions import evaluate
 from srcgrad.specialize.joins import is_function
+from srcgrad.specialize.outline import Unreached
 from srcgrad.specialize.state import State, true_of
 from srcgrad.specialize.values import Either, Leaf, ListedArray, Rows, Static, Struct, Value, as_expr, constant, same
 
@@ -63,13 +66,8 @@ def _all_or_any(s: State, op: str, items: tuple[Expr, ...], pos: Pos | None) -> 
     if known is not None:
         return constant(known, pos) if known == (op == "or") else _all_or_any(s, op, items[1:], pos)
     x = test_expr(s, first, pos)
-    results: list[Value] = []
-    saved = s.snapshot()
-    speculative = s.env
-    block = s.block(lambda: results.append(_all_or_any(s, op, items[1:], pos)))
-    unchanged = _unchanged(saved[0], speculative)
-    s.restore(saved)
-    if not block and unchanged:
+    results = _try(s, [lambda: _all_or_any(s, op, items[1:], pos)])
+    if results is not None:
         known = true_of(results[0])
         if known == (op == "and"):
             return Leaf(x)
@@ -95,9 +93,19 @@ def _truth(expr: Expr) -> Expr:
     return Call(Prim(bool, "bool"), (expr,), kind=BOOL, pos=expr.pos)
 
 
-def _unchanged(before: dict[object, Value], after: dict[object, Value]) -> bool:
-    """Whether evaluating something for its value has left the variables as they were."""
-    return all(key in after and same(value, after[key]) for key, value in before.items())
+def _try(s: State, thunks: list[Callable[[], Value]]) -> list[Value] | None:
+    """The values, where they need no statements of their own and leave the variables as they were."""
+    saved = s.snapshot()
+    copied = s.env
+    results: list[Value] = []
+    try:
+        blocks = [s.block(lambda t=thunk: results.append(t())) for thunk in thunks]  # type: ignore[misc]
+        unchanged = all(key in copied and same(value, copied[key]) for key, value in saved[0].items())
+        return None if any(blocks) or not unchanged else results
+    except Unreached:
+        return None
+    finally:
+        s.restore(saved)
 
 
 def _slot(s: State, expr: Expr, hint: str) -> tuple[tuple[object, ...], str]:
@@ -114,14 +122,9 @@ def conditional(s: State, expr: Cond) -> Value:
     if known is not None:
         return evaluate(s, expr.body if known else expr.orelse)
     condition = test_expr(s, test, expr.pos)
-    results: list[Value] = []
-    saved = s.snapshot()
-    speculative = s.env
-    blocks = [s.block(lambda e=e: results.append(evaluate(s, e))) for e in (expr.body, expr.orelse)]  # type: ignore[misc]
-    unchanged = _unchanged(saved[0], speculative)
-    s.restore(saved)
-    a, b = results
-    if not any(blocks) and unchanged:
+    results = _try(s, [lambda: evaluate(s, expr.body), lambda: evaluate(s, expr.orelse)])
+    if results is not None:
+        a, b = results
         if isinstance(a, (Leaf, Static)) and isinstance(b, (Leaf, Static)) and not (is_function(a) or is_function(b)):
             x, y = as_expr(a, expr.pos), as_expr(b, expr.pos)
             kind = join(x.kind, y.kind)
@@ -150,14 +153,9 @@ def bool_op(s: State, op: str, items: tuple[Expr, ...], pos: Pos | None) -> Valu
     known = true_of(first)
     if known is not None:
         return first if known == (op == "or") else bool_op(s, op, items[1:], pos)
-    results: list[Value] = []
-    saved = s.snapshot()
-    speculative = s.env
-    block = s.block(lambda: results.append(bool_op(s, op, items[1:], pos)))
-    unchanged = _unchanged(saved[0], speculative)
-    s.restore(saved)
-    rest = results[0]
-    if not block and unchanged and isinstance(first, Leaf) and isinstance(rest, (Leaf, Static)) and not is_function(rest):
+    results = _try(s, [lambda: bool_op(s, op, items[1:], pos)])
+    rest = results[0] if results else None
+    if isinstance(first, Leaf) and isinstance(rest, (Leaf, Static)) and not is_function(rest):
         x, y = first.expr, as_expr(rest, pos)
         kind = join(x.kind, y.kind)
         if kind is not None and not is_float(kind):

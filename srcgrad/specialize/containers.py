@@ -144,16 +144,17 @@ def _push(s: State, owner: Leaf, args: list[Value], pos: Pos | None) -> None:
 
     value = args[-1]
     assert isinstance(owner.kind, ListOf)
+    site, depth = s.list_sites.get(owner.expr.id, (None, 0)) if isinstance(owner.expr, Name) else (None, 0)
     if is_row(value):
-        site = s.list_sites.get(owner.expr.id) if isinstance(owner.expr, Name) else None
         if isinstance(owner.kind.item, Bottom) and site is not None:
             learn(s, site, value)
         raise UnsupportedError(
             f"{describe(value)} is put into a list whose length is not known when compiling",
             "Make the list where it is filled, or keep one list for each part.", pos,
         )  # fmt: skip
-    if isinstance(value, (Closure, Bound, Method, Either)) or (isinstance(value, Struct) and value.type == "list"):
-        s.need_unrolled(0)
+    is_list = (isinstance(value, Struct) and value.type == "list") or (isinstance(value, Leaf) and isinstance(value.kind, ListOf))
+    if is_list or isinstance(value, (Closure, Bound, Method, Either)):
+        s.need_unrolled(depth)
     s.need_run_time(value, pos)
     expr = as_expr(value, pos)
     widen_items(s, owner, expr, pos)
@@ -256,7 +257,7 @@ def new_list(s: State, hint: str, pos: Pos | None) -> tuple[tuple[object, str], 
         s.bind(key, new_rows(s, [], site, pos), pos)  # type: ignore[arg-type]
         return key, s.env[key]  # type: ignore[index]
     leaf = Leaf(Name(name, kind=ListOf(BOTTOM), pos=pos))
-    s.list_sites[name] = site
+    s.list_sites[name] = (site, s.depth)
     s.emit(Assign(leaf.expr, Pack("list", (), kind=ListOf(BOTTOM), pos=pos), pos=pos))
     s.env[key] = leaf  # type: ignore[index]
     return key, leaf

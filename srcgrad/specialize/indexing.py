@@ -14,6 +14,7 @@ from srcgrad.ir.nodes import Call, Load, Name, Pack, Pos, Prim, Slice
 from srcgrad.ir.walk import root
 from srcgrad.rules import members
 from srcgrad.specialize.rows import is_row
+from srcgrad.specialize.iteration import new_list
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import (
     Bound,
@@ -63,7 +64,7 @@ def load(s: State, owner: Value, at: Value, pos: Pos | None, store: bool = False
     if isinstance(at, Struct) and at.type == "list":
         prim = Prim(np.array, "np.array")
         index = Call(prim, (index,), kind=infer_call(prim, (index,), ()), pos=pos)
-    if not isinstance(base, Name) and root(base) is None and is_float(base.kind):
+    if is_float(base.kind) and not isinstance(base, Name) and (root(base) is None or new_list(base)):
         base = s.temporary(base, "value").expr
     if isinstance(base.kind, DictOf):
         return Leaf(Load(base, index, kind=base.kind.item, pos=pos))

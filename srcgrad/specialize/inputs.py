@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import io
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -71,7 +72,7 @@ def is_object(value: Any) -> bool:
     cls = type(value)
     if dataclasses.is_dataclass(cls):
         return True
-    if isinstance(value, (type, types.ModuleType, types.FunctionType, types.MethodType, BaseException)):
+    if isinstance(value, (type, types.ModuleType, types.FunctionType, types.MethodType, BaseException, io.IOBase)):
         return False
     module = cls.__module__.split(".")[0]
     libraries = ("builtins", "numpy", "scipy", "functools", "numba", "srcgrad", "types", "re")

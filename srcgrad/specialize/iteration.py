@@ -10,7 +10,7 @@ import numpy as np
 from srcgrad.analysis.infer import infer_call, infer_op
 from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import BOTTOM, INT, STR, Array, Bottom, DictOf, ListOf, Opaque, Scalar
-from srcgrad.ir.nodes import Call, Const, Expr, Name, Op, Pos, Prim
+from srcgrad.ir.nodes import Call, Const, Expr, Load, Name, Op, Pos, Prim, Slice
 from srcgrad.ir.walk import root
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import Iteration, Leaf, Rows, Static, Struct, Value, as_expr, describe, key_value
@@ -56,6 +56,7 @@ def iterate(s: State, value: Value, pos: Pos | None) -> Iteration:
         raise KindError(f"{describe(value)} cannot be looped over", pos=pos)
     held = value if isinstance(value, Leaf) else Leaf(expr)
     rebound = isinstance(held.expr, Name) and held.expr.id in s.loop_writes
+    rebound = rebound or root(held.expr) in s.loop_writes or new_list(held.expr)
     if rebound or (not isinstance(held.expr, Name) and root(held.expr) is None):
         held = s.temporary(held.expr, "items")
     source = held
@@ -119,6 +120,11 @@ def call_builtin(fn: object, text: str, *args: Expr) -> Expr:
     """A call of a builtin that has a rule."""
     prim = Prim(fn, text)  # type: ignore[arg-type]
     return Call(prim, args, kind=infer_call(prim, args, ()))
+
+
+def new_list(expr: Expr) -> bool:
+    """Whether an expression is a slice of a list: a list of its own, which needs a name."""
+    return isinstance(expr, Load) and isinstance(expr.index, Slice) and isinstance(expr.base.kind, ListOf)
 
 
 def make_range(args: list[Expr]) -> Iteration:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from srcgrad.errors import KindError, UnsupportedError
+from srcgrad.ir.kinds import ListOf
 from srcgrad.ir.nodes import Pos
 from srcgrad.specialize.indexing import static_slice
 from srcgrad.specialize.iteration import iterate
+from srcgrad.specialize.joins import is_function
 from srcgrad.specialize.state import State
 from srcgrad.specialize.stores import (
     held,
     may_change,
     set_part,
 )
-from srcgrad.specialize.values import Iteration, Static, Struct, Value, constant, describe, key_value, static_key
+from srcgrad.specialize.values import Iteration, Leaf, Static, Struct, Value, constant, describe, key_value, static_key
 
 NOTHING = Static(None)
 Method = Callable[[State, Struct, list[Value], dict[str, Value], Pos | None], Value]
@@ -24,12 +26,18 @@ def change_items(s: State, owner: Struct, values: list[Value], pos: Pos | None) 
     """Let a list have these items."""
     may_change(owner, pos)
     if s.depth > owner.depth:
+        if any(is_function(value) or _is_list(value) for value in values):
+            s.need_unrolled(owner.depth)
         s.need_dynamic(owner, pos)
         raise UnsupportedError(
             "a list that the caller passed, with items of several kinds, changes its length inside a loop or a branch",
             "Build a new list.", pos,
         )  # fmt: skip
     owner.items = dict(enumerate(values))
+
+
+def _is_list(value: Value) -> bool:
+    return (isinstance(value, Struct) and value.type == "list") or (isinstance(value, Leaf) and isinstance(value.kind, ListOf))
 
 
 def _append(s: State, owner: Struct, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:

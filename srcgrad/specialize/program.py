@@ -247,6 +247,7 @@ class Specializer(State):
         sites = [site for at, site in self.loops if at > depth and site is not None]
         if sites and len(sites) == sum(at > depth for at, _ in self.loops):
             self.knowledge.unrolled |= set(sites)
+            self.knowledge.dynamic.clear()  # what had to exist at run time in those loops may not have to now
             raise Restart
 
     def need_run_time(self, value: Value, pos: Pos | None) -> None:
@@ -283,7 +284,7 @@ class Specializer(State):
         from srcgrad.ir.kinds import forget_value
 
         expr = Pack("list", exprs, kind=ListOf(forget_value(item)), pos=pos)
-        self.made_lists[id(expr)] = (expr, struct.site)
+        self.made_lists[id(expr)] = (expr, (struct.site, self.depth))
         return self.temporary(expr, "items") if held else Leaf(expr)
 
     def own_variable(self, name: Name) -> None:
@@ -309,16 +310,6 @@ class Specializer(State):
             assert isinstance(base, Name)
             self.own_variable(base)
         return place
-
-    def stream(self, module: types.ModuleType, name: str) -> Value:
-        """An attribute of a module that is read at each call."""
-        path: Path = (("object", module), ("attribute", name))
-        key = (path, "stream")
-        if key not in self.captured:
-            hidden = self.fresh(name)
-            self.inputs.captured[hidden] = path
-            self.captured[key] = self.describer.leaf(Opaque(object), hidden, path)
-        return self.captured[key]
 
     def container_name(self, owner: Struct, key: object) -> str:
         """A variable for a new part of a container: named after the variable that holds it."""

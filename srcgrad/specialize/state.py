@@ -81,10 +81,10 @@ class State:
         self.unrolled: tuple[object, ...] = ()
         self.emitted = 0
         self.read_undefined: set[Key] = set()
-        self.list_sites: dict[str, object] = {}
+        self.list_sites: dict[str, tuple[object, int]] = {}
         self.loops: list[tuple[int, object]] = []
         self.break_flags: list[tuple[list[Name], int]] = []
-        self.made_lists: dict[int, tuple[Expr, object]] = {}
+        self.made_lists: dict[int, tuple[Expr, tuple[object, int]]] = {}
         self.loop_writes: set[str] = set()
 
     # ---- names ----

@@ -1,15 +1,11 @@
 """Statements: assignment, branches and loops."""
-
 from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
-
 import numpy as np
-
 from srcgrad.analysis.infer import infer_call
 from srcgrad.errors import KindError, SrcgradError, UnsupportedError
-from srcgrad.ir.kinds import BOOL, INT, Array, DictOf, Opaque, Scalar
+from srcgrad.ir.kinds import INT, Array, DictOf, Opaque
 from srcgrad.ir.nodes import (
     Assert,
     Assign,
@@ -23,7 +19,6 @@ from srcgrad.ir.nodes import (
     Definition,
     Effect,
     Expr,
-    For,
     ForEach,
     If,
     Load,
@@ -39,12 +34,11 @@ from srcgrad.ir.nodes import (
     While,
     With,
 )
-from srcgrad.ir.walk import blocks, statements
 from srcgrad.specialize.choices import evaluate_test, test_expr
 from srcgrad.specialize.containers import collect
 from srcgrad.specialize.expressions import evaluate, evaluate_all
 from srcgrad.specialize.indexing import load
-from srcgrad.specialize.iteration import call_builtin, integer, iterate, static_count, static_items
+from srcgrad.specialize.iteration import call_builtin, integer, iterate, static_items
 from srcgrad.specialize.rows import row_count
 from srcgrad.specialize.state import State, mentions, true_of
 from srcgrad.specialize.stores import augment, set_attribute, store_item
@@ -59,9 +53,6 @@ from srcgrad.specialize.values import (
     Value,
     as_expr,
 )
-
-
-FEW = 16  # trips of a loop that may be written out where its body cannot do without
 
 
 def run_block(s: State, block: Sequence[Stmt]) -> None:
@@ -261,208 +252,3 @@ def run_if(s: State, stmt: If) -> None:
     # in a loop that is written out, jumps are no jumps: only the guard keeps what follows them from running
     guard = stmt.guard and not (s.unrolled_loops and s.unrolled_loops[-1] is not None)
     s.branch(test, lambda: run_block(s, stmt.body), lambda: run_block(s, stmt.orelse), stmt.pos, guard)
-
-
-def run_while(s: State, stmt: While) -> None:
-    """A test that needs statements of its own moves into the body, before a break."""
-    held: list[tuple[Expr, bool]] = []
-
-    def trip() -> None:
-        value = evaluate_test(s, stmt.test)
-        if true_of(value) is False:
-            held.append((Const(False, kind=Scalar("bool", True, False)), False))
-            return
-        test = test_expr(s, value, stmt.pos)
-        if s.out:
-            held.append((test, True))
-            s.branch(
-                test, lambda: run_block(s, stmt.body), lambda: s.emit(Break(pos=stmt.pos)), stmt.pos
-            )
-        else:
-            held.append((test, False))
-            run_block(s, stmt.body)
-
-    s.unrolled_loops.append(None)
-    s.loops.append((s.depth + 1, None))
-    try:
-        body = s.fixpoint(trip)
-    finally:
-        s.unrolled_loops.pop()
-        s.loops.pop()
-    test, inside = held[-1]
-    if isinstance(test, Const) and test.value is False:
-        return
-    if inside:
-        test = Const(True, kind=Scalar("bool", True, True), pos=stmt.pos)
-    s.emit(While(test, body, pos=stmt.pos))
-
-
-def run_for(s: State, stmt: ForEach) -> None:
-    outer = s.loop_writes
-    s.loop_writes = {s.base_name(s.variable(name)) for name in _assigned_names(stmt.body)}
-    try:
-        iteration = iterate(s, evaluate(s, stmt.iter), stmt.pos)
-        if iteration.static is not None:
-            iteration.static = [_before_loop(s, item) for item in iteration.static]
-    finally:
-        s.loop_writes = outer
-    site = s.site(stmt.pos)
-    if iteration.static is None and site in s.knowledge.unrolled:
-        iteration.static = static_items(iteration)
-    if iteration.static is not None:
-        run_unrolled(s, stmt, iteration.static)
-        return
-    count = static_count(iteration)
-    narrow = count is not None and count <= FEW
-    if iteration.bounds is not None and isinstance(stmt.target, Name):
-        index = s.base_name(s.variable(stmt.target.id))
-        if _assigned(stmt.body, stmt.target.id):
-            index = s.fresh(f"{index}_index")
-    else:
-        index = s.fresh("k" if not isinstance(stmt.target, Name) else f"{_singular_index(stmt.target.id)}")
-    bounds = iteration.bounds
-    if bounds is None:
-        assert iteration.count is not None
-        zero, one = (Const(k, kind=Scalar("int64", True, k)) for k in (0, 1))
-        bounds = (zero, iteration.count, one)
-    lo, hi, step = (_atom(s, bound) for bound in bounds)
-    name = Name(index, kind=INT, pos=stmt.pos)
-
-    def trip() -> None:
-        value: Value = Leaf(name)
-        if iteration.bounds is None:
-            assert iteration.item is not None
-            value = iteration.item(name)
-        if isinstance(stmt.target, Name) and iteration.bounds is not None and stmt.target.id and index == s.names.get(
-            s.variable(stmt.target.id)
-        ):
-            s._move_away(index, s.variable(stmt.target.id), stmt.pos)
-            s.env[s.variable(stmt.target.id)] = value
-        else:
-            assign(s, stmt.target, value, stmt.pos)
-        run_block(s, stmt.body)
-
-    s.unrolled_loops.append(None)
-    s.loops.append((s.depth + 1, site if narrow else None))
-    try:
-        body = s.fixpoint(trip)
-    finally:
-        s.unrolled_loops.pop()
-        s.loops.pop()
-    s.emit(For(name, lo, hi, step, body, pos=stmt.pos))
-
-
-def _before_loop(s: State, value: Value) -> Value:
-    """An item of a loop that is written out has the value that it had before the loop."""
-    if isinstance(value, Leaf) and not isinstance(value.expr, Const):
-        if not isinstance(value.expr, Name) or value.expr.id in s.loop_writes:
-            return s.temporary(value.expr, "item")
-    if isinstance(value, Struct) and value.type == "tuple":
-        return Struct("tuple", {k: _before_loop(s, v) for k, v in value.items.items()}, value.cls)
-    return value
-
-
-def _assigned_names(block: Sequence[Stmt]) -> set[str]:
-    """The names that a loop's body assigns."""
-    found: set[str] = set()
-    for stmt in block:
-        if isinstance(stmt, (Assign, Aug, ForEach)):
-            found |= _target_names(stmt.target)
-        for inner in (stmt.body,) if isinstance(stmt, ForEach) else blocks(stmt):
-            found |= _assigned_names(inner)
-    return found
-
-
-def _target_names(target: Expr) -> set[str]:
-    if isinstance(target, Name):
-        return {target.id}
-    if isinstance(target, Pack):
-        return {name for item in target.items for name in _target_names(item)}
-    return _target_names(target.value) if isinstance(target, Star) else set()
-
-
-def _singular_index(name: str) -> str:
-    return "i" if name != "i" else "k"
-
-
-def _atom(s: State, expr: Expr) -> Expr:
-    """A bound that the body may not change: Python evaluates it once."""
-    return expr
-
-
-def _assigned(block: Sequence[Stmt], name: str) -> bool:
-    """Whether the loop's body assigns the loop's variable."""
-    for stmt in block:
-        if isinstance(stmt, (Assign, Aug)) and _targets(stmt.target, name):
-            return True
-        if isinstance(stmt, ForEach) and (_targets(stmt.target, name) or _assigned(stmt.body, name)):
-            return True
-        if any(_assigned(inner, name) for inner in blocks(stmt)):
-            return True
-    return False
-
-
-def _targets(target: Expr, name: str) -> bool:
-    if isinstance(target, Name):
-        return target.id == name
-    if isinstance(target, Pack):
-        return any(_targets(item, name) for item in target.items)
-    return isinstance(target, Star) and _targets(target.value, name)
-
-
-def run_unrolled(s: State, stmt: ForEach, items: list[Value]) -> None:
-    """A loop over items that are known when compiling is written out."""
-    flag: list[Name] = []  # whether the loop was left by a break that depends on run-time values
-
-    def trips(first: int) -> None:
-        for k in range(first, len(items)):
-            s.unrolled = (*s.unrolled, ("trip", stmt.pos and (stmt.pos.line, stmt.pos.col), k))
-            s.unrolled_loops.append([])
-            s.break_flags.append((flag, s.depth))
-            start = len(s.out)
-            try:
-                assign(s, stmt.target, items[k], stmt.pos)
-                run_block(s, stmt.body)
-            finally:
-                s.unrolled = s.unrolled[:-1]
-                breaks = s.unrolled_loops.pop()
-                s.break_flags.pop()
-            if breaks and len(s.out) > start and isinstance(s.out[-1], Break):
-                s.out.pop()  # reached whatever the values are
-                return
-            if breaks and k + 1 < len(items):
-                going = Op("not", (Name(flag[0].id, kind=BOOL),), kind=BOOL, pos=stmt.pos)
-                s.branch(going, lambda: trips(k + 1), lambda: None, stmt.pos)  # noqa: B023
-                return
-
-    if _breaks(stmt.body):
-        flag.append(Name(s.fresh("left"), kind=BOOL, pos=stmt.pos))
-        place = len(s.out)
-        trips(0)
-        if any(_sets(inner, flag[0].id) for inner in statements(s.out[place:])):
-            s.out.insert(place, Assign(flag[0], Const(False, kind=BOOL), pos=stmt.pos))
-    else:
-        trips(0)
-
-
-def _sets(stmt: Stmt, name: str) -> bool:
-    return isinstance(stmt, Assign) and isinstance(stmt.target, Name) and stmt.target.id == name
-
-
-def _breaks(block: Sequence[Stmt]) -> bool:
-    """Whether a break of this loop stands in the block."""
-    return any(
-        isinstance(stmt, Break) or (isinstance(stmt, (If, With)) and any(map(_breaks, blocks(stmt)))) for stmt in block
-    )
-
-
-def leave_unrolled(s: State, pos: Pos | None) -> None:
-    """A break out of a loop that is written out: the flag is set, and the trips that follow are skipped."""
-    breaks = s.unrolled_loops[-1]
-    assert breaks is not None
-    breaks.append(pos)
-    flag, depth = s.break_flags[-1]
-    if s.depth == depth:
-        s.emit(Break(pos=pos))
-    else:
-        s.emit(Assign(flag[0], Const(True, kind=BOOL), pos=pos))

@@ -145,8 +145,8 @@ def _store_slice(s: State, owner: Struct, at: Value, value: Value, op: str, pos:
 
 
 def held(s: State, item: Value) -> Value:
-    """An item that goes into a list: held in a variable of its own, which nothing assigns later."""
-    if isinstance(item, Leaf) and not isinstance(item.expr, Const):
+    """An item that goes into a list, in a variable (which is copied once something else assigns that variable)."""
+    if isinstance(item, Leaf) and not isinstance(item.expr, (Const, Name)):
         return s.temporary(item.expr, "item")
     return item
 

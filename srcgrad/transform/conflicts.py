@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from srcgrad.analysis.regions import Affine, Range, affine, combine, feasible, overlap, ranges
-from srcgrad.ir.nodes import Call, Const, Expr, For, Load, Name, Store
+from srcgrad.ir.nodes import Assign, Call, Const, Expr, For, Load, Name, Store
 from srcgrad.ir.walk import children, expressions_of, statements
 from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Loop, inner_blocks
+from srcgrad.transform.reverse.cheap import cheap_again
 from srcgrad.transform.reverse.expressions import SHAPE_ONLY
 from srcgrad.transform.reverse.facts import Facts
 
@@ -58,6 +59,9 @@ class Conflicts:
                 own = stmt.target if isinstance(stmt, Store) else None
                 for expr in expressions_of(stmt):
                     self._read(expr, site, own)
+            for stmt in [*chunk.before, *([chunk.stmt] if chunk.stmt is not None else [])]:
+                if isinstance(stmt, Assign) and cheap_again(stmt.value):
+                    self._read(stmt.value, site, None)  # recording may let the reverse sweep compute it again
             extra: list[Expr] = []
             if isinstance(chunk, Branch) and chunk.test is not None:
                 extra.append(chunk.test)

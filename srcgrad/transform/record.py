@@ -14,6 +14,7 @@ import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from srcgrad.analysis.aliases import changes_list
 from srcgrad.ir.kinds import BOTTOM, Array, DictOf, ListOf, Scalar, rank
 from srcgrad.ir.nodes import (
     Assign,
@@ -41,6 +42,7 @@ from srcgrad.ir.walk import blocks, children, names_in, root, statements
 from srcgrad.rules.build import Sym
 from srcgrad.transform.conflicts import Conflicts
 from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Context, Loop, inner_blocks
+from srcgrad.transform.reverse.cheap import cheap_again
 from srcgrad.transform.reverse.expressions import SHAPE_ONLY
 from srcgrad.transform.reverse.facts import Facts
 
@@ -104,6 +106,8 @@ class Recorder:
                 found.add(expr.id)
                 if self.facts.aliases.is_written(expr.id) and isinstance(self.facts.kinds.get(expr.id), (Array, ListOf, DictOf)):
                     found.add(content(self.facts.aliases.memory(expr.id)))
+                    if expr.id in self.facts.aliases.lists and self.facts.aliases.of(expr.id) in self.facts.aliases.written:
+                        found.add(content(self.facts.aliases.of(expr.id)))
             return
         for child in children(expr):
             self.read(child, found)
@@ -228,7 +232,7 @@ class Recorder:
             case Store(target=target):
                 owner = root(target)
                 assert owner is not None
-                token = content(self.facts.aliases.memory(owner))
+                token = self.written_by(stmt, owner)
                 old_read = token in reads and not chunk.reads_target
                 if (token in need or old_read) and (self.conflicts is None or self.conflicts.needs_record(chunk, stmt)):
                     need = self._record_slot(chunk, stmt, need)
@@ -351,7 +355,7 @@ class Recorder:
     def _again(self, stmt: Assign, block: Block) -> bool:
         """Whether the value is as well computed again at the start of the reversed block."""
         facts = self.facts
-        if not _cheap_again(stmt.value):
+        if not cheap_again(stmt.value):
             return False
         position = next(k for k, c in enumerate(block.chunks) if c.stmt is stmt or stmt in c.before)
         later = [s for c in block.chunks[position:] for s in _forward(c)]
@@ -409,7 +413,12 @@ class Recorder:
             self.facts.kinds[old] = target.kind
             chunk.before.append(Assign(Name(old, kind=target.kind), value, pos=stmt.pos))
             chunk.restore.append(Store(back, Name(old, kind=target.kind), "", pos=stmt.pos))
-        return need | (self.reads(chunk.restore) - {content(self.facts.aliases.memory(name))}) | {name}
+        return need | (self.reads(chunk.restore) - {self.written_by(stmt, name)}) | {name}
+
+    def written_by(self, stmt: Store, owner: str) -> str:
+        """The token of what a store changes: a list's items, or an array (perhaps one that a list holds)."""
+        aliases = self.facts.aliases
+        return content(aliases.memory(owner) if changes_list(stmt) else aliases.of(owner))
 
     def _name(self, chunk: Chunk, hint: str) -> str:
         key = id(chunk)
@@ -532,27 +541,6 @@ def _forward(chunk: Chunk) -> list[Stmt]:
     """The forward statements of a chunk, with those of its inner blocks."""
     own = [*chunk.before, *([chunk.stmt] if chunk.stmt is not None else []), *chunk.after]
     return own + [s for block in inner_blocks(chunk) for c in block.chunks for s in _forward(c)]
-
-
-def _cheap_again(expr: Expr) -> bool:
-    """Names, constants, indexing, and arithmetic on ints: nothing that costs more than reading a tape."""
-    if isinstance(expr, (Name, Const)):
-        return True
-    if isinstance(expr, Load):
-        from srcgrad.analysis.aliases import basic
-
-        return basic(expr.index) and all(_cheap_again(child) for child in children(expr))
-    if isinstance(expr, Slice) or (isinstance(expr, Pack) and expr.type == "tuple"):
-        return all(_cheap_again(child) for child in children(expr))
-    if isinstance(expr, Op):
-        return isinstance(expr.kind, Scalar) and expr.op in "+-*//%neg" and all(
-            isinstance(arg.kind, Scalar) and not isinstance(arg, Op) and _cheap_again(arg) for arg in expr.args
-        )
-    if isinstance(expr, Call):
-        import numpy as np
-
-        return expr.prim.fn in (np.shape, len) or (expr.prim.fn is np.transpose and len(expr.args) == 1)
-    return False
 
 
 def _reads_content(expr: Expr) -> bool:

@@ -32,7 +32,7 @@ from srcgrad.ir.nodes import (
 from srcgrad.ir.walk import names_in, root, statements
 from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Context, Loop
 from srcgrad.transform.reverse.facts import Facts
-from srcgrad.transform.reverse.statements import Env, StatementAdjoints, adjoint_view
+from srcgrad.transform.reverse.statements import Env, StatementAdjoints, adjoint_view, view_check
 
 SIMPLE = (Assert, Raise, Effect, Break, Continue)
 ONE = Const(1, kind=Scalar("int64", True, 1))
@@ -84,6 +84,8 @@ class Reverser(StatementAdjoints):
                     self.ensure(base, env, out, stmt.pos)
                 d = facts.adjoint(stmt.target.id)
                 out.append(Assign(d, adjoint_view(stmt.value, facts), pos=stmt.pos))
+                if stmt.target.id in facts.aliases.unsure:
+                    out.append(view_check(d, adjoint_view(stmt.value, facts)))
 
     def statement(self, stmt: Stmt, env: Env) -> list[Chunk]:
         """The chunks of one statement."""
@@ -95,9 +97,11 @@ class Reverser(StatementAdjoints):
             case Store():
                 return [self.store(stmt, env)]
             case Push():
-                return [self.push(stmt, env)]
+                moving = root(stmt.target) in self.facts.moving and root(stmt.target) in self.facts.active
+                return self.push_moving(stmt, env) if moving else [self.push(stmt, env)]
             case Pop():
-                return [self.pop(stmt, env)]
+                moving = root(stmt.target) in self.facts.moving and root(stmt.target) in self.facts.active
+                return self.pop_moving(stmt, env) if moving else [self.pop(stmt, env)]
             case If():
                 return [self.branch(stmt, env)]
             case For():

@@ -209,6 +209,8 @@ class Walk:
     def place(self, node: Load) -> Load:
         """A part of a variable, with indices that the reverse sweep can read."""
         base = self.place(node.base) if isinstance(node.base, Load) else node.base
+        if isinstance(base, Load) and isinstance(base.base.kind, ListOf) and isinstance(base.index, Slice):
+            raise UnsupportedError("an item of a slice of a list is used", "Give the slice a name first.", node.pos)
         index = node.index
         if isinstance(base.kind, (Array, ListOf, DictOf)):
             index = self.index(index, base)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from srcgrad.analysis.aliases import Aliases, sources
+from srcgrad.analysis.aliases import Aliases, changes_list, read_only, sources
 from srcgrad.errors import AliasError
 from srcgrad.ir.kinds import INT, Array, DictOf, Kind, ListOf, Scalar, is_float
 from srcgrad.ir.nodes import (
@@ -23,8 +23,10 @@ from srcgrad.ir.nodes import (
     Pack,
     Pop,
     Prim,
+    Push,
     Slice,
     Stmt,
+    Store,
 )
 from srcgrad.ir.walk import blocks, names_in, root, statements
 from srcgrad.rules.build import xp
@@ -213,57 +215,61 @@ def settle_storage(body: tuple[Stmt, ...], facts: Facts) -> None:
         home = home_path.get(name, ())
         if all(use[: len(home)] == home for use in block_of_use.get(name, ())) and name not in facts.results:
             facts.slots[name] = expr
-    shadows = [name for name in facts.kinds if facts.is_shadow(name)]
+    _settle_classes(body, facts, counts, values, block_of_use, home_path)
+
+
+def _settle_classes(
+    body: tuple[Stmt, ...], facts: Facts, counts: dict[str, int], values: dict[str, list[Expr | None]],
+    uses: dict[str, set[tuple[int, ...]]], homes: dict[str, tuple[int, ...]],
+) -> None:  # fmt: skip
+    """Views or moving names, class by class. Lists go with the arrays that they hold where those are written."""
     groups: dict[str, list[str]] = {}
-    for name in shadows:
-        groups.setdefault(facts.aliases.memory(name), []).append(name)
+    for name in facts.kinds:
+        if facts.is_shadow(name):
+            together = facts.aliases.of(name) in facts.aliases.written
+            groups.setdefault(facts.aliases.of(name) if together else facts.aliases.memory(name), []).append(name)
+    grown = {root(s.target) for s in statements(body) if isinstance(s, (Push, Pop)) or (isinstance(s, Store) and changes_list(s))}
     for members in groups.values():
         if not any(name in facts.active for name in members):
             continue
-        view_of = {
+        aliases_of = {
             name: expr for name in members for expr in values.get(name, [])
             if expr is not None and any(facts.is_shadow(base) for base, _ in sources(expr))
         }  # fmt: skip
+        for expr in aliases_of.values():
+            if read_only(expr) or _repeats(expr):
+                raise AliasError(
+                    "an array is written in place while a read-only view of it, or a list that repeats it, is in use",
+                    "Take a copy of the array first.",
+                    expr.pos,
+                )
         simple = True
-        for name, expr in view_of.items():
-            home = home_path.get(name, ())
-            used_inside = all(use[: len(home)] == home for use in block_of_use.get(name, ()))
+        for name, expr in aliases_of.items():
+            home = homes.get(name, ())
+            used_inside = all(use[: len(home)] == home for use in uses.get(name, ()))
             bases = [base for base, _ in sources(expr) if facts.is_shadow(base)]
+            index = set(names_in(expr)) - set(bases)
             if counts.get(name) != 1 or not used_inside or any(counts.get(base, 0) != 1 for base in bases):
                 simple = False
-            index_names = set(names_in(expr)) - set(bases)
-            if any(counts.get(n, 1) > 1 or not isinstance(facts.kinds.get(n), Scalar) for n in index_names):
+            elif any(counts.get(n, 1) > 1 or not isinstance(facts.kinds.get(n), Scalar) for n in index):
                 simple = False
-            if isinstance(expr, Pack) or isinstance(facts.kinds[name], (ListOf, DictOf)):
-                simple = simple and isinstance(expr, Name)
-        holders = [n for n in facts.aliases.lists if facts.aliases.of(n) == facts.aliases.of(members[0])]
-        if holders and members[0] not in facts.aliases.lists:
-            _refuse_lists(holders, members, body, facts)
+            elif isinstance(expr, Pack) or (isinstance(facts.kinds[name], (ListOf, DictOf)) and not isinstance(expr, Name)):
+                simple = False
+        holders = [n for n in members if n in facts.aliases.lists]
+        if holders and len(holders) < len(members) and any(n in grown for n in holders):
+            simple = False
+        if any(isinstance(facts.kinds[n], ListOf) and isinstance(facts.kinds[n].item, (Array, ListOf)) for n in holders):  # type: ignore[union-attr]
+            if any(n in grown for n in holders) and len(members) > 1:
+                simple = False
         if simple:
-            facts.views |= set(view_of)
+            facts.views |= set(aliases_of)
         else:
             facts.moving |= set(members)
 
 
-def _refuse_lists(lists: list[str], members: list[str], body: tuple[Stmt, ...], facts: Facts) -> None:
-    """Arrays that are written in place while a list holds them."""
-    from srcgrad.ir.nodes import Store
-
-    for stmt in statements(body):
-        if isinstance(stmt, Store) and (owner := root(stmt.target)) in members and owner not in lists:
-            raise AliasError(
-                f"`{owner}` is written in place while a list holds it",
-                "Put a copy into the list, or build a new array instead of writing in place.",
-                stmt.pos,
-            )
-        if isinstance(stmt, Store) and isinstance(stmt.target, (Load, Name)):
-            holder = stmt.target.base if isinstance(stmt.target, Load) else stmt.target
-            if isinstance(holder.kind, Array) and root(stmt.target) in lists:
-                raise AliasError(
-                    "an array that a list holds is written in place",
-                    "Take it out of the list and build a new array instead.",
-                    stmt.pos,
-                )
+def _repeats(expr: Expr) -> bool:
+    """`[array] * n`: one array under several indices."""
+    return isinstance(expr, Op) and expr.op == "*" and isinstance(expr.kind, ListOf)
 
 
 def _defined(stmt: Stmt) -> list[str]:

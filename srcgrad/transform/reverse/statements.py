@@ -8,17 +8,19 @@ import dataclasses
 from srcgrad.analysis.activity import flows
 from srcgrad.analysis.aliases import basic, sources
 from srcgrad.errors import AliasError, UnsupportedError
-from srcgrad.ir.kinds import Array, DictOf, ListOf, Scalar, dims, is_float, rank
+from srcgrad.ir.kinds import NONE, Array, DictOf, ListOf, Scalar, dims, is_float, rank
 from srcgrad.ir.nodes import (
     Assign,
     Call,
     Cond,
     Const,
+    Effect,
     Expr,
     For,
     Load,
     Name,
     Op,
+    Pack,
     Pop,
     Pos,
     Prim,
@@ -125,8 +127,6 @@ class StatementAdjoints:
     def add_in_place(self, d: Expr, total: Expr, kind: object, pos: Pos | None) -> Stmt:
         if isinstance(kind, ListOf):
             helper = Prim(HELPERS["add_to"], "add_to")
-            from srcgrad.ir.nodes import Effect
-
             return Effect(Call(helper, (d, total), kind=d.kind), pos=pos)
         return Store(d, *_signed(total), pos=pos)
 
@@ -141,6 +141,8 @@ class StatementAdjoints:
         facts, name = self.facts, stmt.target.id
         chunk = Chunk(stmt=stmt)
         if name in facts.views or name in facts.slots:
+            if name in facts.views and name in facts.aliases.unsure:
+                chunk.after.append(view_check(stmt.target, stmt.value))
             return chunk
         if name not in facts.active or name not in env:
             return chunk
@@ -422,8 +424,6 @@ class StatementAdjoints:
         chunk = Chunk(stmt=stmt)
         name = root(stmt.target)
         assert name is not None
-        if name in facts.moving:
-            raise AliasError("this list is known under several names while it grows", "Use one name for it.", stmt.pos)
         if name not in facts.active or not self.present(name, env):
             return chunk
         d_list = self.adjoint_of(stmt.target) if isinstance(stmt.target, Name) else self.place_of_adjoint(stmt.target)  # type: ignore[arg-type]
@@ -449,8 +449,6 @@ class StatementAdjoints:
             if out_name is not None:
                 env.pop(out_name, None)
             return chunk
-        if name in facts.moving:
-            raise AliasError("this list is known under several names while it shrinks", "Use one name for it.", stmt.pos)
         if stmt.index is not None and not (isinstance(stmt.index, Const) and stmt.index.value == 0):
             if not (isinstance(stmt.index, Const) and stmt.index.value == -1):
                 raise UnsupportedError("`pop` at this index is not supported", "Pop from an end of the list.", stmt.pos)
@@ -470,6 +468,43 @@ class StatementAdjoints:
         chunk.reads_target, chunk.restore_first = True, False
         return chunk
 
+    def push_moving(self, stmt: Push, env: Env) -> list[Chunk]:
+        """The list's adjoint, bound in the forward sweep, gets what the item's adjoint is, or a zero."""
+        facts = self.facts
+        if not isinstance(stmt.value, Name) and not isinstance(stmt.value.kind, Scalar):
+            if not any(facts.is_shadow(base) for base, _ in sources(stmt.value)):
+                item = Name(facts.temporary("item", id(stmt)), kind=stmt.value.kind)
+                facts.kinds[item.id] = item.kind
+                facts.aliases.union(item.id, root(stmt.target) or "")
+                facts.moving.add(item.id)
+                facts.active.add(item.id)
+                pushed = self.push_moving(dataclasses.replace(stmt, value=item), env)
+                return [*self.assign_moving(Assign(item, stmt.value, pos=stmt.pos), env), *pushed]
+        chunk = self.push(stmt, env)
+        d_list = adjoint_view(stmt.target, self.facts)
+        shares = any(self.facts.is_shadow(base) for base, _ in sources(stmt.value))
+        if shares:
+            value = adjoint_view(stmt.value, self.facts)
+            chunk.reverse = [Pop(None, d_list, stmt.index, pos=stmt.pos)]
+        elif isinstance(stmt.value.kind, Scalar):
+            value = Const(0.0, kind=Scalar("float64", True, 0.0))
+        elif isinstance(stmt.value, Name):
+            value = Call(Prim(HELPERS["zeros_like"], "zeros_like"), (stmt.value,), kind=stmt.value.kind)
+        else:
+            raise AliasError("an array without a name is put into a list that has several", "Name it first.", stmt.pos)
+        return [chunk, Chunk(stmt=Push(d_list, value, stmt.index, pos=stmt.pos))]
+
+    def pop_moving(self, stmt: Pop, env: Env) -> list[Chunk]:
+        """The item's adjoint leaves the list's adjoint with the item, and comes back in the reverse sweep."""
+        if stmt.out is None or stmt.out.id not in self.facts.moving:
+            raise AliasError("a list that has several names shrinks", "Use one name for it.", stmt.pos)
+        d_list, d_out = adjoint_view(stmt.target, self.facts), self.facts.adjoint(stmt.out.id)
+        first = isinstance(stmt.index, Const) and stmt.index.value == 0
+        binding = Chunk(stmt=Pop(d_out, d_list, stmt.index, pos=stmt.pos))
+        binding.reverse = [Push(d_list, d_out, ZERO if first else None, pos=stmt.pos)]
+        binding.reads_target, binding.restore_first = True, False
+        return [Chunk(stmt=stmt), binding]
+
     # ---- variables whose adjoint is bound in the forward sweep ----
 
     def assign_moving(self, stmt: Assign, env: Env) -> list[Chunk]:
@@ -479,7 +514,11 @@ class StatementAdjoints:
         d = facts.adjoint(name)
         chunk = Chunk(stmt=stmt)
         if any(True for _ in sources(stmt.value)):
-            return [chunk, Chunk(stmt=Assign(d, adjoint_view(stmt.value, facts), pos=stmt.pos))]
+            binding = Chunk(stmt=Assign(d, adjoint_view(stmt.value, facts), pos=stmt.pos))
+            if name in facts.aliases.unsure:
+                chunk.after.append(view_check(stmt.target, stmt.value))
+                binding.after.append(view_check(d, adjoint_view(stmt.value, facts)))
+            return [chunk, binding]
         binding = Chunk(stmt=Assign(d, facts.zero(name), pos=stmt.pos))
         if not any(n in facts.active for n in flows(stmt.value)):
             return [chunk, binding]
@@ -498,12 +537,24 @@ class StatementAdjoints:
         return [chunk, binding]
 
 
+def view_check(view: Name, value: Expr) -> Stmt:
+    """Hold when the program runs that what may be a view is one: its adjoint is a view, too."""
+    base = next(e for e in subexpressions(value) if isinstance(e, Name))
+    helper = Prim(HELPERS["check_view"], "check_view")
+    return Effect(Call(helper, (view, base), kind=NONE), pos=value.pos)
+
+
 def adjoint_view(expr: Expr, facts: Facts) -> Expr:
     """The expression with each variable's adjoint in its place: `x[i]` -> `d_x[i]`."""
     if isinstance(expr, Name):
         return facts.adjoint(expr.id)
     if isinstance(expr, Load):
         return dataclasses.replace(expr, base=adjoint_view(expr.base, facts))
+    if isinstance(expr, Pack):
+        zero = Const(0.0, kind=Scalar("float64", True, 0.0))
+        return dataclasses.replace(
+            expr, items=tuple(zero if isinstance(item.kind, Scalar) else adjoint_view(item, facts) for item in expr.items)
+        )
     if isinstance(expr, Call):
         return dataclasses.replace(expr, args=(adjoint_view(expr.args[0], facts), *expr.args[1:]))
     if isinstance(expr, Cond):

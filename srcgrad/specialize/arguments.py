@@ -1,0 +1,123 @@
+"""Arguments of a call: starred ones taken apart, and what each parameter of a callee gets."""
+
+from __future__ import annotations
+import inspect
+from srcgrad.errors import KindError, UnsupportedError
+from srcgrad.ir.kinds import Opaque
+from srcgrad.ir.nodes import Expr, Name, Pos, Star
+from srcgrad.specialize.state import State
+from srcgrad.specialize.values import (
+    Bound,
+    Closure,
+    Leaf,
+    Static,
+    Struct,
+    Value,
+    as_expr,
+)
+
+
+def _positional(
+    s: State, fn: Value, given: list[Value], stars: list[bool], kwargs: dict[str, Value], pos: Pos | None
+) -> list[Value]:
+    """The positional arguments, with starred ones taken apart. The length of a starred array may follow from what is
+    called: a function of four parameters takes four items."""
+    from srcgrad.specialize.indexing import load
+    from srcgrad.specialize.iteration import integer
+    from srcgrad.specialize.statements import known_items
+
+    args: list[Value] = []
+    unknown: list[int] = []
+    for value, starred in zip(given, stars):
+        items = known_items(s, value, pos) if starred else [value]
+        if items is None:
+            unknown.append(len(args))
+        args.extend([value] if items is None else items)
+    if not unknown:
+        return args
+    if isinstance(fn, Static) and fn.value in (max, min, print) and len(args) == 1 and fn.value is not print:
+        return args
+    if isinstance(fn, Static) and fn.value is print:
+        for k in unknown:
+            args[k] = Leaf(Star(as_expr(args[k], pos), kind=Opaque(object)))
+        return args
+    count = _missing(fn, len(args) - 1, kwargs) if len(unknown) == 1 else None
+    if count is None:
+        raise UnsupportedError(
+            "`*` of something whose length is not known when compiling", "Pass the items one by one.", pos
+        )
+    at = unknown[0]
+    source = args[at]
+    if isinstance(source, Leaf) and not isinstance(source.expr, Name):
+        source = s.temporary(source.expr, "items")
+    return [*args[:at], *(load(s, source, Leaf(integer(k)), pos) for k in range(count)), *args[at + 1 :]]
+
+
+def _missing(fn: Value, given: int, kwargs: dict[str, Value]) -> int | None:
+    """How many positional arguments a call still needs, where only one number is right."""
+    if isinstance(fn, Bound):
+        return _missing(fn.function, given + len(fn.args), {**fn.kwargs, **kwargs})
+    if not isinstance(fn, Closure) or any(p.kind == "args" for p in fn.definition.params):
+        return None
+    positional = [p for p in fn.definition.params if p.kind in ("positional", "positional_only")]
+    rest = [p for p in positional[given:] if p.name not in kwargs]
+    defaults = fn.defaults if fn.function is None else {
+        name: p for name, p in inspect.signature(fn.function).parameters.items() if p.default is not p.empty
+    }
+    return None if any(p.name in defaults for p in rest) else len(rest)
+
+
+def argument(s: State, value: Value, pos: Pos | None) -> Expr:
+    """A value as the argument of a primitive."""
+    if isinstance(value, Struct) and value.type == "object":
+        return as_expr(value, pos)
+    if isinstance(value, (Closure, Bound)):
+        raise UnsupportedError("a function is passed to a function that srcgrad cannot look into", pos=pos)
+    return as_expr(value, pos)
+
+
+def bind_arguments(
+    s: State, fn: Closure, args: list[Value], kwargs: dict[str, Value], pos: Pos | None
+) -> dict[str, Value]:
+    """Parameters and their values, by Python's rules."""
+    definition = fn.definition
+    name = definition.name
+    positional = [p for p in definition.params if p.kind in ("positional", "positional_only")]
+    rest = next((p for p in definition.params if p.kind == "args"), None)
+    keywords = next((p for p in definition.params if p.kind == "kwargs"), None)
+    if len(args) > len(positional) and rest is None:
+        raise KindError(f"{name}() takes {len(positional)} positional arguments but {len(args)} were given", pos=pos)
+    bound: dict[str, Value] = {p.name: value for p, value in zip(positional, args)}
+    if rest is not None:
+        bound[rest.name] = Struct("tuple", dict(enumerate(args[len(positional) :])))
+    extra: dict[str, Value] = {}
+    by_name = {p.name for p in definition.params if p.kind in ("positional", "keyword_only")}
+    for key, value in kwargs.items():
+        if key in by_name:
+            if key in bound:
+                raise KindError(f"{name}() got two values for {key!r}", pos=pos)
+            bound[key] = value
+        elif keywords is not None:
+            extra[key] = value
+        else:
+            raise KindError(f"{name}() has no parameter {key!r}", pos=pos)
+    if keywords is not None:
+        bound[keywords.name] = Struct("dict", extra)
+    for parameter in definition.params:
+        if parameter.name not in bound:
+            default = default_of(s, fn, parameter.name)
+            if default is None:
+                raise KindError(f"{name}() misses its argument {parameter.name!r}", pos=pos)
+            bound[parameter.name] = default
+    return {p.name: bound[p.name] for p in definition.params}
+
+
+def default_of(s: State, fn: Closure, name: str) -> Value | None:
+    """The value of a parameter's default, evaluated when the function was defined."""
+    if name in fn.defaults:
+        return fn.defaults[name]
+    if fn.function is not None:
+        parameter = inspect.signature(fn.function, follow_wrapped=False).parameters.get(name)
+        if parameter is not None and parameter.default is not inspect.Parameter.empty:
+            return s.describe_captured(parameter.default, name, ("default", fn, name))
+    return None
