@@ -7,6 +7,7 @@ calling the primitive on small dummies (infer_dummies). dtypes always come from 
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -190,8 +191,11 @@ def infer_call(
         bound = bind(prim, args, pairs)
         if bound is not None:
             return rule(prim, bound)
-    if fn in _ELEMENTWISE or getattr(fn, "__module__", "") == "math":
+    in_math = getattr(fn, "__module__", "") == "math" and fn not in _NOT_ELEMENTWISE
+    if fn in _ELEMENTWISE or in_math:
         if all(isinstance(k, (Scalar, Array)) for k in kinds) and not pairs:
+            if in_math:  # a number, also of an array of one element
+                kinds = [Scalar(k.dtype) if isinstance(k, Array) else k for k in kinds]
             return elementwise(fn, kinds, prim.text)
     if fn is len:
         return _len(args[0])
@@ -231,6 +235,7 @@ def infer_items(prim: Prim, args: Sequence[Expr], kwargs: Sequence[tuple[str, Ex
 
 # `operator.mul(a, b)`, and np.matmul: the same as the operator
 _AS_OPERATORS: dict[Any, str] = {fn: op for op, fn in OPERATORS.items() if "in" not in op} | {np.matmul: "@"}
+_NOT_ELEMENTWISE = {math.dist, math.modf, math.frexp, math.prod, math.fsum}
 _ELEMENTWISE = {
     abs, float, int, complex, round, np.abs, np.round, np.around, np.nan_to_num, np.angle,
     np.isclose, np.sinc, np.isreal, np.iscomplex, np.fix, np.clip, pow,

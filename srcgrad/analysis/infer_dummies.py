@@ -94,7 +94,7 @@ def _of_any_rank(prim: Prim, exprs: Sequence[Expr], kwargs: Sequence[tuple[str, 
 def _both(prim: Prim, exprs: Sequence[Expr], kwargs: Sequence[tuple[str, Expr]]) -> tuple[Any, Any, tuple[int, int]]:
     names = [name for name, _ in kwargs]
     error: Exception | None = None
-    for sizes in _SIZES:
+    for sizes in _sizes(exprs):
         for ints in _INTS:
             try:
                 results = []
@@ -110,6 +110,34 @@ def _both(prim: Prim, exprs: Sequence[Expr], kwargs: Sequence[tuple[str, Expr]])
             except Exception as exception:  # whatever the primitive raises is the reason to report
                 error = error or exception
     raise KindError(f"{prim.text}: {error}")
+
+
+def _sizes(exprs: Sequence[Expr]) -> list[tuple[int, int]]:
+    """Lengths to try for axes whose length is not known: also those of axes whose length is, which may have to agree."""
+    known = {d for expr in exprs for d in _all_dims(expr) if isinstance(d, int) and 1 < d < 100}
+    return [*_SIZES[:-1], *((n, n) for n in sorted(known)), _SIZES[-1]]
+
+
+def shares_memory(prim: Prim, args: Sequence[Expr], kwargs: Sequence[tuple[str, Expr]]) -> bool:
+    """Whether the result of a primitive was seen to share memory with an argument."""
+    names = [name for name, _ in kwargs]
+    exprs = [*args, *(value for _, value in kwargs)]
+    for sizes in _sizes(exprs):
+        for ints in _INTS:
+            try:
+                values = [_dummy(e, sizes[0], ints[0], 0) for e in exprs]
+                k = len(values) - len(names)
+                result = _quietly(prim.fn, values[:k], dict(zip(names, values[k:], strict=False)))
+            except Exception:  # whatever the primitive raises: try other values
+                continue
+            return any(np.may_share_memory(r, v) for r in _arrays(result) for v in _arrays(values))
+    return False
+
+
+def _arrays(value: Any) -> list[Any]:
+    if isinstance(value, np.ndarray):
+        return [value]
+    return [a for item in value for a in _arrays(item)] if isinstance(value, (list, tuple)) else []
 
 
 def _quietly(fn: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:

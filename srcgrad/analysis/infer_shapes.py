@@ -280,6 +280,7 @@ RULES: dict[Any, Shaped] = {
     np.zeros: _filled, np.ones: _filled, np.empty: _filled, np.full: _filled,
     np.zeros_like: _filled_like, np.ones_like: _filled_like, np.empty_like: _filled_like, np.full_like: _filled_like,
     np.array: _array, np.asarray: _array, np.asanyarray: _array, np.ascontiguousarray: _array, np.copy: _array,
+    np.asfortranarray: _array, np.require: _array,
     np.astype: _astype, np.arange: _arange, np.linspace: _linspace, np.eye: _eye, np.identity: _eye,
     np.reshape: infer_layout.reshape, np.ravel: infer_layout.ravel, np.ndarray.flatten: infer_layout.ravel,
     np.transpose: infer_layout.transpose,

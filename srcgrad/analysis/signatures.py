@@ -24,6 +24,7 @@ _WRITTEN: dict[Any, Callable[..., None]] = {
     np.asarray: lambda a, dtype=None, order=None, *, device=None, copy=None, like=None: None,
     np.asanyarray: lambda a, dtype=None, order=None, *, device=None, copy=None, like=None: None,
     np.ascontiguousarray: lambda a, dtype=None, *, like=None: None,
+    np.asfortranarray: lambda a, dtype=None, *, like=None: None,
     np.zeros: lambda shape, dtype=None, order="C", *, device=None, like=None: None,
     np.ones: lambda shape, dtype=None, order="C", *, device=None, like=None: None,
     np.empty: lambda shape, dtype=None, order="C", *, device=None, like=None: None,

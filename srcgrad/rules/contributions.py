@@ -72,8 +72,8 @@ def contributions(
     bound = rule.bind(call)
     syms = {name: args.get(name, _sym(value)) for name, value in bound.items()}
     chosen = [name for name in rule.builders if name in wanted and name in syms and _carries(syms[name])]
-    missing = [n for n in wanted if n in syms and _carries(syms[n]) and n not in rule.builders]
-    if missing and rule.form != "constant" and rule.form != "elementwise":
+    missing = [n for n in wanted if n in syms and _carries(syms[n]) and n not in rule.builders and n not in rule.zero]
+    if missing and rule.form != "constant":
         raise NoRuleError(f"The derivative of {as_prim(call).text} in `{missing[0]}` is not known.", pos=call.pos)
     for kind in [call.kind, *(s.kind for s in syms.values() if isinstance(s, Sym))]:
         if getattr(kind, "dtype", "").startswith("complex"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,16 +9,17 @@ import numpy as np
 from srcgrad import runtime
 from srcgrad.analysis.signatures import dtype_of
 from srcgrad.errors import KindError
-from srcgrad.ir.kinds import ListOf, Scalar, rank
+from srcgrad.ir.kinds import rank
 from srcgrad.rules.build import Sym, const, helper, unbroadcast, xp
 from srcgrad.rules.contributions import Lazy
 from srcgrad.rules.reductions import literal
 from srcgrad.rules.registry import constant, linear, vjp
+from srcgrad.rules.shapes import items
 
 constant(
     np.zeros, np.ones, np.empty, np.zeros_like, np.ones_like, np.empty_like, np.eye, np.identity, np.tri,
     np.indices, np.tril_indices, np.triu_indices, np.diag_indices, np.ix_, np.unravel_index, np.ravel_multi_index,
-    np.shares_memory, np.may_share_memory, np.result_type, np.promote_types, np.can_cast, dtype_of, math.dist,
+    np.shares_memory, np.may_share_memory, np.result_type, np.promote_types, np.can_cast, dtype_of,
 )  # fmt: skip
 
 
@@ -38,23 +38,12 @@ def _full_like_shape(d: Sym) -> int:
     return 0  # only the shape of `a` matters
 
 
-def items(d: Sym, value: Any) -> Any:
-    """The parts of an array's adjoint that answer to the items of a display or a list."""
-    if isinstance(value, list):
-        return [items(d[k], item) for k, item in enumerate(value)]
-    if isinstance(value.kind, ListOf):
-        if isinstance(value.kind.item, (Scalar, ListOf)):
-            return d.tolist()
-        return helper(list)(d)
-    return d
-
-
 @linear(np.array, "object", displays=True)
 def _array(d: Sym, object: Any, dtype: Any = None) -> Any:
     return items(d, object)
 
 
-@linear((np.asarray, np.asanyarray, np.ascontiguousarray), "a", displays=True, view="maybe")
+@linear((np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.require), "a", displays=True, view="maybe")
 def _asarray(d: Sym, a: Any, dtype: Any = None) -> Any:
     return items(d, a)
 
@@ -122,7 +111,7 @@ def _diag(d: Sym, v: Sym, k: Any = 0) -> Sym:
     return helper(runtime.undiagonal)(d, v, offset) if offset else helper(runtime.undiagonal)(d, v)
 
 
-@linear(np.diagonal, "a", view="always")
+@linear(np.diagonal, "a", view="readonly")
 def _diagonal(d: Sym, a: Sym, offset: Any = 0) -> Sym:
     if rank(a.kind) != 2:
         raise KindError("np.diagonal is differentiated for matrices")

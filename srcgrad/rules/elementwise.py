@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import math
 import operator
+from typing import Any
 
 import numpy as np
 
+from srcgrad.errors import KindError
 from srcgrad.ir.kinds import Array
+from srcgrad.ir.nodes import Pack
 from srcgrad.rules.build import Sym, const, helper, xp
 from srcgrad.rules.contributions import Mask
 from srcgrad.rules.registry import constant, elementwise, vjp
@@ -68,7 +71,30 @@ elementwise((np.square,), lambda x, out: 2 * x)
 elementwise((np.sqrt, math.sqrt), lambda x, out: 0.5 / out, singular=True, domain="positive")
 elementwise(np.cbrt, lambda x, out: 1 / (3 * out**2), singular=True, domain="away from 0")
 elementwise(np.reciprocal, lambda x, out: -(out * out), singular=True, domain="away from 0")
-elementwise((np.hypot, math.hypot), lambda x, y, out: x / out, lambda x, y, out: y / out, singular=True)
+elementwise(np.hypot, lambda x, y, out: x / (out + out.eq(0)), lambda x, y, out: y / (out + out.eq(0)))
+
+
+@vjp(math.hypot, "coordinates", variadic="coordinates")
+def _hypot(d: Sym, out: Sym, coordinates: list[Sym]) -> list[Sym]:
+    return [d * x / (out + out.eq(0)) for x in coordinates]
+
+
+def _is_array(x: Any) -> bool:
+    """Whether an argument is a variable, not a display."""
+    return isinstance(x, Sym) and not isinstance(x.expr, Pack)
+
+
+@vjp(math.dist, "p", "q", displays=True)
+def _dist(d: Sym, out: Sym, p: Any, q: Any) -> tuple[Any, Any]:
+    if any(_is_array(x) and not isinstance(x.kind, Array) for x in (p, q)):
+        raise KindError("math.dist of lists is not differentiated", "Use np.linalg.norm of a difference of arrays.")
+    scale = d / (out + out.eq(0))
+    if _is_array(p) and _is_array(q):
+        return scale * (p - q), scale * (q - p)
+    n = next(len(x if isinstance(x, list) else x.expr.items) for x in (p, q) if not _is_array(x))
+    parts = [scale * (p[k] - q[k]) for k in range(n)]
+    back = [-part for part in parts]
+    return (parts if isinstance(p, list) else xp.array(parts)), (back if isinstance(q, list) else xp.array(back))
 
 # ---- exponentials and logarithms -----------------------------------------------------------------------------
 
@@ -172,7 +198,27 @@ def inside(a: Sym, a_min: Sym | None = None, a_max: Sym | None = None) -> Mask |
     return 1 if not tests else Mask(tests[0] if len(tests) == 1 else tests[0] & tests[1])
 
 
-elementwise(np.clip, lambda a, a_min=None, a_max=None, out=None: inside(a, a_min, a_max), domain="distinct")
+def below(a: Sym, a_min: Sym, a_max: Sym | None = None) -> Mask:
+    """1 where the result is the lower bound: the upper one goes first where it is less than that."""
+    if a_max is None or const(a_max.expr) is None:
+        return Mask(a < a_min)
+    return Mask((a < a_min) & (a_min <= a_max))
+
+
+def beyond(a: Sym, a_max: Sym, a_min: Sym | None = None) -> Mask:
+    """1 where the result is the upper bound."""
+    if a_min is None or const(a_min.expr) is None:
+        return Mask(a > a_max)
+    return Mask(xp.maximum(a, a_min) > a_max)
+
+
+elementwise(
+    np.clip,
+    lambda a, a_min=None, a_max=None, out=None: inside(a, a_min, a_max),
+    lambda a, a_min, a_max=None, out=None: below(a, a_min, a_max),
+    lambda a, a_max, a_min=None, out=None: beyond(a, a_max, a_min),
+    domain="distinct",
+)
 elementwise(
     np.where,
     None,
@@ -200,6 +246,6 @@ constant(
     np.array_equal, np.isposinf, np.isneginf, np.spacing, np.gcd, np.lcm, np.isscalar, np.isreal, np.iscomplex,
     math.floor, math.ceil, math.trunc, math.isnan, math.isfinite, math.isinf, math.isclose, math.gcd, math.factorial,
     math.comb, math.perm, math.isqrt,
-    int, bool, round, isinstance, str, repr, divmod, range, callable, hasattr, type, id, format,
+    int, bool, round, isinstance, str, repr, range, callable, hasattr, type, id, format,
     np.int64, np.int32, np.int16, np.int8, np.uint8, np.bool_, np.errstate, np.finfo, np.iinfo, np.dtype,
 )  # fmt: skip

@@ -28,7 +28,7 @@ __all__ = [
 ]  # fmt: skip
 
 Builder = Callable[..., Any]
-View = Literal["never", "always", "maybe"]
+View = Literal["never", "always", "maybe", "readonly"]
 
 OPS: dict[str, Callable[..., Any]] = OPERATORS
 """The function that rules of an operator are keyed by."""
@@ -41,8 +41,8 @@ class Rule:
     params: names of the parameters, in the order of their positions. builders: for each parameter that a
     derivative flows through, the partial derivative (elementwise) or the contribution (general).
     handled: the parameters that the builders take; any other that a user gives is refused.
-    linear: the parameters that the function is linear in. view: whether the result may share memory with the
-    first argument. singular: the partials may be infinite or nan, so they are guarded where the adjoint may have
+    linear: the parameters that the function is linear in. zero: those in which the derivative is zero. view: whether
+    the result shares memory with the first argument; "readonly": it does, and cannot be written. singular: the partials may be infinite or nan, so they are guarded where the adjoint may have
     been masked. domain: for tests, where the function is smooth. accepts_lazy: "any" or "scalar": which adjoints that
     only broadcast to the result's shape the builders take as they are. variadic: the parameter that is `*args`.
     via_out: partials that are used instead where the result is at hand, because they then read less.
@@ -56,6 +56,7 @@ class Rule:
     builders: dict[str, Builder] = field(default_factory=dict)
     handled: frozenset[str] = frozenset()
     linear: frozenset[str] = frozenset()
+    zero: frozenset[str] = frozenset()
     view: View = "never"
     singular: bool = False
     domain: str = "real"
@@ -151,13 +152,14 @@ def elementwise(
 ) -> None:  # fmt: skip
     """Declare the partial derivatives of elementwise functions, one per argument: `lambda x, out: xp.cos(x)`.
 
-    None: not differentiable in that argument. Builders name the arguments, and `out`, the result.
+    None: the derivative in that argument is zero. Builders name the arguments, and `out`, the result.
     """
     names = _names(next(p for p in partials if p is not None))
     builders = {name: p for name, p in zip(names, partials, strict=False) if p is not None}
+    zero = frozenset(name for name, p in zip(names, partials, strict=False) if p is None)
     for fn in fns if isinstance(fns, tuple) else (fns,):
         handled = frozenset(names)
-        _add(Rule(fn, "elementwise", names, builders, handled, frozenset(linear), view, singular, domain, "any",
+        _add(Rule(fn, "elementwise", names, builders, handled, frozenset(linear), zero, view, singular, domain, "any",
                   via_out=via_out or {}))  # fmt: skip
 
 
@@ -221,10 +223,15 @@ def rule_of(call: Expr) -> Rule:
     assert isinstance(call, (Call, Op))
     rule = lookup(as_prim(call).fn)
     if rule is None:
-        name = as_prim(call).text
         raise NoRuleError(
-            f"srcgrad has no derivative rule for {name}.",
-            f"Write one: @srcgrad.rule({name}), or differentiate a function that does not need it.",
+            f"srcgrad has no derivative rule for {full_name(as_prim(call))}.",
+            "Write it in Python with functions of NumPy that have one.",
             call.pos,
         )
     return rule
+
+
+def full_name(prim: Prim) -> str:
+    """The name of a primitive in messages: methods of ufuncs with their owner, as `np.add.reduce`."""
+    owner = getattr(prim.fn, "__self__", None)
+    return f"np.{owner.__name__}.{prim.fn.__name__}" if isinstance(owner, np.ufunc) else prim.text

@@ -8,7 +8,8 @@ import numpy as np
 
 from srcgrad import runtime
 from srcgrad.errors import KindError
-from srcgrad.ir.kinds import ListOf, dims, rank
+from srcgrad.ir.kinds import ListOf, Scalar, dims, rank
+from srcgrad.ir.nodes import Pack
 from srcgrad.rules.build import Sym, helper, unbroadcast, xp
 from srcgrad.rules.reductions import literal
 from srcgrad.rules.registry import linear, vjp
@@ -72,7 +73,7 @@ def _moveaxis(d: Sym, a: Sym, source: Any, destination: Any) -> Sym:
     return xp.moveaxis(d, literal(destination), literal(source))
 
 
-@linear(np.broadcast_to, "array", view="always")
+@linear(np.broadcast_to, "array", view="readonly")
 def _broadcast_to(d: Sym, array: Sym, shape: Any) -> Sym:
     return unbroadcast(d, d.kind, array.kind, array)
 
@@ -87,10 +88,29 @@ linear(np.flipud, "m", view="always")(lambda d, m: xp.flip(d, 0))
 linear(np.fliplr, "m", view="always")(lambda d, m: xp.flip(d, 1))
 
 
+@linear(np.rot90, "m", view="always")
+def _rot90(d: Sym, m: Sym, k: Any = 1, axes: Any = (0, 1)) -> Sym:
+    plane = literal(axes, "axes")
+    return xp.rot90(d, -k) if tuple(plane) == (0, 1) else xp.rot90(d, -k, plane)
+
+
+@linear(np.rollaxis, "a", view="always")
+def _rollaxis(d: Sym, a: Sym, axis: Any, start: Any = 0) -> Sym:
+    n = rank(a.kind)
+    if n is None:
+        raise KindError("np.rollaxis of an array whose number of axes is not known", "Use np.moveaxis.")
+    k, to = literal(axis) % n, literal(start, "start")
+    to += n if to < 0 else 0
+    return xp.moveaxis(d, to - 1 if to > k else to, k)
+
+
 @linear(np.roll, "a")
 def _roll(d: Sym, a: Sym, shift: Any, axis: Any = None) -> Sym:
     k = literal(axis)
-    return xp.roll(d, -shift) if k is None else xp.roll(d, -shift, axis=k)
+    if not isinstance(shift, Sym) or rank(shift.kind) != 0:
+        shift = literal(shift, "shift")
+    back = tuple(-n for n in shift) if isinstance(shift, (tuple, list)) else -shift
+    return xp.roll(d, back) if k is None else xp.roll(d, back, axis=k)
 
 
 @linear(np.tile, "A")
@@ -120,17 +140,48 @@ def place(k: int, n: int, index: Any) -> Any:
     return (*(slice(None),) * k, index) if k else index
 
 
-def parts(d: Sym, arrays: list[Sym], axis: int) -> list[Sym]:
+def axes_of(a: Any) -> int | None:
+    """The number of axes of an array, or of what np.asarray makes of a list or a display."""
+    if isinstance(a, list):
+        n = axes_of(a[0]) if a else 0
+    elif isinstance(a.expr, Pack):
+        n = axes_of(Sym(a.expr.items[0])) if a.expr.items else 0
+    elif isinstance(a.kind, ListOf):
+        n = rank(a.kind.item)
+    else:
+        return rank(a.kind)
+    return None if n is None else n + 1
+
+
+def length_along(a: Any, axis: int) -> Any:
+    """The length of an axis of an array, a list or a display."""
+    shown = a if isinstance(a, list) else a.expr.items if isinstance(a.expr, Pack) else None
+    if shown is not None:
+        return length_along(shown[0] if isinstance(a, list) else Sym(shown[0]), axis - 1) if axis else len(shown)
+    known = dims(a.kind)
+    if known and isinstance(known[axis], int):
+        return known[axis]
+    return xp.shape(a)[axis] if isinstance(a.kind, ListOf) and axis else a.shape[axis] if axis else helper(len)(a)
+
+
+def items(d: Sym, value: Any) -> Any:
+    """The parts of an array's adjoint that answer to the items of a display or a list."""
+    if isinstance(value, list):
+        return [items(d[k], item) for k, item in enumerate(value)]
+    if isinstance(value.kind, ListOf):
+        return d.tolist() if isinstance(value.kind.item, (Scalar, ListOf)) else helper(list)(d)
+    return d
+
+
+def parts(d: Sym, arrays: list[Any], axis: int) -> list[Any]:
     """The parts of d along the axis that answer to the arrays."""
     result = []
     start: Any = 0
     for j, a in enumerate(arrays):
-        length = dims(a.kind)
-        known = length[axis] if length else None
-        size: Any = known if isinstance(known, int) else a.shape[axis] if axis else helper(len)(a)
+        size = length_along(a, axis)
         end = start + size if isinstance(size, int) or isinstance(start, Sym) else size + start
         last = j == len(arrays) - 1
-        result.append(d[place(axis, 0, slice(start if j else None, None if last else end))])
+        result.append(items(d[place(axis, 0, slice(start if j else None, None if last else end))], a))
         start = end
     return result
 
@@ -141,8 +192,10 @@ def _concatenate(d: Sym, arrays: Any, axis: Any = 0) -> Any:
     if isinstance(arrays, Sym):
         return helper(runtime.split_like)(d, arrays) if k == 0 else helper(runtime.split_like)(d, arrays, k)
     if k is None:
+        if any(isinstance(a, list) for a in arrays):
+            raise KindError("np.concatenate with axis=None is differentiated for arrays")
         return [back(p, a) for p, a in zip(parts(d, [xp.ravel(a) for a in arrays], 0), arrays, strict=False)]
-    n = rank(arrays[0].kind)
+    n = axes_of(arrays[0])
     if n is None:
         raise KindError("np.concatenate of arrays whose number of axes is not known")
     return parts(d, arrays, k % n)
@@ -152,11 +205,11 @@ def _joined(axis: int) -> Any:
     def build(d: Sym, tup: Any) -> Any:
         if isinstance(tup, Sym):
             return _join_list(d, tup, axis)
-        n = rank(tup[0].kind)
+        n = axes_of(tup[0])
         if n is None:
             raise KindError("the number of axes of the arrays is not known")
         if axis == 0 and n < 2:  # vstack makes rows of them
-            return [d[j] if n else d[j, 0] for j in range(len(tup))]
+            return [items(d[j], tup[j]) if n else d[j, 0] for j in range(len(tup))]
         if n == 0:
             return [d[j] for j in range(len(tup))]
         return parts(d, tup, min(axis, n - 1))
@@ -187,14 +240,14 @@ def _stack(d: Sym, arrays: Any, axis: Any = 0) -> Any:
     if isinstance(arrays, Sym):
         front = d if k == 0 else xp.moveaxis(d, k, 0)
         return front.tolist() if n == 1 else helper(list)(front)
-    return [d[place(k, 0, j)] for j in range(len(arrays))]
+    return [items(d[place(k, 0, j)], a) for j, a in enumerate(arrays)]
 
 
 @linear(np.column_stack, "tup", displays=True)
 def _column_stack(d: Sym, tup: Any) -> Any:
-    if isinstance(tup, Sym) or any(rank(a.kind) != 1 for a in tup):
+    if isinstance(tup, Sym) or any(axes_of(a) != 1 for a in tup):
         raise KindError("np.column_stack is differentiated for a display of vectors", "Use np.concatenate.")
-    return [d[:, j] for j in range(len(tup))]
+    return [items(d[:, j], a) for j, a in enumerate(tup)]
 
 
 @linear(np.take, "a")
@@ -210,6 +263,23 @@ def _take(d: Sym, a: Sym, indices: Sym, axis: Any = None) -> Sym:
 def _split(d: Sym, ary: Sym, indices_or_sections: Any, axis: Any = 0) -> Sym:
     k = literal(axis)
     return xp.concatenate(d, axis=k) if k else xp.concatenate(d)
+
+
+@linear(np.vsplit, "ary", view="always")
+def _vsplit(d: Sym, ary: Sym, indices_or_sections: Any) -> Sym:
+    return xp.concatenate(d)
+
+
+@linear(np.hsplit, "ary", view="always")
+def _hsplit(d: Sym, ary: Sym, indices_or_sections: Any) -> Sym:
+    if rank(ary.kind) is None:
+        raise KindError("np.hsplit of an array whose number of axes is not known", "Use np.split.")
+    return xp.concatenate(d) if rank(ary.kind) == 1 else xp.concatenate(d, axis=1)
+
+
+@linear(np.dsplit, "ary", view="always")
+def _dsplit(d: Sym, ary: Sym, indices_or_sections: Any) -> Sym:
+    return xp.concatenate(d, axis=2)
 
 
 # ---- the functions that generated code calls -----------------------------------------------------------------

@@ -1,23 +1,30 @@
 """Arguments of a call: starred ones taken apart, and what each parameter of a callee gets."""
 
 from __future__ import annotations
+
 import inspect
+
+import numpy as np
+
+from srcgrad.analysis.infer import infer_call
 from srcgrad.errors import KindError, UnsupportedError
-from srcgrad.ir.kinds import Opaque
-from srcgrad.ir.nodes import Expr, Name, Pos, Star
+from srcgrad.ir.kinds import ListOf, Opaque, Scalar
+from srcgrad.ir.nodes import Call, Const, Expr, Name, Pack, Pos, Prim, Star
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import (
     Bound,
     Closure,
     Leaf,
+    Rows,
     Static,
     Struct,
     Value,
     as_expr,
+    join_all,
 )
 
 
-def _positional(
+def positional_arguments(
     s: State, fn: Value, given: list[Value], stars: list[bool], kwargs: dict[str, Value], pos: Pos | None
 ) -> list[Value]:
     """The positional arguments, with starred ones taken apart. The length of a starred array may follow from what is
@@ -28,7 +35,7 @@ def _positional(
 
     args: list[Value] = []
     unknown: list[int] = []
-    for value, starred in zip(given, stars):
+    for value, starred in zip(given, stars, strict=False):
         items = known_items(s, value, pos) if starred else [value]
         if items is None:
             unknown.append(len(args))
@@ -67,10 +74,19 @@ def _missing(fn: Value, given: int, kwargs: dict[str, Value]) -> int | None:
     return None if any(p.name in defaults for p in rest) else len(rest)
 
 
+def _table(value: Rows, pos: Pos | None) -> Expr:
+    """A list of tuples of numbers as the array that NumPy makes of it."""
+    make, stack = Prim(np.array, "np.array"), Prim(np.stack, "np.stack")
+    columns = tuple(Call(make, (c.expr,), kind=infer_call(make, (c.expr,), ()), pos=pos) for c in value.columns())
+    listed = Pack("list", columns, kind=ListOf(join_all([c.kind for c in columns])), pos=pos)
+    axis = (("axis", Const(1, kind=Scalar("int64", True, 1))),)
+    return Call(stack, (listed,), axis, kind=infer_call(stack, (listed,), axis), pos=pos)
+
+
 def argument(s: State, value: Value, pos: Pos | None) -> Expr:
     """A value as the argument of a primitive."""
-    if isinstance(value, Struct) and value.type == "object":
-        return as_expr(value, pos)
+    if isinstance(value, Rows) and value.row == "tuple" and not any(isinstance(v, Rows) for v in value.values()):
+        return _table(value, pos)
     if isinstance(value, (Closure, Bound)):
         raise UnsupportedError("a function is passed to a function that srcgrad cannot look into", pos=pos)
     return as_expr(value, pos)
@@ -87,7 +103,7 @@ def bind_arguments(
     keywords = next((p for p in definition.params if p.kind == "kwargs"), None)
     if len(args) > len(positional) and rest is None:
         raise KindError(f"{name}() takes {len(positional)} positional arguments but {len(args)} were given", pos=pos)
-    bound: dict[str, Value] = {p.name: value for p, value in zip(positional, args)}
+    bound: dict[str, Value] = {p.name: value for p, value in zip(positional, args, strict=False)}
     if rest is not None:
         bound[rest.name] = Struct("tuple", dict(enumerate(args[len(positional) :])))
     extra: dict[str, Value] = {}

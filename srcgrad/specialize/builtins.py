@@ -151,7 +151,7 @@ def _filter(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | No
         emitted = s.block(lambda: tests.extend(true_of(kept(item)) for item in inner.static or []))
         s.restore(saved)
         if not emitted and None not in tests:
-            items = [item for item, test in zip(inner.static, tests) if test]
+            items = [item for item, test in zip(inner.static, tests, strict=False) if test]
             return _once(s, Struct("list", dict(enumerate(items)), depth=s.depth, site=s.site(pos)), pos)
     key, _ = new_list(s, "filtered", pos)
 

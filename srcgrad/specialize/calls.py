@@ -1,17 +1,20 @@
 """Calls: of primitives, builtins, classes, and of the user's functions, which are specialised in line."""
 from __future__ import annotations
+
 import dataclasses
 import functools
 import inspect
 import types
 from typing import Any
+
 import numpy as np
+
 from srcgrad.analysis.infer import infer_call
 from srcgrad.errors import KindError, NoRuleError, SrcgradError, UnsupportedError
-from srcgrad.frontend import definition_of
-from srcgrad.ir.kinds import BOTTOM, NONE, Array, Bottom, ListOf, is_float
+from srcgrad.ir.kinds import BOTTOM, NONE, Bottom
 from srcgrad.ir.nodes import Apply, Assign, Call, Const, Definition, Effect, Expr, Name, Pos, Prim, Star
 from srcgrad.rules.registry import effect, lookup
+from srcgrad.specialize.arguments import argument, bind_arguments, positional_arguments
 from srcgrad.specialize.state import Frame, Restart, State
 from srcgrad.specialize.values import (
     Bound,
@@ -20,6 +23,7 @@ from srcgrad.specialize.values import (
     Iteration,
     Leaf,
     Method,
+    Rows,
     Static,
     Struct,
     Value,
@@ -35,7 +39,7 @@ def apply(s: State, expr: Apply) -> Value:
     values = evaluate_all(s, exprs) if len(exprs) > 1 else [evaluate(s, expr.fn)]
     fn, positional, keywords = values[0], values[1 : 1 + len(expr.args)], values[1 + len(expr.args) :]
     kwargs: dict[str, Value] = {}
-    for (name, _), value in zip(expr.kwargs, keywords):
+    for (name, _), value in zip(expr.kwargs, keywords, strict=False):
         if name is not None:
             kwargs[name] = value
         elif isinstance(value, Struct) and value.type == "dict":
@@ -45,7 +49,9 @@ def apply(s: State, expr: Apply) -> Value:
                 "`**` needs a dict whose keys are known when compiling", "Pass the arguments one by one.", expr.pos
             )
     stars = [isinstance(given, Star) for given in expr.args]
-    return call_value(s, fn, _positional(s, fn, positional, stars, kwargs, expr.pos), kwargs, expr.pos)
+    if isinstance(fn, Static) and fn.value is zip and stars == [True] and isinstance(positional[0], Rows):
+        return Iteration(static=positional[0].values(), once=True)  # zip(*rows): the columns
+    return call_value(s, fn, positional_arguments(s, fn, positional, stars, kwargs, expr.pos), kwargs, expr.pos)
 
 
 def call_value(s: State, fn: Value, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
@@ -117,7 +123,9 @@ def call_static(s: State, fn: Static, args: list[Value], kwargs: dict[str, Value
 
         return ufunc_at(s, target.__self__, args, pos)
     if isinstance(target, type):
-        made = _construct(s, target, args, kwargs, pos)
+        from srcgrad.specialize.classes import construct
+
+        made = construct(s, target, args, kwargs, pos)
         if made is not None:
             return made
     if isinstance(target, functools.partial):
@@ -252,23 +260,16 @@ def _holds_frame(value: Value, path: tuple[object, ...]) -> bool:
         return _holds_frame(value.function, path) or any(_holds_frame(item, path) for item in value.args)
     if isinstance(value, Method):
         return _holds_frame(value.owner, path)
+    if isinstance(value, Either):
+        return _holds_frame(value.body, path) or _holds_frame(value.orelse, path)
     return False
-
-
-def _assigned_names(definition: Definition) -> set[str]:
-    """The names that the body binds (parameters among them only if they are rebound)."""
-    return _assigned_of(definition)
-
-
-@functools.lru_cache(maxsize=4096)
-def _assigned_cached(key: int) -> frozenset[str]:
-    raise NotImplementedError
 
 
 _ASSIGNED: dict[int, tuple[Definition, set[str]]] = {}
 
 
-def _assigned_of(definition: Definition) -> set[str]:
+def _assigned_names(definition: Definition) -> set[str]:
+    """The names that the body binds (parameters among them only if they are rebound)."""
     found = _ASSIGNED.get(id(definition))
     if found is not None and found[0] is definition:
         return found[1]
@@ -311,4 +312,3 @@ def _collect_target(target: Expr, names: set[str]) -> None:
 
 __all__ = ["apply", "call_value", "call_primitive", "call_closure", "bind_arguments"]
 
-_ = (definition_of, Array, ListOf, is_float)

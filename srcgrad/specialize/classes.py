@@ -1,12 +1,15 @@
 """Objects of the user's classes: what a call of the class makes."""
 
 from __future__ import annotations
+
 import dataclasses
 import inspect
 import types
+
 from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import Opaque
 from srcgrad.ir.nodes import Call, Pos, Prim
+from srcgrad.specialize.calls import call_closure, call_value
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import (
     Leaf,
@@ -16,12 +19,12 @@ from srcgrad.specialize.values import (
 )
 
 
-def _construct(s: State, cls: type, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
+def construct(s: State, cls: type, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
     """An object of a user's class."""
     if hasattr(cls, "_fields") and issubclass(cls, tuple):
         fields = cls._fields
         defaults = {k: s.describe_constant(v, k) for k, v in getattr(cls, "_field_defaults", {}).items()}
-        given = {**defaults, **dict(zip(fields, args)), **kwargs}
+        given = {**defaults, **dict(zip(fields, args, strict=False)), **kwargs}
         missing = [field for field in fields if field not in given]
         if missing or len(args) > len(fields):
             raise KindError(f"{cls.__name__} needs the fields {', '.join(fields)}", pos=pos)
@@ -59,7 +62,7 @@ def _fill_dataclass(
     positional = [field for field in fields if not field.kw_only]
     if len(args) > len(positional):
         raise KindError(f"{cls.__name__} takes {len(positional)} positional arguments", pos=pos)
-    given = {**{field.name: arg for field, arg in zip(positional, args)}, **kwargs}
+    given = {**{field.name: arg for field, arg in zip(positional, args, strict=False)}, **kwargs}
     for field in dataclasses.fields(cls):
         if field.name in given:
             owner.items[field.name] = given[field.name]

@@ -15,7 +15,20 @@ from srcgrad.rules import members
 from srcgrad.specialize.iteration import integer, iterate
 from srcgrad.specialize.rows import is_row, learn, new_rows, row_method
 from srcgrad.specialize.state import State
-from srcgrad.specialize.values import Bound, Closure, Either, Iteration, Leaf, Method, Rows, Static, Struct, Value, as_expr, describe
+from srcgrad.specialize.values import (
+    Bound,
+    Closure,
+    Either,
+    Iteration,
+    Leaf,
+    Method,
+    Rows,
+    Static,
+    Struct,
+    Value,
+    as_expr,
+    describe,
+)
 
 NOTHING = Static(None)
 
@@ -26,7 +39,7 @@ def call_method(s: State, method: Method, args: list[Value], kwargs: dict[str, V
 
     owner, name = method.owner, method.name
     if isinstance(owner, Rows):
-        return row_method(s, owner, name, args, pos)
+        return row_method(s, owner, name, args, kwargs, pos)
     if isinstance(owner, Struct):
         if owner.cls is not None and name in ("_replace", "_asdict"):
             return namedtuple_method(owner, name, kwargs, pos)

@@ -39,7 +39,10 @@ from srcgrad.specialize.indexing import attribute, load
 from srcgrad.specialize.operators import operate
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import (
+    Bound,
+    Either,
     Leaf,
+    Method,
     Static,
     Struct,
     Value,
@@ -48,6 +51,7 @@ from srcgrad.specialize.values import (
     describe,
     join_all,
     key_value,
+    mapped,
     static_key,
 )
 
@@ -174,7 +178,13 @@ def _hold(s: State, value: Value, writes: set[str], effects: bool) -> Value:
         if effects or any(name in writes for name in names_in(value.expr)):
             return s.temporary(value.expr, "left")
     elif isinstance(value, Struct) and value.type == "tuple":
-        return Struct(value.type, {k: _hold(s, v, writes, effects) for k, v in value.items.items()}, value.cls)
+        return value.like({k: _hold(s, v, writes, effects) for k, v in value.items.items()})
+    elif isinstance(value, Struct):
+        for key, item in value.items.items():
+            named = isinstance(item, Leaf) and isinstance(item.expr, Name) and not s.is_variable(item.expr.id)
+            value.items[key] = item if named else _hold(s, item, writes, effects)
+    elif isinstance(value, (Bound, Method, Either)):
+        return mapped(value, lambda held: _hold(s, held, writes, effects))
     return value
 
 
@@ -184,7 +194,7 @@ def _display(s: State, type_: str, items: tuple[Expr, ...], pos: Pos | None) -> 
     stars = [isinstance(item, Star) for item in items]
     values = evaluate_all(s, [item.value if isinstance(item, Star) else item for item in items])
     flat: list[Value] = []
-    for value, starred in zip(values, stars):
+    for value, starred in zip(values, stars, strict=False):
         if starred and isinstance(value, Leaf) and isinstance(value.kind, ListOf) and len(items) == 1:
             from srcgrad.specialize.containers import copy_list
 
@@ -205,7 +215,7 @@ def _display(s: State, type_: str, items: tuple[Expr, ...], pos: Pos | None) -> 
 
 def _dict_display(s: State, expr: DictPack) -> Value:
     items: dict[Any, Value] = {}
-    for key, value in zip(expr.keys, expr.values):
+    for key, value in zip(expr.keys, expr.values, strict=False):
         if key is None:
             inner = evaluate(s, value)
             if not isinstance(inner, Struct) or inner.type != "dict":

@@ -13,8 +13,8 @@ from srcgrad.ir.kinds import NONE, Array, DictOf, ListOf, Opaque, Scalar, is_flo
 from srcgrad.ir.nodes import Call, Load, Name, Pack, Pos, Prim, Slice
 from srcgrad.ir.walk import root
 from srcgrad.rules import members
-from srcgrad.specialize.rows import is_row
 from srcgrad.specialize.iteration import new_list
+from srcgrad.specialize.rows import is_row
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import (
     Bound,

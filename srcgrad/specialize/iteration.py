@@ -176,7 +176,7 @@ def zipped(inners: list[Iteration]) -> Iteration:
     if any(inner.static is not None for inner in inners):
         lengths = [static_count(inner) for inner in inners]
         trips = range(min(length for length in lengths if length is not None))
-        if any(inner.bounds is not None and length is None for inner, length in zip(inners, lengths)):
+        if any(inner.bounds is not None and length is None for inner, length in zip(inners, lengths, strict=False)):
             raise UnsupportedError(
                 "a range of unknown length is zipped with a container of known length", "Use enumerate.", None
             )

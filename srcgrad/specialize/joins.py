@@ -110,7 +110,7 @@ class Joiner:
         if isinstance(a, Bound) and isinstance(b, Bound):
             return Bound(
                 self.merge(a.function, b.function, base, name, key),
-                [self.merge(x, y, base, name, key) for x, y in zip(a.args, b.args)],
+                [self.merge(x, y, base, name, key) for x, y in zip(a.args, b.args, strict=False)],
                 {k: self.merge(a.kwargs[k], b.kwargs[k], base, name, key) for k in a.kwargs},
             )
         if isinstance(a, Method) and isinstance(b, Method):

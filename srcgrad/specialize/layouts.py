@@ -16,7 +16,17 @@ from srcgrad.specialize.stores import (
     may_change,
     set_part,
 )
-from srcgrad.specialize.values import Iteration, Leaf, Static, Struct, Value, constant, describe, key_value, static_key
+from srcgrad.specialize.values import (
+    Iteration,
+    Leaf,
+    Static,
+    Struct,
+    Value,
+    constant,
+    describe,
+    key_value,
+    static_key,
+)
 
 NOTHING = Static(None)
 Method = Callable[[State, Struct, list[Value], dict[str, Value], Pos | None], Value]
@@ -230,7 +240,7 @@ def namedtuple_method(owner: Struct, name: str, kwargs: dict[str, Value], pos: P
     """`_replace` and `_asdict`."""
     fields = owner.cls._fields  # type: ignore[union-attr]
     if name == "_asdict":
-        return Struct("dict", dict(zip(fields, owner.values())))
+        return Struct("dict", dict(zip(fields, owner.values(), strict=False)))
     if set(kwargs) - set(fields):
         raise KindError(f"{describe(owner)} has no field {sorted(set(kwargs) - set(fields))[0]!r}", pos=pos)
     items = {k: kwargs.get(field, owner.items[k]) for k, field in enumerate(fields)}

@@ -1,7 +1,9 @@
 """Loops: those that stay loops, and those over known items, which are written out."""
 
 from __future__ import annotations
+
 from collections.abc import Sequence
+
 from srcgrad.ir.kinds import BOOL, INT, Scalar
 from srcgrad.ir.nodes import (
     Assign,
@@ -26,6 +28,7 @@ from srcgrad.specialize.choices import evaluate_test, test_expr
 from srcgrad.specialize.expressions import evaluate
 from srcgrad.specialize.iteration import iterate, static_count, static_items
 from srcgrad.specialize.state import State, true_of
+from srcgrad.specialize.statements import assign, run_block
 from srcgrad.specialize.values import (
     Leaf,
     Struct,

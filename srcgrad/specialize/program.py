@@ -98,6 +98,8 @@ class Specializer(State):
         if value is None:
             self.read_undefined.add(key)
             return Leaf(Name(self.base_name(key), kind=BOTTOM, pos=pos))
+        if key in self.partly_set:  # another trip's value may be what is read
+            self.read_undefined.add(key)
         self.resolve(value)
         if isinstance(value, Conflict):
             raise KindError(value.reason, "Give the variable values of one kind.", pos)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+
 import numpy as np
 
+from srcgrad.analysis.infer import infer_call
 from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import Array, DictOf, ListOf, Opaque, Scalar
-from srcgrad.ir.nodes import Pos
-from srcgrad.specialize.builtins import handles
+from srcgrad.ir.nodes import Call, Pos, Prim
+from srcgrad.specialize.builtins import HANDLERS, Handler, expect, handles
+from srcgrad.specialize.containers import collect, copy_list
+from srcgrad.specialize.dicts import copy_dict
 from srcgrad.specialize.indexing import attribute
+from srcgrad.specialize.iteration import iterate
 from srcgrad.specialize.state import State
 from srcgrad.specialize.stores import set_attribute
 from srcgrad.specialize.values import (
@@ -24,6 +31,7 @@ from srcgrad.specialize.values import (
     Struct,
     Value,
     constant,
+    describe,
 )
 
 
@@ -128,3 +136,74 @@ def _setattr(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | N
 @handles(id, input, open, eval, exec, compile, vars, locals, globals, __import__)
 def _refused(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
     raise UnsupportedError("this builtin cannot be differentiated", "Call it outside the function.", pos)
+
+
+def _copied(s: State, value: Value, deep: bool, pos: Pos | None, seen: dict[int, Value]) -> Value:
+    """copy.copy and copy.deepcopy: new containers, and for the latter new arrays too."""
+    if isinstance(value, Rows):
+        return value.like({k: copy_list(s, v, pos) for k, v in value.items.items()})
+    if isinstance(value, Struct):
+        if id(value) not in seen:
+            made = seen[id(value)] = Struct(value.type, dict(value.items), value.cls, s.depth, s.site(pos))
+            if deep:
+                made.items = {k: _copied(s, v, True, pos, seen) for k, v in value.items.items()}
+        return seen[id(value)]
+    if isinstance(value, Leaf) and isinstance(value.kind, Array):
+        prim = Prim(np.copy, "np.copy")
+        return Leaf(Call(prim, (value.expr,), kind=infer_call(prim, (value.expr,), ()), pos=pos))
+    if isinstance(value, Leaf) and isinstance(value.kind, ListOf):
+        inner = iterate(s, value, pos)
+        return collect(s, inner, lambda item: _copied(s, item, deep, pos, {}) if deep else item, pos, "copied")
+    if isinstance(value, Leaf) and isinstance(value.kind, DictOf):
+        if deep and isinstance(value.kind.item, (Array, ListOf, DictOf)):
+            raise UnsupportedError("deepcopy of a dict whose keys are not known when compiling", "Build a new dict.", pos)
+        return copy_dict(s, value, pos)
+    if isinstance(value, Leaf) and isinstance(value.kind, Opaque) and value.kind.type not in _PLAIN:
+        raise UnsupportedError(f"a copy of {describe(value)} is not supported", "Make it outside the function.", pos)
+    return value
+
+
+_PLAIN = (str, bytes, type(None), tuple, range)
+
+
+def _copier(deep: bool) -> Handler:
+    def handler(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
+        expect("copy", args, kwargs, 1, 1, pos)
+        if isinstance(args[0], Leaf) and isinstance(args[0].kind, Array) and not deep:
+            return _copied(s, args[0], False, pos, {})
+        return _copied(s, args[0], deep, pos, {})
+
+    return handler
+
+
+HANDLERS |= {copy.copy: _copier(False), copy.deepcopy: _copier(True)}
+
+
+@handles(dataclasses.replace)
+def _replace(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
+    from srcgrad.specialize.classes import construct
+
+    expect("dataclasses.replace", args, {}, 1, 1, pos)
+    owner = args[0]
+    if not isinstance(owner, Struct) or owner.cls is None or not dataclasses.is_dataclass(owner.cls):
+        raise KindError("dataclasses.replace needs an object of a dataclass", pos=pos)
+    fields = [field.name for field in dataclasses.fields(owner.cls) if field.init]
+    given = {name: owner.items[name] for name in fields if name in owner.items and name not in kwargs}
+    made = construct(s, owner.cls, [], {**given, **kwargs}, pos)
+    assert made is not None
+    return made
+
+
+@handles(dataclasses.asdict)
+def _asdict(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
+    expect("dataclasses.asdict", args, kwargs, 1, 1, pos)
+
+    def plain(value: Value) -> Value:
+        if isinstance(value, Struct) and value.cls is not None and dataclasses.is_dataclass(value.cls):
+            names = [field.name for field in dataclasses.fields(value.cls)]
+            return Struct("dict", {name: plain(value.items[name]) for name in names}, None, s.depth, s.site(pos))
+        if isinstance(value, Struct) and not isinstance(value, Rows):
+            return Struct(value.type, {k: plain(v) for k, v in value.items.items()}, value.cls, s.depth, s.site(pos))
+        return _copied(s, value, True, pos, {})
+
+    return plain(args[0])

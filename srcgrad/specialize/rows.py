@@ -134,9 +134,12 @@ def _held(s: State, value: Value) -> Any:
     return held(s, value)
 
 
-def row_method(s: State, owner: Rows, name: str, args: list[Value], pos: Pos | None) -> Value:
+def row_method(
+    s: State, owner: Rows, name: str, args: list[Value], kwargs: dict[str, Value], pos: Pos | None
+) -> Value:
     """A method of the list."""
     from srcgrad.specialize.containers import call_method, run_loop
+    from srcgrad.specialize.indexing import load
     from srcgrad.specialize.iteration import iterate
 
     if name in ("append", "insert"):
@@ -149,9 +152,9 @@ def row_method(s: State, owner: Rows, name: str, args: list[Value], pos: Pos | N
     if name == "extend":
         iteration = iterate(s, args[0], pos)
         for item in iteration.static or []:
-            row_method(s, owner, "append", [item], pos)
+            row_method(s, owner, "append", [item], {}, pos)
         if iteration.static is None:
-            run_loop(s, iteration, lambda item: row_method(s, owner, "append", [item], pos), pos)
+            run_loop(s, iteration, lambda item: row_method(s, owner, "append", [item], {}, pos), pos)
         return NOTHING
     if name == "pop":
         items = {key: call_method(s, Method(part, "pop"), args, {}, pos) for key, part in owner.items.items()}
@@ -161,6 +164,13 @@ def row_method(s: State, owner: Rows, name: str, args: list[Value], pos: Pos | N
     if name in ("reverse", "clear", "__delitem__"):
         for part in owner.items.values():
             call_method(s, Method(part, name), args, {}, pos)
+        return NOTHING
+    if name == "sort":
+        from srcgrad.specialize.reductions import ordered
+
+        new = ordered(s, owner, kwargs, pos)
+        indices = Iteration(count=row_count(owner), item=lambda k: Leaf(k))
+        run_loop(s, indices, lambda k: store_row(s, owner, k, load(s, new, k, pos), "", pos), pos)
         return NOTHING
     raise UnsupportedError(f"method {name!r} of a list of {owner.row}s is not supported", "Keep one list for each part.", pos)
 

@@ -38,7 +38,7 @@ def plain_function(value: Any) -> bool:
         return False
     from srcgrad.rules.registry import lookup
 
-    library = (function.__module__ or "").split(".")[0] in ("numpy", "scipy", "math", "functools")
+    library = (function.__module__ or "").split(".")[0] in ("numpy", "scipy", "math", "functools", "copy", "dataclasses")
     return not library and lookup(value) is None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from srcgrad.specialize.values import (
     Closure,
     Conflict,
     Copies,
+    Either,
     Iteration,
     Leaf,
     Method,
@@ -23,6 +25,7 @@ from srcgrad.specialize.values import (
     Value,
     as_expr,
     copy_with,
+    mapped,
     put_back,
     same,
 )
@@ -81,6 +84,7 @@ class State:
         self.unrolled: tuple[object, ...] = ()
         self.emitted = 0
         self.read_undefined: set[Key] = set()
+        self.partly_set: set[Key] = set()
         self.list_sites: dict[str, tuple[object, int]] = {}
         self.loops: list[tuple[int, object]] = []
         self.break_flags: list[tuple[list[Name], int]] = []
@@ -183,7 +187,22 @@ class State:
             from srcgrad.specialize.iteration import hold
 
             return hold(self, value, base, pos)
+        if isinstance(value, (Bound, Method, Either)):
+            return self._held_function(value, base, pos)
         return value
+
+    def _held_function(self, value: Value, base: str, pos: Pos | None) -> Value:
+        """A function whose arguments or owner are held in variables."""
+        number = 0
+
+        def hold(part: Value) -> Value:
+            nonlocal number
+            number += 1
+            if isinstance(part, Leaf) and not isinstance(part.expr, (Const, Name)):
+                return self.materialise(part, self.part(base, number), pos, None)
+            return self.materialise(part, self.part(base, number), pos, None) if isinstance(part, Struct) else mapped(part, hold)
+
+        return mapped(value, hold)
 
     def _materialise_struct(self, value: Struct, base: str, pos: Pos | None, key: Key | None, forced: bool) -> Struct:
         """Give the parts of a container their variables, all at once: a part may read a variable that another gets."""
@@ -260,7 +279,11 @@ class State:
             seen.add(id(value))
             for key, item in value.items.items():
                 value.items[key] = self._relocated(item, name, f"{base}_{_suffix(key)}", pos, seen)
-        return value
+            return value
+        if isinstance(value, Closure) and value.defaults:
+            defaults = {k: self._relocated(v, name, f"{base}_{k}", pos, seen) for k, v in value.defaults.items()}
+            return dataclasses.replace(value, defaults=defaults)
+        return mapped(value, lambda held: self._relocated(held, name, base, pos, seen))
 
     # ---- control flow ----
 
@@ -329,6 +352,7 @@ class State:
 
             joiner = self.joiner(which)
             self.env = joiner.environments(after_then, after_else, self.base_name)
+            self.partly_set |= after_then.keys() ^ after_else.keys()
             test = held[0] if held else test
             origins = joiner.origins(*copies)
         self.env = put_back(self.env, origins)
@@ -344,6 +368,7 @@ class State:
             stmts = self.block(body)
             joiner = self.joiner()
             joined = joiner.environments(head, self.env, self.base_name)
+            self.partly_set |= joined.keys() - head.keys()
             origins = joiner.after(origins, heads)
             carried = [key for key in joined if key in head or key in self.read_undefined]
             if all(key in head and same(head[key], joined[key]) for key in carried):

@@ -1,8 +1,11 @@
 """Statements: assignment, branches and loops."""
 from __future__ import annotations
+
 import dataclasses
 from collections.abc import Sequence
+
 import numpy as np
+
 from srcgrad.analysis.infer import infer_call
 from srcgrad.errors import KindError, SrcgradError, UnsupportedError
 from srcgrad.ir.kinds import INT, Array, DictOf, Opaque
@@ -80,10 +83,16 @@ def run(s: State, stmt: Stmt) -> None:
         case If():
             run_if(s, stmt)
         case ForEach():
+            from srcgrad.specialize.loops import run_for
+
             run_for(s, stmt)
         case While():
+            from srcgrad.specialize.loops import run_while
+
             run_while(s, stmt)
         case Break():
+            from srcgrad.specialize.loops import leave_unrolled
+
             if s.unrolled_loops and s.unrolled_loops[-1] is not None:
                 leave_unrolled(s, stmt.pos)
             else:
@@ -112,9 +121,13 @@ def run(s: State, stmt: Stmt) -> None:
 def closure(s: State, function: Definition) -> Closure:
     """A function defined inside the one being specialised; its defaults are evaluated now, as Python does."""
     defaults = {p.name: evaluate(s, p.default) for p in function.params if p.default is not None}
+    base = f"{function.name if function.name.isidentifier() else 'function'}_default"
+    slot = ((*s.site(function.pos), "default"), base)
+    s.names.setdefault(slot, s.fresh(base) if defaults else base)
     for name, value in defaults.items():
-        if isinstance(value, Leaf) and not isinstance(value.expr, Const):
-            defaults[name] = s.temporary(value.expr, name)
+        if isinstance(value, Struct) or (isinstance(value, Leaf) and not isinstance(value.expr, Const)):
+            target = s.part(s.names[slot], name)
+            defaults[name] = s.materialise(value, target, function.pos, None, isinstance(value, Leaf))
     return Closure(function, frame=s.frame.path, defaults=defaults)
 
 
@@ -153,7 +166,7 @@ def unpack(s: State, targets: tuple[Expr, ...], value: Value, pos: Pos | None) -
         own = s.base_name(s.variable(target.id)) if isinstance(target, Name) else None
         earlier = {name for t in targets[:k] for name in _variables_of(s, t)} - {own}
         sheltered.append(_sheltered(s, item, earlier, stores, own) if k else item)
-    for target, item in zip(targets, sheltered):
+    for target, item in zip(targets, sheltered, strict=False):
         assign(s, target, item, pos)
 
 

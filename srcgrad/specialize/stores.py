@@ -148,6 +148,8 @@ def held(s: State, item: Value) -> Value:
     """An item that goes into a list, in a variable (which is copied once something else assigns that variable)."""
     if isinstance(item, Leaf) and not isinstance(item.expr, (Const, Name)):
         return s.temporary(item.expr, "item")
+    if isinstance(item, Struct):
+        return s.materialise(item, s.fresh("item"), None, None)
     return item
 
 

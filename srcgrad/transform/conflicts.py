@@ -13,8 +13,8 @@ from fractions import Fraction
 from srcgrad.analysis.regions import Affine, Range, affine, combine, feasible, overlap, ranges
 from srcgrad.ir.nodes import Assign, Call, Const, Expr, For, Load, Name, Store
 from srcgrad.ir.walk import children, expressions_of, statements
-from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Loop, inner_blocks
 from srcgrad.transform.reverse.cheap import cheap_again
+from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Loop, inner_blocks
 from srcgrad.transform.reverse.expressions import SHAPE_ONLY
 from srcgrad.transform.reverse.facts import Facts
 

@@ -29,11 +29,9 @@ from srcgrad.ir.nodes import (
     Invoke,
     Load,
     Name,
-    Op,
     Pack,
     Pop,
     Push,
-    Slice,
     Stmt,
     Store,
     While,
@@ -41,8 +39,8 @@ from srcgrad.ir.nodes import (
 from srcgrad.ir.walk import blocks, children, names_in, root, statements
 from srcgrad.rules.build import Sym
 from srcgrad.transform.conflicts import Conflicts
-from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Context, Loop, inner_blocks
 from srcgrad.transform.reverse.cheap import cheap_again
+from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Context, Loop, inner_blocks
 from srcgrad.transform.reverse.expressions import SHAPE_ONLY
 from srcgrad.transform.reverse.facts import Facts
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.errors import NoRuleError, UnsupportedError
 from srcgrad.analysis.aliases import basic
 from srcgrad.analysis.infer import infer_load
+from srcgrad.errors import NoRuleError, UnsupportedError
 from srcgrad.ir.kinds import INT, Array, DictOf, Kind, ListOf, Scalar, dims, is_float, rank
 from srcgrad.ir.nodes import Assign, Call, Const, DictPack, Expr, Load, Name, Op, Pack, Pos, Prim, Slice, Stmt
 from srcgrad.ir.walk import children, names_in, rebuild, root, substitute

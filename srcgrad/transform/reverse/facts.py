@@ -29,8 +29,7 @@ from srcgrad.ir.nodes import (
     Store,
 )
 from srcgrad.ir.walk import blocks, names_in, root, statements
-from srcgrad.rules.build import xp
-from srcgrad.rules.build import Sym
+from srcgrad.rules.build import Sym, xp
 from srcgrad.runtime import zeros_like as structure_zeros
 
 

@@ -222,7 +222,8 @@ class StatementAdjoints:
         self.ensure(term.name, env, out, pos)
         place = self.place_of_adjoint(term.place)
         expr = term.expr
-        if isinstance(place.base.kind, (ListOf, DictOf)) and not isinstance(term.place.kind, Scalar):
+        shared = isinstance(term.place.kind, Array) and facts.aliases.of(term.name) in facts.aliases.written
+        if isinstance(place.base.kind, (ListOf, DictOf)) and not isinstance(term.place.kind, Scalar) and not shared:
             item = Sym(Load(place.base, place.index, kind=expr.kind))
             if isinstance(term.place.kind, ListOf):
                 helper = Prim(HELPERS["add_to"], "add_to")
