@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from srcgrad.analysis.aliases import Aliases
-from srcgrad.ir.kinds import is_float
+from srcgrad.ir.kinds import Kind, Opaque, is_float
 from srcgrad.ir.nodes import (
     Assign,
     BoolOp,
@@ -28,14 +28,14 @@ from srcgrad.ir.nodes import (
     Store,
 )
 from srcgrad.ir.walk import root, statements
-from srcgrad.rules.registry import OPS, lookup
+from srcgrad.rules.registry import OPS, lookup, rule_of
 
 
 def flows(expr: Expr) -> Iterator[str]:
     """The variables from which a derivative can flow into the value of an expression."""
     match expr:
         case Name(id=name):
-            if is_float(expr.kind):
+            if is_float(expr.kind) or hides(expr.kind):
                 yield name
         case Load(base=base):
             if is_float(expr.kind):
@@ -48,7 +48,7 @@ def flows(expr: Expr) -> Iterator[str]:
                 for arg in args:
                     yield from flows(arg)
         case Call(args=args, kwargs=kwargs):
-            if not is_float(expr.kind):
+            if not is_float(expr.kind) and not hides(expr.kind):
                 return
             rule = lookup(expr.prim.fn)
             if rule is None or rule.form != "constant":
@@ -65,6 +65,20 @@ def flows(expr: Expr) -> Iterator[str]:
             yield from flows(orelse)
 
 
+def hides(kind: Kind) -> bool:
+    """Whether a value may hold floats of which its kind says nothing: the tuple that a function without a rule returns."""
+    return isinstance(kind, Opaque) and kind.type in (tuple, list, object)
+
+
+def _refuse_hidden(body: Sequence[Stmt], active: set[str]) -> None:
+    """Refuse a function without a rule through whose tuple of results a derivative would have to flow."""
+    for stmt in statements(list(body)):
+        if isinstance(stmt, Assign) and isinstance(stmt.target, Name) and stmt.target.id in active:
+            call = stmt.value
+            if isinstance(call, Call) and hides(call.kind) and lookup(call.prim.fn) is None:
+                rule_of(call)
+
+
 def find_active(body: Sequence[Stmt], independent: set[str], dependent: set[str], aliases: Aliases) -> set[str]:
     """The active variables among all of the program's."""
     edges: dict[str, set[str]] = {}
@@ -76,7 +90,7 @@ def find_active(body: Sequence[Stmt], independent: set[str], dependent: set[str]
     for stmt in statements(list(body)):
         match stmt:
             case Assign(target=Name() as target, value=value):
-                if is_float(target.kind) or is_float(value.kind):
+                if is_float(target.kind) or is_float(value.kind) or hides(value.kind):
                     edge(target.id, value)
             case Store(target=target, value=value) | Push(target=target, value=value):
                 edge(root(target), value)
@@ -112,4 +126,6 @@ def find_active(body: Sequence[Stmt], independent: set[str], dependent: set[str]
     for target, read in edges.items():
         for name in read:
             backward.setdefault(name, set()).add(target)
-    return close(independent, backward) & close(dependent, edges)
+    active = close(independent, backward) & close(dependent, edges)
+    _refuse_hidden(body, active)
+    return active

@@ -221,7 +221,7 @@ def _kind(results: list[Any], exprs: Sequence[Expr], sizes: tuple[int, int]) -> 
             if item is None:
                 return Opaque(list)
         return Opaque(list) if item is None else ListOf(item)
-    return NONE if a is None else Opaque(type(a))
+    return NONE if a is None else Opaque(tuple if isinstance(a, tuple) else type(a))
 
 
 def _dim(m: int, n: int, exprs: Sequence[Expr], sizes: tuple[int, int]) -> Dim:

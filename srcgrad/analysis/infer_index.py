@@ -29,6 +29,8 @@ def infer_load(base: Expr, index: Expr) -> Kind:
         return _tuple_item(base, index)
     if kind == Opaque(range):
         return INT
+    if isinstance(kind, Opaque) and kind.type is tuple and kind.item is not None:
+        return kind if isinstance(index, Slice) else kind.item
     if isinstance(kind, Opaque):
         return Opaque(str) if kind.type is str else Opaque(object)
     if isinstance(kind, Scalar) and not kind.weak and const(index) == ():
@@ -141,7 +143,8 @@ def _items(index: Expr) -> list[Expr] | None:
         return [Const(v) if not isinstance(v, slice) else _slice(v) for v in index.value]
     if isinstance(index, Const) and isinstance(index.value, slice):
         return [_slice(index.value)]
-    if kind_of(index) == TUPLE:
+    kind = kind_of(index)
+    if isinstance(kind, Opaque) and kind.type is tuple:
         return None
     return [index]
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from srcgrad.analysis.dims import broadcast, broadcast_dim_equal, normalize_axes, product
 from srcgrad.analysis.operands import (
-    TUPLE,
     array_of,
     array_of_expr,
     first,
@@ -21,8 +20,11 @@ from srcgrad.analysis.operands import (
 )
 from srcgrad.analysis.signatures import MISSING, Bound
 from srcgrad.errors import KindError
-from srcgrad.ir.kinds import UNSET, Array, Dim, Kind, Scalar, join_dtype, not_one
+from srcgrad.ir.kinds import UNSET, Array, Dim, Kind, Opaque, Scalar, join_dtype, not_one
 from srcgrad.ir.nodes import Pack, Prim
+
+PLACES = Opaque(tuple, item=Array("int64", (None,)))
+"""What np.nonzero returns: an array of ints for each axis."""
 
 
 def reshape(prim: Prim, bound: Bound) -> Kind:
@@ -176,7 +178,7 @@ def stack(prim: Prim, bound: Bound) -> Kind:
 
 def where(prim: Prim, bound: Bound) -> Kind:
     if "x" not in bound:
-        return TUPLE
+        return PLACES
     parts = [array_of_expr(bound[name]) for name in ("condition", "x", "y")]
     dummies = [_dummy(kind_of(bound[name])) for name in ("x", "y")]
     return Array(np.where([True], *dummies).dtype.name, broadcast(p.dims for p in parts))

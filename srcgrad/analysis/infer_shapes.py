@@ -291,7 +291,7 @@ RULES: dict[Any, Shaped] = {
     np.squeeze: infer_layout.squeeze, np.take: infer_layout.take, np.take_along_axis: infer_layout.take_along_axis,
     np.real: infer_layout.part, np.imag: infer_layout.part,
     runtime.reshape_like: _of("s", "x"),
-    np.nonzero: lambda prim, bound: TUPLE,
+    np.nonzero: lambda prim, bound: infer_layout.PLACES,
     runtime.unbroadcast: _of("s", "x"), runtime.untile: _of("tiled", "x"), runtime.add_at: _of("x", "x"),
     runtime.undiagonal: _of("x", "x"), runtime.products_of_others: _of("x", "x"), runtime.split_like: _split_like,
     list: lambda prim, bound: _list(bound),
@@ -301,3 +301,4 @@ for _fn in (
     np.median, np.nansum, np.nanmean, np.nanmax, np.nanmin, np.nanprod, np.count_nonzero, np.ptp,
 ):  # fmt: skip
     RULES[_fn] = _reduction
+RULES[runtime.grid] = lambda prim, bound: Array(array_of_expr(bound["x"]).dtype, shape_items(bound["shape"]))

@@ -53,6 +53,24 @@ def _copy(d: Sym, a: Any, order: Any = "K") -> Any:
     return items(d, a)
 
 
+constant(runtime.zeros_like, runtime.winners)
+
+
+@linear(runtime.copy_of, "value")
+def _copy_of(d: Sym, value: Sym) -> Sym:
+    return d
+
+
+@linear(runtime.scalar_adjoint, "d")
+def _scalar_adjoint(d: Sym, result: Any) -> Sym:
+    return xp.sum(d)
+
+
+@linear(runtime.scalar_adjoint, "result")
+def _scalar_adjoint_shape(d: Sym) -> int:
+    return 0  # only the shape of the result matters
+
+
 @linear(np.astype, "x")
 def _astype(d: Sym, x: Sym, dtype: Any) -> Sym:
     return d

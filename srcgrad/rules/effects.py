@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from srcgrad import runtime
+
 Effect = Literal["pure", "writes", "random", "unknown"]
 
 _WRITES: set[Any] = {
@@ -71,6 +73,8 @@ def effect(fn: Callable[..., Any], given: Iterable[str] = ()) -> Effect:
     if isinstance(owner, _GENERATORS) or of_class in _GENERATORS:
         return "random"
     module = getattr(fn, "__module__", None) or ""
+    if fn is runtime.add_to:
+        return "writes"
     if module.startswith(("srcgrad.runtime", "srcgrad.analysis.signatures")):
         return "pure"
     if module in ("numpy.random", "random") or module.startswith("numpy.random."):

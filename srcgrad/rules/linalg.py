@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad import runtime
 from srcgrad.errors import KindError
 from srcgrad.ir.kinds import rank
-from srcgrad.rules.build import Sym, unbroadcast, xp
+from srcgrad.rules.build import Sym, helper, unbroadcast, xp
 from srcgrad.rules.elementwise import sign
 from srcgrad.rules.reductions import literal, spread
-from srcgrad.rules.registry import linear, vjp
+from srcgrad.rules.registry import constant, linear, vjp
 from srcgrad.rules.shapes import back
 
 
@@ -240,3 +241,99 @@ def _solve_left(d: Sym, out: Sym, a: Sym, b: Sym) -> Sym:
 def _plain_solve(a: Sym, b: Sym) -> None:
     if rank(a.kind) != 2 or rank(b.kind) not in (1, 2):
         raise KindError("np.linalg.solve is differentiated for one matrix, not for stacks of them")
+
+
+# ---- decompositions ------------------------------------------------------------------------------------------
+
+constant(runtime.sign_of_det)
+
+
+def _matrix(a: Sym, name: str) -> None:
+    if rank(a.kind) != 2:
+        raise KindError(f"np.linalg.{name} is differentiated for one matrix, not for stacks of them")
+
+
+@vjp(runtime.log_abs_det, "a", domain="matrix")
+def _log_abs_det(d: Sym, a: Sym) -> Sym:
+    return d * xp.linalg.inv(a).T
+
+
+@vjp(np.linalg.eigvalsh, "a", domain="matrix")
+def _eigvalsh(d: Sym, a: Sym) -> Sym:
+    _matrix(a, "eigvalsh")
+    return helper(runtime.eigenvalues_adjoint)(d, a)
+
+
+@vjp(runtime.eigenvectors, "a", domain="matrix")
+def _eigenvectors(d: Sym, a: Sym) -> Sym:
+    return helper(runtime.eigenvectors_adjoint)(d, a)
+
+
+@vjp(np.linalg.svdvals, "x", domain="matrix")
+def _svdvals(d: Sym, x: Sym) -> Sym:
+    _matrix(x, "svdvals")
+    return helper(runtime.singular_values_adjoint)(d, x)
+
+
+@vjp(np.linalg.cholesky, "a", domain="matrix")
+def _cholesky(d: Sym, out: Sym, a: Sym) -> Sym:
+    _matrix(a, "cholesky")
+    return helper(runtime.cholesky_adjoint)(d, out)
+
+
+@vjp(np.linalg.pinv, "a", domain="matrix")
+def _pinv(d: Sym, out: Sym, a: Sym) -> Sym:
+    _matrix(a, "pinv")
+    return (
+        (d.T - a @ (out @ d.T)) @ (out @ out.T)
+        + (out.T @ out) @ (d.T - (d.T @ out) @ a)
+        - out.T @ d @ out.T
+    )
+
+
+# ---- products of products ------------------------------------------------------------------------------------
+
+
+@linear(np.kron, "a")
+def _kron_left(d: Sym, a: Sym, b: Sym) -> Sym:
+    m, n = ranks(a, b)
+    if m == n == 1:
+        return d.reshape(a.size, b.size) @ b
+    if m == n == 2:
+        return xp.einsum("ikjl,kl->ij", d.reshape(a.shape[0], b.shape[0], a.shape[1], b.shape[1]), b)
+    raise KindError("np.kron is differentiated for two vectors or two matrices")
+
+
+@linear(np.kron, "b")
+def _kron_right(d: Sym, a: Sym, b: Sym) -> Sym:
+    m, n = ranks(a, b)
+    if m == n == 1:
+        return d.reshape(a.size, b.size).T @ a
+    if m == n == 2:
+        return xp.einsum("ikjl,ij->kl", d.reshape(a.shape[0], b.shape[0], a.shape[1], b.shape[1]), a)
+    raise KindError("np.kron is differentiated for two vectors or two matrices")
+
+
+def _tensordot_letters(a: Sym, b: Sym, axes: Any) -> tuple[str, str, str]:
+    """Subscripts of the operands of np.tensordot and of its result."""
+    m, n = ranks(a, b)
+    given = literal(axes, "axes")
+    pairs = (range(m - given, m), range(given)) if isinstance(given, int) else given
+    of_a, of_b = ([k] if isinstance(k, int) else list(k) for k in pairs)
+    left, right = list(_AXES[:m]), list(_AXES[m : m + n])
+    for i, j in zip(of_a, of_b, strict=True):
+        right[j] = left[i]
+    summed = {left[i] for i in of_a}
+    return "".join(left), "".join(right), "".join(c for c in left + right if c not in summed)
+
+
+@linear(np.tensordot, "a")
+def _tensordot_left(d: Sym, a: Sym, b: Sym, axes: Any = 2) -> Sym:
+    left, right, out = _tensordot_letters(a, b, axes)
+    return xp.einsum(f"{out},{right}->{left}", d, b)
+
+
+@linear(np.tensordot, "b")
+def _tensordot_right(d: Sym, a: Sym, b: Sym, axes: Any = 2) -> Sym:
+    left, right, out = _tensordot_letters(a, b, axes)
+    return xp.einsum(f"{left},{out}->{right}", a, d)

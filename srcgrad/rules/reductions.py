@@ -121,13 +121,15 @@ def _sort(d: Sym, a: Sym, axis: Any = -1) -> Sym:
 
 
 @linear(np.diff, "a")
-def _diff(d: Sym, a: Sym, axis: Any = -1) -> Sym:
-    k = literal(axis)
-    return -(xp.diff(d, prepend=0, append=0) if k == -1 else xp.diff(d, axis=k, prepend=0, append=0))
+def _diff(d: Sym, a: Sym, n: Any = 1, axis: Any = -1) -> Sym:
+    times, k = literal(n, "n"), literal(axis)
+    for _ in range(times):
+        d = -(xp.diff(d, prepend=0, append=0) if k == -1 else xp.diff(d, axis=k, prepend=0, append=0))
+    return d
 
 
 constant(
     np.argmax, np.argmin, np.argsort, np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero, np.any, np.all,
-    np.searchsorted, np.digitize, np.bincount, np.nanargmax, np.nanargmin, np.lexsort, np.iterable, np.isin, all, any,
+    np.searchsorted, np.digitize, np.nanargmax, np.nanargmin, np.lexsort, np.iterable, np.isin, all, any,
     len, np.shape, np.size, np.ndim,
 )  # fmt: skip

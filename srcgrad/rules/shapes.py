@@ -259,6 +259,22 @@ def _take(d: Sym, a: Sym, indices: Sym, axis: Any = None) -> Sym:
     return helper(runtime.add_at)(a, index, d)
 
 
+@linear(np.take_along_axis, "arr")
+def _take_along_axis(d: Sym, arr: Sym, indices: Sym, axis: Any = -1) -> Sym:
+    if literal(axis) is None:
+        raise KindError("np.take_along_axis of the flattened array is not differentiated", "Give the axis.")
+    return helper(runtime.add_along)(arr, indices, d, literal(axis))
+
+
+@linear(np.pad, "array")
+def _pad(d: Sym, array: Sym, pad_width: Any, mode: Any = "constant", constant_values: Any = 0) -> Sym:
+    widths, n = literal(pad_width, "pad_width"), rank(array.kind)
+    if literal(mode, "mode") != "constant" or n is None or isinstance(widths, dict):
+        raise KindError("np.pad is differentiated for constants around arrays whose number of axes is known")
+    edges = np.broadcast_to(np.asarray(widths), (n, 2)).tolist()
+    return d[tuple(slice(a or None, -b if b else None) for a, b in edges)]
+
+
 @linear((np.split, np.array_split), "ary", view="always")
 def _split(d: Sym, ary: Sym, indices_or_sections: Any, axis: Any = 0) -> Sym:
     k = literal(axis)
@@ -298,6 +314,15 @@ def _reshape_like(d: Sym, s: Sym, x: Any) -> Sym:
 @linear(runtime.split_like, "joined", displays=True, view="maybe")
 def _split_like(d: Sym, joined: Sym, arrays: Any, axis: Any = 0) -> Sym:
     return xp.concatenate(d, axis=literal(axis))
+
+
+@linear(runtime.grid, "x")
+def _grid(d: Sym, out: Sym, x: Sym, shape: Any, axis: Any) -> Sym:
+    n, k = rank(out.kind), literal(axis)
+    if n is None:
+        raise KindError("the number of axes of a grid is not known")
+    others = tuple(j for j in range(n) if j != k)
+    return d.sum(axis=others[0] if len(others) == 1 else others)
 
 
 @linear(runtime.untile, "tiled")

@@ -48,3 +48,10 @@ def add_at(x, index, values):
     result = np.zeros_like(x)
     np.add.at(result, index, values)
     return result
+
+
+def grid(x, shape, axis):
+    """An array of the shape whose elements are those of the vector x, by their place along the axis."""
+    along = [1] * len(shape)
+    along[axis] = -1
+    return np.array(np.broadcast_to(np.reshape(x, along), shape))

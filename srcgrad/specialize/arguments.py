@@ -68,9 +68,11 @@ def _missing(fn: Value, given: int, kwargs: dict[str, Value]) -> int | None:
         return None
     positional = [p for p in fn.definition.params if p.kind in ("positional", "positional_only")]
     rest = [p for p in positional[given:] if p.name not in kwargs]
-    defaults = fn.defaults if fn.function is None else {
-        name: p for name, p in inspect.signature(fn.function).parameters.items() if p.default is not p.empty
-    }
+    defaults = (
+        fn.defaults
+        if fn.function is None
+        else {name: p for name, p in inspect.signature(fn.function).parameters.items() if p.default is not p.empty}
+    )
     return None if any(p.name in defaults for p in rest) else len(rest)
 
 

@@ -143,7 +143,9 @@ def _filter(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | No
     inner = iterate(s, args[1], pos)
 
     def kept(item: Value) -> Value:
-        return item if isinstance(args[0], Static) and args[0].value is None else call_value(s, args[0], [item], {}, pos)
+        return (
+            item if isinstance(args[0], Static) and args[0].value is None else call_value(s, args[0], [item], {}, pos)
+        )
 
     if inner.static is not None and all(map(_has_known_truth, inner.static)):
         saved = s.snapshot()
@@ -159,7 +161,10 @@ def _filter(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | No
         if isinstance(item, Leaf) and not isinstance(item.expr, (Name, Const)):
             item = s.temporary(item.expr, "item")
         keep = kept(item)
-        append = lambda: call_method(s, Method(s.env[key], "append"), [item], {}, pos)  # noqa: E731
+
+        def append() -> None:
+            call_method(s, Method(s.env[key], "append"), [item], {}, pos)
+
         known = true_of(keep)
         if known is None:
             s.branch(test_expr(s, keep, pos), append, lambda: None, pos)
@@ -271,14 +276,14 @@ def _dict(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None
         parts = static_items(iterate(s, pair, pos))
         if parts is None or len(parts) != 2:
             raise KindError("a dict is made of pairs", pos=pos)
-        store_item(s, s.env[key], parts[0], parts[1], "", pos)  # type: ignore[index]
+        store_item(s, s.env[key], parts[0], parts[1], "", pos)
 
     inner = iterate(s, source, pos)
     for pair in inner.static or []:
         put(pair)
     if inner.static is None:
         run_loop(s, inner, put, pos)
-    return s.env[key]  # type: ignore[index]
+    return s.env[key]
 
 
 @handles(print)
@@ -362,7 +367,8 @@ def _text(fn: Callable[..., str], name: str) -> Handler:
     return handler
 
 
-HANDLERS |= {str: _text(str, "str"), repr: _text(repr, "repr"), format: _text(format, "format")}
+TEXTS: dict[Any, Handler] = {str: _text(str, "str"), repr: _text(repr, "repr"), format: _text(format, "format")}
+HANDLERS |= TEXTS
 
 
 @handles(pow)

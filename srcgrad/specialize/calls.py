@@ -1,4 +1,5 @@
 """Calls: of primitives, builtins, classes, and of the user's functions, which are specialised in line."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -74,9 +75,7 @@ def call_value(s: State, fn: Value, args: list[Value], kwargs: dict[str, Value],
         return _call_either(s, fn, args, kwargs, pos)
     if isinstance(fn, Leaf) and isinstance(fn.kind, Bottom):
         return Leaf(Name("undefined", kind=BOTTOM, pos=pos))
-    raise KindError(
-        f"{describe(fn)} cannot be called", "Which function is called must be known when compiling.", pos
-    )
+    raise KindError(f"{describe(fn)} cannot be called", "Which function is called must be known when compiling.", pos)
 
 
 def _call_either(s: State, fn: Either, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
@@ -155,22 +154,20 @@ def _is_library(fn: types.FunctionType) -> bool:
 
 def call_primitive(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
     """Call a function of NumPy, math, ...: one expression."""
+    from srcgrad.specialize.rewrites import positional_out, results, rewritten
     from srcgrad.specialize.writes import with_out
 
-    if isinstance(prim.fn, np.ufunc) and len(args) == prim.fn.nin + 1 and "out" not in kwargs:
-        args, kwargs = args[:-1], {**kwargs, "out": args[-1]}
-    fn = prim.fn
-    if isinstance(fn, np.ufunc) and prim.style == "function" and len(args) > fn.nin and "out" not in kwargs:
-        outs = args[fn.nin :]
-        kwargs = {**kwargs, "out": outs[0] if len(outs) == 1 else Struct("tuple", dict(enumerate(outs)))}
-        args = args[: fn.nin]
-    if "out" in kwargs and not (isinstance(kwargs["out"], Static) and kwargs["out"].value is None):
+    args, kwargs = positional_out(prim, args, kwargs)
+    if "out" in kwargs:
         return with_out(s, prim, args, kwargs, pos)
+    made = rewritten(s, prim, args, kwargs, pos)
+    if made is not None:
+        return made
     exprs = tuple(argument(s, arg, pos) for arg in args)
     keywords = tuple((key, argument(s, arg, pos)) for key, arg in kwargs.items())
     what = effect(prim.fn) if _hashable(prim.fn) else "unknown"
     if what == "pure":
-        return Leaf(Call(prim, exprs, keywords, kind=infer_call(prim, exprs, keywords), pos=pos))
+        return results(s, Call(prim, exprs, keywords, kind=infer_call(prim, exprs, keywords), pos=pos))
     if what == "random":
         kind = infer_call(prim, exprs, keywords)
         if kind == NONE:
@@ -311,4 +308,3 @@ def _collect_target(target: Expr, names: set[str]) -> None:
 
 
 __all__ = ["apply", "call_value", "call_primitive", "call_closure", "bind_arguments"]
-

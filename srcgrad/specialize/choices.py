@@ -171,4 +171,3 @@ def bool_op(s: State, op: str, items: tuple[Expr, ...], pos: Pos | None) -> Valu
     s.branch(test, rest_of if op == "and" else nothing, nothing if op == "and" else rest_of, pos)
     s.resolve(s.env[key])
     return s.env.pop(key)
-

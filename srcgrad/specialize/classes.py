@@ -22,7 +22,7 @@ from srcgrad.specialize.values import (
 def construct(s: State, cls: type, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
     """An object of a user's class."""
     if hasattr(cls, "_fields") and issubclass(cls, tuple):
-        fields = cls._fields
+        fields = cls._fields  # type: ignore[attr-defined]
         defaults = {k: s.describe_constant(v, k) for k, v in getattr(cls, "_field_defaults", {}).items()}
         given = {**defaults, **dict(zip(fields, args, strict=False)), **kwargs}
         missing = [field for field in fields if field not in given]
@@ -50,8 +50,10 @@ def construct(s: State, cls: type, args: list[Value], kwargs: dict[str, Value], 
 
 def _generated_init(cls: type) -> bool:
     init = cls.__dict__.get("__init__")
-    return init is not None and not inspect.isfunction(inspect.unwrap(init)) or (
-        init is not None and init.__code__.co_filename == "<string>"
+    return (
+        init is not None
+        and not inspect.isfunction(inspect.unwrap(init))
+        or (init is not None and init.__code__.co_filename == "<string>")
     )
 
 

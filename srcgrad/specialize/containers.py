@@ -14,7 +14,7 @@ from srcgrad.ir.nodes import Assign, Call, Expr, For, Load, Name, Op, Pack, Pop,
 from srcgrad.rules import members
 from srcgrad.specialize.iteration import integer, iterate
 from srcgrad.specialize.rows import is_row, learn, new_rows, row_method
-from srcgrad.specialize.state import State
+from srcgrad.specialize.state import Key, State
 from srcgrad.specialize.values import (
     Bound,
     Closure,
@@ -44,7 +44,9 @@ def call_method(s: State, method: Method, args: list[Value], kwargs: dict[str, V
         if owner.cls is not None and name in ("_replace", "_asdict"):
             return namedtuple_method(owner, name, kwargs, pos)
         if name not in METHODS.get(owner.type, {}):
-            raise UnsupportedError(f"method {name!r} of {describe(owner)} is not supported", "Write it with indexing.", pos)
+            raise UnsupportedError(
+                f"method {name!r} of {describe(owner)} is not supported", "Write it with indexing.", pos
+            )
         if owner.type == "dict":
             s.certain(owner, pos)
         return METHODS[owner.type][name](s, owner, args, kwargs, pos)
@@ -93,7 +95,7 @@ def _opaque_method(
     fn = getattr(type_, name, None)
     exprs = tuple(as_expr(arg, pos) for arg in args)
     keywords = tuple((key, as_expr(arg, pos)) for key, arg in kwargs.items())
-    prim = Prim(fn, name, "method")  # type: ignore[arg-type]
+    prim = Prim(fn, name, "method")
     if type_ is str and fn is not None:
         kind = BOOL if name.startswith("is") or name in ("startswith", "endswith") else _STRING_KINDS.get(name, STR)
         return Leaf(Call(prim, (owner.expr, *exprs), keywords, kind=kind, pos=pos))
@@ -103,7 +105,9 @@ def _opaque_method(
         return Leaf(Call(prim, (owner.expr, *exprs), keywords, kind=Opaque(object), pos=pos))
     if issubclass(type_, (np.random.Generator, np.random.RandomState)) and fn is not None:
         if name in ("shuffle", "bytes"):
-            raise UnsupportedError(f"{name} is not supported: it writes in place", "Use `x[rng.permutation(len(x))]`.", pos)
+            raise UnsupportedError(
+                f"{name} is not supported: it writes in place", "Use `x[rng.permutation(len(x))]`.", pos
+            )
         kind = infer_call(prim, (owner.expr, *exprs), keywords)
         return s.temporary(Call(prim, (owner.expr, *exprs), keywords, kind=kind, pos=pos), "draw")
     raise UnsupportedError(
@@ -148,7 +152,9 @@ def _list_method(
     elif name in ("reverse", "sort"):
         _reorder(s, owner, name, kwargs, pos)
     else:
-        raise UnsupportedError(f"method {name!r} of a list is not supported", "Write it with indexing and loops.", pos)
+        raise UnsupportedError(
+            f"method {name!r} of a list is not supported", "Write it with indexing and loops.", pos
+        )
     return NOTHING
 
 
@@ -165,7 +171,9 @@ def _push(s: State, owner: Leaf, args: list[Value], pos: Pos | None) -> None:
             f"{describe(value)} is put into a list whose length is not known when compiling",
             "Make the list where it is filled, or keep one list for each part.", pos,
         )  # fmt: skip
-    is_list = (isinstance(value, Struct) and value.type == "list") or (isinstance(value, Leaf) and isinstance(value.kind, ListOf))
+    is_list = (isinstance(value, Struct) and value.type == "list") or (
+        isinstance(value, Leaf) and isinstance(value.kind, ListOf)
+    )
     if is_list or isinstance(value, (Closure, Bound, Method, Either)):
         s.need_unrolled(depth)
     s.need_run_time(value, pos)
@@ -260,19 +268,19 @@ def run_loop(s: State, iteration: Iteration, body: Callable[[Value], object], po
     s.emit(For(name, *bounds, stmts, pos=pos))
 
 
-def new_list(s: State, hint: str, pos: Pos | None) -> tuple[tuple[object, str], Value]:
+def new_list(s: State, hint: str, pos: Pos | None) -> tuple[Key, Value]:
     """An empty list in a variable of its own: the variable, and the list."""
     name = s.fresh(hint)
     site = (*s.site(pos), hint)
-    key = (("made", name), name)
+    key: Key = (("made", name), name)
     s.names[key] = name
     if ("rows", site) in s.knowledge.templates:
-        s.bind(key, new_rows(s, [], site, pos), pos)  # type: ignore[arg-type]
-        return key, s.env[key]  # type: ignore[index]
+        s.bind(key, new_rows(s, [], site, pos), pos)
+        return key, s.env[key]
     leaf = Leaf(Name(name, kind=ListOf(BOTTOM), pos=pos))
     s.list_sites[name] = (site, s.depth)
     s.emit(Assign(leaf.expr, Pack("list", (), kind=ListOf(BOTTOM), pos=pos), pos=pos))
-    s.env[key] = leaf  # type: ignore[index]
+    s.env[key] = leaf
     return key, leaf
 
 
@@ -288,14 +296,12 @@ def collect(
 
     def append(item: Value) -> None:
         value = function(item)
-        call_method(s, Method(s.env[key], "append"), [value], {}, pos)  # type: ignore[index]
+        call_method(s, Method(s.env[key], "append"), [value], {}, pos)
 
     run_loop(s, iteration, append, pos)
-    return s.env[key]  # type: ignore[index]
+    return s.env[key]
 
 
 def copy_list(s: State, owner: Value, pos: Pos | None) -> Value:
     """A new list with the same items."""
     return collect(s, iterate(s, owner, pos), lambda item: item, pos, "copied")
-
-

@@ -7,7 +7,7 @@ import dataclasses
 from srcgrad.errors import UnsupportedError
 from srcgrad.ir.kinds import BOOL, Bottom, DictOf, Kind, ListOf, Opaque, forget_value, join
 from srcgrad.ir.nodes import Assign, Call, DictPack, Expr, Name, Op, Pos, Prim
-from srcgrad.specialize.state import State
+from srcgrad.specialize.state import Key, State
 from srcgrad.specialize.values import Iteration, Leaf, Static, Struct, Value, as_expr, key_value
 
 NOTHING = Static(None)
@@ -112,24 +112,22 @@ def _update(s: State, owner: Leaf, other: Value, pos: Pos | None) -> None:
     run_loop(s, iterate_dict(s, other, pos, "items"), put, pos)
 
 
-def new_dict(s: State, hint: str, pos: Pos | None) -> tuple[object, Leaf]:
+def new_dict(s: State, hint: str, pos: Pos | None) -> tuple[Key, Leaf]:
     """An empty dict in a variable of its own: the variable, and the dict."""
     name = s.fresh(hint)
-    key = (("made", name), name)
+    key: Key = (("made", name), name)
     s.names[key] = name
     kind = DictOf(Bottom())
     leaf = Leaf(Name(name, kind=kind, pos=pos))
     s.emit(Assign(leaf.expr, DictPack((), (), kind=kind, pos=pos), pos=pos))
-    s.env[key] = leaf  # type: ignore[index]
+    s.env[key] = leaf
     return key, leaf
 
 
 def copy_dict(s: State, owner: Leaf, pos: Pos | None) -> Value:
     """A new dict with the same items."""
     key, _ = new_dict(s, "copied", pos)
-    made = s.env[key]  # type: ignore[index]
+    made = s.env[key]
     assert isinstance(made, Leaf)
     _update(s, made, owner, pos)
-    return s.env[key]  # type: ignore[index]
-
-
+    return s.env[key]

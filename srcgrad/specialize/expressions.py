@@ -126,8 +126,10 @@ def _format_part(s: State, part: str | tuple[Expr, str, Expr | None]) -> str | t
         return part
     value, conversion, spec = part
     inner = evaluate(s, value)
-    shown = as_expr(inner, value.pos) if not isinstance(inner, Struct) or inner.type != "object" else as_expr(
-        Static(describe(inner))
+    shown = (
+        as_expr(inner, value.pos)
+        if not isinstance(inner, Struct) or inner.type != "object"
+        else as_expr(Static(describe(inner)))
     )
     return (shown, conversion, as_expr(evaluate(s, spec), value.pos) if spec is not None else None)
 
@@ -162,7 +164,11 @@ def evaluate_all(s: State, exprs: Sequence[Expr]) -> list[Value]:
         finally:
             s.out = outer
         if new:
-            writes = {stmt.target.id for stmt in statements(new) if isinstance(stmt, Assign) and isinstance(stmt.target, Name)}
+            writes = {
+                stmt.target.id
+                for stmt in statements(new)
+                if isinstance(stmt, Assign) and isinstance(stmt.target, Name)
+            }
             effects = any(isinstance(stmt, (Store, Push, Pop, Invoke, Effect)) for stmt in statements(new))
             for k, earlier in enumerate(values):
                 values[k] = _hold(s, earlier, writes, effects)
@@ -212,7 +218,6 @@ def _display(s: State, type_: str, items: tuple[Expr, ...], pos: Pos | None) -> 
     return struct
 
 
-
 def _dict_display(s: State, expr: DictPack) -> Value:
     items: dict[Any, Value] = {}
     for key, value in zip(expr.keys, expr.values, strict=False):
@@ -246,5 +251,3 @@ def run_time_dict(s: State, made: Struct, pos: Pos | None) -> Value:
     keys = tuple(as_expr(key_value(k)) for k in made.items)
     kind = DictOf(forget_value(item), key=forget_value(join_all([key.kind for key in keys])))
     return Leaf(DictPack(keys, values, kind=kind, pos=pos))
-
-

@@ -69,6 +69,8 @@ def load(s: State, owner: Value, at: Value, pos: Pos | None, store: bool = False
     if isinstance(base.kind, DictOf):
         return Leaf(Load(base, index, kind=base.kind.item, pos=pos))
     kind = infer_load(base, index)
+    if isinstance(base.kind, Scalar):
+        return Leaf(base)  # `x[()]` of a number of NumPy
     if isinstance(base.kind, ListedArray) and isinstance(index, Slice) and isinstance(kind, Array):
         kind = ListedArray(kind.dtype, kind.dims, False, base.kind.site)
     return Leaf(Load(base, index, kind=kind, pos=pos))
@@ -125,7 +127,9 @@ def take_item(s: State, owner: Struct, at: Value, pos: Pos | None) -> Value:
             raise KindError(f"index {key} is out of range for a {owner.type} of {len(owner.items)} items", pos=pos)
     s.need_dynamic(owner, pos)
     if owner.type == "tuple" and all(map(is_row, owner.values())) and owner.items:
-        rows = s.dynamic_list(Struct("list", dict(enumerate(copied(owner).values())), site=s.site(pos)), pos, held=True)
+        rows = s.dynamic_list(
+            Struct("list", dict(enumerate(copied(owner).values())), site=s.site(pos)), pos, held=True
+        )
         return load(s, rows, at, pos)
     packed = as_expr(owner, pos)
     if owner.type == "dict" and owner.items:
@@ -195,7 +199,7 @@ def _struct_attribute(s: State, owner: Struct, name: str, pos: Pos | None) -> Va
         class_name = owner.cls.__name__ if owner.cls else "object"
         raise KindError(f"the {class_name} has no attribute {name!r} here", pos=pos)
     if owner.cls is not None and name in getattr(owner.cls, "_fields", ()):
-        return owner.items[owner.cls._fields.index(name)]  # type: ignore[attr-defined]
+        return owner.items[owner.cls._fields.index(name)]
     if owner.cls is not None:
         found = inspect.getattr_static(owner.cls, name, None)
         if isinstance(found, types.FunctionType) and name != "_replace":

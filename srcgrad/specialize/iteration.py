@@ -24,6 +24,7 @@ def integer(value: int) -> Const:
 def iterate(s: State, value: Value, pos: Pos | None) -> Iteration:
     """The value as something to loop over; raises KindError where it is not."""
     from srcgrad.specialize.indexing import load
+
     if isinstance(value, Iteration):
         return _take(s, value, pos)
     if isinstance(value, Rows):
@@ -64,7 +65,9 @@ def iterate(s: State, value: Value, pos: Pos | None) -> Iteration:
         item = kind.item or (STR if kind.type is str else INT if kind.type is range else Opaque(object))
         source = s.temporary(_call(list, "list", (held.expr,), ListOf(item)), "items")
     count = call_builtin(len, "len", source.expr)
-    return Iteration(count=count, item=lambda k: load(s, source, Leaf(k), pos), made=None if source is held else source)
+    return Iteration(
+        count=count, item=lambda k: load(s, source, Leaf(k), pos), made=None if source is held else source
+    )
 
 
 def _take(s: State, value: Iteration, pos: Pos | None) -> Iteration:
@@ -134,7 +137,9 @@ def make_range(args: list[Expr]) -> Iteration:
         lo, hi = args[0], args[1]  # type: ignore[assignment]
     if len(args) > 2:
         step = args[2]  # type: ignore[assignment]
-    return Iteration(count=range_count(lo, hi, step), bounds=(lo, hi, step), item=lambda k: Leaf(range_item(lo, step, k)))
+    return Iteration(
+        count=range_count(lo, hi, step), bounds=(lo, hi, step), item=lambda k: Leaf(range_item(lo, step, k))
+    )
 
 
 def range_count(lo: Expr, hi: Expr, step: Expr) -> Expr:
@@ -181,7 +186,9 @@ def zipped(inners: list[Iteration]) -> Iteration:
                 "a range of unknown length is zipped with a container of known length", "Use enumerate.", None
             )
         return Iteration(
-            static=[Struct("tuple", {n: item_of(inner, integer(k)) for n, inner in enumerate(inners)}) for k in trips],
+            static=[
+                Struct("tuple", {n: item_of(inner, integer(k)) for n, inner in enumerate(inners)}) for k in trips
+            ],
             once=True,
         )
     counts: list[Expr] = []
@@ -190,7 +197,9 @@ def zipped(inners: list[Iteration]) -> Iteration:
             counts.append(inner.count)
     count = counts[0] if len(counts) == 1 else call_builtin(min, "min", *counts)
     return Iteration(
-        count=count, item=lambda k: Struct("tuple", {n: item_of(inner, k) for n, inner in enumerate(inners)}), once=True
+        count=count,
+        item=lambda k: Struct("tuple", {n: item_of(inner, k) for n, inner in enumerate(inners)}),
+        once=True,
     )
 
 

@@ -81,8 +81,7 @@ class Joiner:
                 self.memo[at] = self._structs(a, b, base, name, key)
             return self.memo[at]
         if same(a, b):
-            parts = [x for x in (a, b) if isinstance(x, (Bound, Method, Either))]
-            return self._function(*parts, base, name, key) if parts else a  # type: ignore[arg-type]
+            return self._function(a, b, base, name, key)
         if isinstance(a, Conflict) or isinstance(b, Conflict):
             return a if isinstance(a, Conflict) else b
         if is_function(a) and is_function(b) and self.test is not None:
@@ -152,10 +151,11 @@ class Joiner:
 
 def is_function(value: Value) -> bool:
     """Whether the value can be called, and is known when compiling."""
-    return isinstance(value, (Closure, Bound, Method, Either)) or (isinstance(value, Static) and callable(value.value))
+    return isinstance(value, (Closure, Bound, Method, Either)) or (
+        isinstance(value, Static) and callable(value.value)
+    )
 
 
 def constant_of(value: Value) -> bool:
     """Whether the value is a constant that a variable can hold."""
     return isinstance(value, Static) and isinstance(value.value, (str, type(None), int, float, bytes, tuple))
-

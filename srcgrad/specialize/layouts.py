@@ -47,7 +47,9 @@ def change_items(s: State, owner: Struct, values: list[Value], pos: Pos | None) 
 
 
 def _is_list(value: Value) -> bool:
-    return (isinstance(value, Struct) and value.type == "list") or (isinstance(value, Leaf) and isinstance(value.kind, ListOf))
+    return (isinstance(value, Struct) and value.type == "list") or (
+        isinstance(value, Leaf) and isinstance(value.kind, ListOf)
+    )
 
 
 def _append(s: State, owner: Struct, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
@@ -220,7 +222,9 @@ def _update(s: State, owner: Struct, args: list[Value], kwargs: dict[str, Value]
     new = dict_items(s, args, pos)
     if new is None:
         s.need_dynamic(owner, pos)
-        raise UnsupportedError("`update` needs a dict whose keys are known when compiling", "Set the items in a loop.", pos)
+        raise UnsupportedError(
+            "`update` needs a dict whose keys are known when compiling", "Set the items in a loop.", pos
+        )
     for key, value in {**new, **kwargs}.items():
         set_part(s, owner, key, value, pos)
     return NOTHING
@@ -238,7 +242,7 @@ def _setdefault(s: State, owner: Struct, args: list[Value], kwargs: dict[str, Va
 
 def namedtuple_method(owner: Struct, name: str, kwargs: dict[str, Value], pos: Pos | None) -> Value:
     """`_replace` and `_asdict`."""
-    fields = owner.cls._fields  # type: ignore[union-attr]
+    fields = owner.cls._fields
     if name == "_asdict":
         return Struct("dict", dict(zip(fields, owner.values(), strict=False)))
     if set(kwargs) - set(fields):

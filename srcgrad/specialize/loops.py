@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from srcgrad.errors import UnsupportedError
 from srcgrad.ir.kinds import BOOL, INT, Scalar
 from srcgrad.ir.nodes import (
     Assign,
@@ -17,13 +18,15 @@ from srcgrad.ir.nodes import (
     Name,
     Op,
     Pack,
+    Pop,
     Pos,
+    Push,
     Star,
     Stmt,
     While,
     With,
 )
-from srcgrad.ir.walk import blocks, statements
+from srcgrad.ir.walk import blocks, root, statements
 from srcgrad.specialize.choices import evaluate_test, test_expr
 from srcgrad.specialize.expressions import evaluate
 from srcgrad.specialize.iteration import iterate, static_count, static_items
@@ -50,9 +53,7 @@ def run_while(s: State, stmt: While) -> None:
         test = test_expr(s, value, stmt.pos)
         if s.out:
             held.append((test, True))
-            s.branch(
-                test, lambda: run_block(s, stmt.body), lambda: s.emit(Break(pos=stmt.pos)), stmt.pos
-            )
+            s.branch(test, lambda: run_block(s, stmt.body), lambda: s.emit(Break(pos=stmt.pos)), stmt.pos)
         else:
             held.append((test, False))
             run_block(s, stmt.body)
@@ -85,7 +86,12 @@ def run_for(s: State, stmt: ForEach) -> None:
     if iteration.static is None and site in s.knowledge.unrolled:
         iteration.static = static_items(iteration)
     if iteration.static is not None:
+        length = None if iteration.owner is None else len(iteration.owner.items)
         run_unrolled(s, stmt, iteration.static)
+        if iteration.owner is not None and len(iteration.owner.items) != length:
+            raise UnsupportedError(
+                "a list grows or shrinks while a loop runs over it", "Loop over a copy of it.", stmt.pos
+            )
         return
     count = static_count(iteration)
     narrow = count is not None and count <= FEW
@@ -108,8 +114,11 @@ def run_for(s: State, stmt: ForEach) -> None:
         if iteration.bounds is None:
             assert iteration.item is not None
             value = iteration.item(name)
-        if isinstance(stmt.target, Name) and iteration.bounds is not None and stmt.target.id and index == s.names.get(
-            s.variable(stmt.target.id)
+        if (
+            isinstance(stmt.target, Name)
+            and iteration.bounds is not None
+            and stmt.target.id
+            and index == s.names.get(s.variable(stmt.target.id))
         ):
             s._move_away(index, s.variable(stmt.target.id), stmt.pos)
             s.env[s.variable(stmt.target.id)] = value
@@ -124,6 +133,14 @@ def run_for(s: State, stmt: ForEach) -> None:
     finally:
         s.unrolled_loops.pop()
         s.loops.pop()
+    if iteration.source is not None:
+        for inner in statements(body):
+            if isinstance(inner, (Push, Pop)) and root(inner.target) == iteration.source:
+                raise UnsupportedError(
+                    "a list grows or shrinks while a loop runs over it",
+                    "Loop over a copy of it.",
+                    inner.pos or stmt.pos,
+                )
     s.emit(For(name, lo, hi, step, body, pos=stmt.pos))
 
 
@@ -227,7 +244,8 @@ def _sets(stmt: Stmt, name: str) -> bool:
 def _breaks(block: Sequence[Stmt]) -> bool:
     """Whether a break of this loop stands in the block."""
     return any(
-        isinstance(stmt, Break) or (isinstance(stmt, (If, With)) and any(map(_breaks, blocks(stmt)))) for stmt in block
+        isinstance(stmt, Break) or (isinstance(stmt, (If, With)) and any(map(_breaks, blocks(stmt))))
+        for stmt in block
     )
 
 

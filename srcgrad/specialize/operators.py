@@ -9,7 +9,7 @@ import numpy as np
 from srcgrad.analysis.infer import OPERATORS, infer_call, infer_op
 from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import BOOL, NONE, Array, Bottom, ListOf, Opaque, Scalar
-from srcgrad.ir.nodes import BoolOp, Call, Const, Expr, Op, Pos, Prim
+from srcgrad.ir.nodes import BoolOp, Call, Const, Expr, Name, Op, Pos, Prim
 from srcgrad.specialize.indexing import attribute
 from srcgrad.specialize.state import State, true_of
 from srcgrad.specialize.values import (
@@ -200,7 +200,13 @@ def _overloaded(s: State, op: str, args: list[Value], at: int, pos: Pos | None) 
 def _combine(s: State, op: str, args: list[Value], pos: Pos | None) -> Value | None:
     """`list + list`, `list * n` and the same for tuples, where the layout is known."""
     a, b = args
-    if op == "+" and isinstance(a, Struct) and isinstance(b, Struct) and a.type == b.type and a.type in ("tuple", "list"):
+    if (
+        op == "+"
+        and isinstance(a, Struct)
+        and isinstance(b, Struct)
+        and a.type == b.type
+        and a.type in ("tuple", "list")
+    ):
         made = Struct(a.type, dict(enumerate([*a.values(), *b.values()])), depth=s.depth, site=s.site(pos))
         return s.dynamic_list(made, pos) if a.type == "list" and made.site in s.knowledge.dynamic else made
     if op == "*":
@@ -209,10 +215,15 @@ def _combine(s: State, op: str, args: list[Value], pos: Pos | None) -> Value | N
             if isinstance(count.expr, Const) and s.site(pos) not in s.knowledge.dynamic:
                 if not isinstance(count.expr.value, int):
                     raise KindError(f"a {sequence.type} is multiplied by a float", pos=pos)
-                items = sequence.values() * count.expr.value
+                # every place of the list holds the same objects
+                once = [s.temporary(v.expr, "item") if isinstance(v, Leaf) and not isinstance(v.expr, (Name, Const)) else v
+                        for v in sequence.values()]  # fmt: skip
+                items = once * count.expr.value
                 return Struct(sequence.type, dict(enumerate(items)), depth=s.depth, site=s.site(pos))
             if sequence.type != "list":
-                raise UnsupportedError("a tuple is repeated a number of times that is not known when compiling", pos=pos)
+                raise UnsupportedError(
+                    "a tuple is repeated a number of times that is not known when compiling", pos=pos
+                )
             s.need_run_time(sequence, pos)
             expr = as_expr(sequence, pos)
             item = join_all([as_expr(v).kind for v in sequence.values()])

@@ -13,31 +13,25 @@ import numpy as np
 
 from srcgrad.errors import KindError, SrcgradError, UnsupportedError
 from srcgrad.frontend import definition_of, free_value
-from srcgrad.ir.kinds import BOTTOM, DictOf, ListOf, Opaque, is_float
-from srcgrad.ir.nodes import Assign, Const, Definition, Expr, Load, Name, Op, Pack, Pos, Stmt
+from srcgrad.ir.kinds import BOTTOM, DictOf, ListOf
+from srcgrad.ir.nodes import Assign, Const, Definition, Expr, Load, Name, Op, Pos, Stmt
 from srcgrad.ir.walk import root
 from srcgrad.specialize.inputs import MISSING, Describer, Inputs, Path, is_object
+from srcgrad.specialize.knowledge import Frame, Key, Knowledge, Restart
 from srcgrad.specialize.outline import close_callees, with_hidden
-from srcgrad.specialize.rows import is_row, new_rows
 from srcgrad.specialize.spelling import FIXED, NAMED, RESERVED, is_library, plain_function, spelling_of
-from srcgrad.specialize.state import Frame, Key, Knowledge, Restart, State
+from srcgrad.specialize.state import State
 from srcgrad.specialize.statements import run_block
 from srcgrad.specialize.values import (
     Bound,
     Closure,
     Conflict,
     Leaf,
-    ListedArray,
-    Rows,
     Static,
     Struct,
     Value,
-    as_expr,
     constant,
     copy_environment,
-    describe,
-    join_all,
-    leaves,
 )
 
 
@@ -70,8 +64,6 @@ class Specializer(State):
     def __init__(self, knowledge: Knowledge, reserved: set[str], inputs: Inputs) -> None:
         super().__init__(knowledge, reserved)
         self.inputs = inputs
-        self.unrolled_loops: list[list[Pos | None] | None] = []
-        self.rebound_arrays: dict[str, Pos | None] = {}
         self.localised: dict[str, str] = {}
         self.describer = Describer(inputs, self.function_value, self.localised)
         self.captured: dict[Any, Value] = {}
@@ -226,69 +218,6 @@ class Specializer(State):
         made.describer = self.describer
         return made
 
-    def snapshot(self) -> tuple[Any, ...]:
-        """What restore goes back to: whatever comes in between works on copies of the containers."""
-        saved = self.env, dict(self.names), set(self.used), self.emitted
-        self.env = copy_environment(self.env)
-        return saved
-
-    def restore(self, saved: tuple[Any, ...]) -> None:
-        self.env, self.names, self.used, self.emitted = saved
-
-    def need_dynamic(self, owner: Struct, pos: Pos | None) -> None:
-        """A container turns out to need a place in memory when the program runs: start again knowing that."""
-        if owner.type == "dict":
-            self.need_unrolled(owner.depth)
-        if owner.site is not None and owner.site not in self.knowledge.dynamic and owner.type in ("list", "dict"):
-            self.knowledge.dynamic.add(owner.site)
-            raise Restart
-
-    def need_unrolled(self, depth: int = 0) -> None:
-        """What is done in these loops can be decided when compiling only if they are written out: start again so,
-        where their bounds are known and narrow. depth: loops that stand no deeper are left alone."""
-        sites = [site for at, site in self.loops if at > depth and site is not None]
-        if sites and len(sites) == sum(at > depth for at, _ in self.loops):
-            self.knowledge.unrolled |= set(sites)
-            self.knowledge.dynamic.clear()  # what had to exist at run time in those loops may not have to now
-            raise Restart
-
-    def need_run_time(self, value: Value, pos: Pos | None) -> None:
-        """Make sure that what goes into a list or dict that exists at run time can be there."""
-        if isinstance(value, Rows):
-            raise UnsupportedError("a list of tuples cannot be an item of a list whose length is not known", pos=pos)
-        if isinstance(value, Struct) and value.type == "list":
-            self.need_dynamic(value, pos)
-            return
-        if isinstance(value, Struct) and any(is_float(leaf.kind) for _, leaf in leaves(value)):
-            raise UnsupportedError(
-                f"{describe(value)} with floats is put into a dict or list that is looked up at run time",
-                "Keep one dict or list for each part.", pos,
-            )  # fmt: skip
-
-    def need_list(self, *values: Value) -> None:
-        """A list that is represented by an array is used in a way in which the two differ."""
-        for value in values:
-            if isinstance(value, Leaf) and isinstance(value.kind, ListedArray):
-                self.knowledge.dynamic.add(value.kind.site)
-                raise Restart
-
-    def dynamic_list(self, struct: Struct, pos: Pos | None, held: bool = False) -> Value:
-        """The list as one that exists when the program runs."""
-        if (struct.items and all(map(is_row, struct.values()))) or ("rows", struct.site) in self.knowledge.templates:
-            made = new_rows(self, struct.values(), struct.site, pos)
-            return self.materialise(made, self.fresh("items"), pos, None) if held else made
-        for item in struct.values():
-            self.need_run_time(item, pos)
-        exprs = tuple(as_expr(item, pos) for item in struct.values())
-        item = join_all([expr.kind for expr in exprs])
-        if item == Opaque(object):
-            raise KindError("a list whose length is not known when compiling must have items of one kind", pos=pos)
-        from srcgrad.ir.kinds import forget_value
-
-        expr = Pack("list", exprs, kind=ListOf(forget_value(item)), pos=pos)
-        self.made_lists[id(expr)] = (expr, (struct.site, self.depth))
-        return self.temporary(expr, "items") if held else Leaf(expr)
-
     def own_variable(self, name: Name) -> None:
         """A leaf of an argument is written: it gets a variable of its own, so that the caller's is left alone."""
         text = self.inputs.local.get(name.id, name.id)
@@ -313,22 +242,8 @@ class Specializer(State):
             self.own_variable(base)
         return place
 
-    def container_name(self, owner: Struct, key: object) -> str:
-        """A variable for a new part of a container: named after the variable that holds it."""
-        for name, value in self.env.items():
-            base = self._path_to(owner, value, name)
-            if base is not None:
-                return self.part(base, key)
-        return self.fresh(str(key))
 
-    def _path_to(self, owner: Struct, value: Value, name: Key) -> str | None:
-        if value is owner:
-            return self.base_name(name)
-        if isinstance(value, Struct) and not isinstance(value, Rows):
-            for key, item in value.items.items():
-                if isinstance(item, Struct) and (found := self._path_to(owner, item, name)) is not None:
-                    return self.part(found, key) if item is owner else found
-        return None
+
 
 
 def _freeze(value: Value) -> None:

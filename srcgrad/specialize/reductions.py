@@ -28,7 +28,9 @@ from srcgrad.specialize.values import Iteration, Leaf, Static, Struct, Value, as
 def _reduce(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
     expect("functools.reduce", args, kwargs, 2, 3, pos)
     inner = iterate(s, args[1], pos)
-    return _fold(s, inner, lambda a, b: call_value(s, args[0], [a, b], {}, pos), args[2] if len(args) > 2 else None, pos)
+    return _fold(
+        s, inner, lambda a, b: call_value(s, args[0], [a, b], {}, pos), args[2] if len(args) > 2 else None, pos
+    )
 
 
 def _fold(
@@ -39,8 +41,8 @@ def _fold(
         if not items:
             raise KindError("this reduces an empty sequence, and no start value is given", pos=pos)
         result = items[0]
-        for item in items[1:]:
-            result = combine(result, item)
+        for other in items[1:]:
+            result = combine(result, other)
         return result
     key = ((*s.site(pos), "total"), "total")
     s.names[key] = s.fresh("total")
@@ -62,7 +64,12 @@ def _fold(
 def _sum(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
     start = args[1] if len(args) > 1 else kwargs.get("start", constant(0, pos))
     inner = iterate(s, args[0], pos)
-    if inner.static is not None and isinstance(start, Leaf) and isinstance(start.expr, Const) and start.expr.value == 0:
+    if (
+        inner.static is not None
+        and isinstance(start, Leaf)
+        and isinstance(start.expr, Const)
+        and start.expr.value == 0
+    ):
         if len(inner.static) > 1:  # the sum of one array is a new array
             start, inner = inner.static[0], Iteration(static=inner.static[1:])
     return _fold(s, inner, lambda a, b: operate(s, "+", [a, b], pos), start, pos)
@@ -89,9 +96,7 @@ def _extreme(fn: Any, name: str) -> Handler:
         def pair(a: Value, b: Value) -> Value:
             x, y = as_expr(a, pos), as_expr(b, pos)
             if not isinstance(x.kind, (Scalar, Bottom)) or not isinstance(y.kind, (Scalar, Bottom)):
-                raise KindError(
-                    f"{name} compares arrays", f"Use np.{name}imum for the elementwise {name}imum.", pos
-                )
+                raise KindError(f"{name} compares arrays", f"Use np.{name}imum for the elementwise {name}imum.", pos)
             return Leaf(call_builtin(fn, name, x, y))
 
         if len(args) > 1:
@@ -157,12 +162,19 @@ def _best_by_key(s: State, name: str, items: Iteration, function: Value, pos: Po
             trip(item)
     else:
         if items.item is None or items.count is None:
-            raise KindError("what is looked through here is not known when compiling", "Make a list of it first.", pos)
+            raise KindError(
+                "what is looked through here is not known when compiling", "Make a list of it first.", pos
+            )
         get = items.item
         first = get(integer(0))
         take(first, call_value(s, function, [first], {}, pos))
         bounds = (integer(1), items.count, integer(1))
-        run_loop(s, Iteration(count=items.count, item=lambda k: Leaf(k), bounds=bounds), lambda k: trip(get(as_expr(k))), pos)
+        run_loop(
+            s,
+            Iteration(count=items.count, item=lambda k: Leaf(k), bounds=bounds),
+            lambda k: trip(get(as_expr(k))),
+            pos,
+        )
     s.env.pop(best_key)
     s.resolve(s.env[best])
     return s.env.pop(best)
@@ -251,7 +263,9 @@ def _sorted_when_compiling(
         saved = s.snapshot()
         values: list[Value] = []
         emitted = s.block(
-            lambda: values.extend(items if function is None else [call_value(s, function, [x], {}, pos) for x in items])
+            lambda: values.extend(
+                items if function is None else [call_value(s, function, [x], {}, pos) for x in items]
+            )
         )
         s.restore(saved)
         keys = [static_key(value) for value in values]

@@ -38,9 +38,11 @@ from srcgrad.specialize.values import (
 @handles(isinstance)
 def _isinstance(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
     value, classes = args
-    wanted = [c.value for c in classes.values() if isinstance(c, Static)] if isinstance(classes, Struct) else [
-        classes.value if isinstance(classes, Static) else object
-    ]
+    wanted = (
+        [c.value for c in classes.values() if isinstance(c, Static)]
+        if isinstance(classes, Struct)
+        else [classes.value if isinstance(classes, Static) else object]
+    )
     flat = tuple(c for w in wanted for c in (w if isinstance(w, tuple) else (w,)))
     found = type_of(value)
     if found is None:
@@ -156,7 +158,9 @@ def _copied(s: State, value: Value, deep: bool, pos: Pos | None, seen: dict[int,
         return collect(s, inner, lambda item: _copied(s, item, deep, pos, {}) if deep else item, pos, "copied")
     if isinstance(value, Leaf) and isinstance(value.kind, DictOf):
         if deep and isinstance(value.kind.item, (Array, ListOf, DictOf)):
-            raise UnsupportedError("deepcopy of a dict whose keys are not known when compiling", "Build a new dict.", pos)
+            raise UnsupportedError(
+                "deepcopy of a dict whose keys are not known when compiling", "Build a new dict.", pos
+            )
         return copy_dict(s, value, pos)
     if isinstance(value, Leaf) and isinstance(value.kind, Opaque) and value.kind.type not in _PLAIN:
         raise UnsupportedError(f"a copy of {describe(value)} is not supported", "Make it outside the function.", pos)

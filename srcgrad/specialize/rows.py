@@ -85,7 +85,9 @@ def _check(layout: Value, item: Value, pos: Pos | None) -> None:
     elif isinstance(item, Struct) and item.type == "list" and not isinstance(layout, Rows):
         return
     raise KindError(
-        f"{describe(item)} is put into a list of items of another layout", "Keep different things in different lists.", pos
+        f"{describe(item)} is put into a list of items of another layout",
+        "Keep different things in different lists.",
+        pos,
     )
 
 
@@ -145,9 +147,9 @@ def row_method(
     if name in ("append", "insert"):
         _check(owner, args[-1], pos)
         freeze(args[-1])
-        item = _held(s, args[-1])
+        parts = _held(s, args[-1])
         for key in owner.items:
-            call_method(s, Method(owner.items[key], name), [*args[:-1], item.items[key]], {}, pos)
+            call_method(s, Method(owner.items[key], name), [*args[:-1], parts.items[key]], {}, pos)
         return NOTHING
     if name == "extend":
         iteration = iterate(s, args[0], pos)
@@ -160,7 +162,9 @@ def row_method(
         items = {key: call_method(s, Method(part, "pop"), args, {}, pos) for key, part in owner.items.items()}
         return Struct(owner.row, items, owner.cls, s.depth, None, "" if owner.row == "tuple" else FROZEN_ITEM)
     if name == "copy":
-        return owner.like({key: call_method(s, Method(part, "copy"), [], {}, pos) for key, part in owner.items.items()})
+        return owner.like(
+            {key: call_method(s, Method(part, "copy"), [], {}, pos) for key, part in owner.items.items()}
+        )
     if name in ("reverse", "clear", "__delitem__"):
         for part in owner.items.values():
             call_method(s, Method(part, name), args, {}, pos)
@@ -172,7 +176,9 @@ def row_method(
         indices = Iteration(count=row_count(owner), item=lambda k: Leaf(k))
         run_loop(s, indices, lambda k: store_row(s, owner, k, load(s, new, k, pos), "", pos), pos)
         return NOTHING
-    raise UnsupportedError(f"method {name!r} of a list of {owner.row}s is not supported", "Keep one list for each part.", pos)
+    raise UnsupportedError(
+        f"method {name!r} of a list of {owner.row}s is not supported", "Keep one list for each part.", pos
+    )
 
 
 def iterate_rows(s: State, owner: Rows, pos: Pos | None) -> Iteration:
@@ -185,5 +191,3 @@ def row_count(owner: Rows) -> Expr:
     from srcgrad.specialize.iteration import call_builtin
 
     return call_builtin(len, "len", next(owner.columns()).expr)
-
-

@@ -1,4 +1,5 @@
 """Statements: assignment, branches and loops."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -108,10 +109,10 @@ def run(s: State, stmt: Stmt) -> None:
             if inner:
                 s.emit(With(expr, inner, pos=stmt.pos))
         case Assert(test=test, message=message):
-            value = evaluate_test(s, test)
-            if true_of(value) is not True:
+            held = evaluate_test(s, test)
+            if true_of(held) is not True:
                 text = as_expr(evaluate(s, message), stmt.pos) if message is not None else None
-                s.emit(Assert(test_expr(s, value, stmt.pos), text, pos=stmt.pos))
+                s.emit(Assert(test_expr(s, held, stmt.pos), text, pos=stmt.pos))
         case Raise(value=raised):
             s.emit(Raise(as_expr(evaluate(s, raised), stmt.pos) if raised is not None else None, pos=stmt.pos))
         case _:
@@ -210,10 +211,10 @@ def _items_for(s: State, targets: tuple[Expr, ...], value: Value, pos: Pos | Non
 
 def _items_of_unknown(s: State, n: int, starred: int | None, value: Value, pos: Pos | None) -> list[Value]:
     """The items of an array or list whose length is not known when compiling: Python checks that it fits."""
-    if isinstance(value, Iteration) or not isinstance(value, (Leaf, Rows)) or isinstance(value.kind, DictOf):
-        value = collect(s, iterate(s, value, pos), lambda item: item, pos)
-    elif isinstance(value.kind, Opaque):
+    if isinstance(value, Leaf) and isinstance(value.kind, Opaque):
         value = iterate(s, value, pos).made or value
+    elif not isinstance(value, (Leaf, Rows)) or (isinstance(value, Leaf) and isinstance(value.kind, DictOf)):
+        value = collect(s, iterate(s, value, pos), lambda item: item, pos)
     if isinstance(value, Leaf) and not isinstance(value.expr, Name):
         value = s.temporary(value.expr, "items")
     if starred is None:
@@ -230,7 +231,7 @@ def _items_of_unknown(s: State, n: int, starred: int | None, value: Value, pos: 
         kind = ListedArray(expr.kind.dtype, expr.kind.dims, False, s.site(pos))
         rest = Leaf(dataclasses.replace(expr, kind=kind))
     else:
-        size = call_builtin(len, "len", as_expr(value)) if isinstance(value, Leaf) else row_count(value)
+        size = row_count(value) if isinstance(value, Rows) else call_builtin(len, "len", as_expr(value))
         hi = Op("-", (size, integer(after)), kind=INT) if after else size
         inner = Iteration(count=size, item=lambda k: Leaf(k), bounds=(integer(starred), hi, integer(1)))
         rest = collect(s, inner, lambda k: load(s, value, k, pos), pos, "rest")

@@ -46,7 +46,7 @@ def set_attribute(s: State, owner: Value, name: str, value: Value, pos: Pos | No
             f"attribute {name!r} of {describe(owner)} cannot be set here",
             "Only attributes of objects of a Python class can be set.", pos,
         )  # fmt: skip
-    if dataclasses.is_dataclass(owner.cls) and owner.cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+    if dataclasses.is_dataclass(owner.cls) and owner.cls.__dataclass_params__.frozen:
         raise KindError(f"{describe(owner)} is frozen", "Use dataclasses.replace.", pos)
     set_part(s, owner, name, value, pos)
 
@@ -60,7 +60,7 @@ def set_part(s: State, owner: Struct, key: object, value: Value, pos: Pos | None
     if isinstance(old, Leaf) and isinstance(old.expr, Name):
         s.own_variable(old.expr)
         base = old.expr.id
-        if base.isidentifier() and not s.is_variable(base):
+        if base.isidentifier() and not s.is_variable(base) and s.holders(base) <= 1:
             if not (isinstance(value, Leaf) and isinstance(value.expr, Name) and value.expr.id == base):
                 owner.items[key] = Static(None)  # what it held is no reason to keep the old value
             owner.items[key] = s.materialise(value, base, pos, None)
@@ -186,6 +186,10 @@ def _store_slice_at_run_time(s: State, owner: Leaf, at: Leaf, value: Value, op: 
         )
     new = [held(s, item) for item in spread(s, value, pos)]
     lo = where.start or 0
+    if where.stop - lo == len(new):
+        for k, item in enumerate(new):
+            _store_in_list(s, owner, constant(lo + k), item, "", pos)
+        return
     for _ in range(where.stop - lo):
         call_method(s, Method(owner, "__delitem__"), [constant(lo)], {}, pos)
     for k, item in enumerate(new):
@@ -249,13 +253,18 @@ def augment(s: State, target: Expr, op: str, value: Expr, pos: Pos | None) -> No
         owner, at, operand = evaluate_all(s, [target.base, target.index, value])
         store_item(s, owner, at, operand, op, pos)
         return
+    owner: Value | None = None
     if isinstance(target, Attr):  # the object is evaluated once
         owner = evaluate(s, target.base)
         old, operand = attribute(s, owner, target.name, pos), evaluate(s, value)
     else:
-        owner = None
         old, operand = evaluate_all(s, [target, value])
-    is_list = isinstance(old, Leaf) and isinstance(old.kind, ListOf) or isinstance(old, Struct) and old.type in ("list", "rows")
+    is_list = (
+        isinstance(old, Leaf)
+        and isinstance(old.kind, ListOf)
+        or isinstance(old, Struct)
+        and old.type in ("list", "rows")
+    )
     if is_list and op == "+":
         from srcgrad.specialize.containers import call_method
 
@@ -279,5 +288,3 @@ def augment(s: State, target: Expr, op: str, value: Expr, pos: Pos | None) -> No
         set_attribute(s, owner, target.name, result, pos)
     else:
         assign(s, target, result, pos)
-
-

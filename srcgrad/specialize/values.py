@@ -54,7 +54,7 @@ class Struct(Value):
 
     type: str
     items: dict[Any, Value]
-    cls: type | None = None
+    cls: Any = None
     depth: int = 0
     site: tuple[object, ...] | None = None
     frozen: str = ""
@@ -133,6 +133,8 @@ class Iteration(Value):
     count: Expr | None = None
     item: Callable[[Expr], Value] | None = None
     bounds: tuple[Expr, Expr, Expr] | None = None
+    source: str | None = None
+    owner: Struct | None = None
     once: bool = False
     view: bool = False
     made: Value | None = None

@@ -59,9 +59,11 @@ def with_out(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], 
     out = kwargs["out"]
     if isinstance(out, Struct) and out.type == "tuple" and len(out.items) == 1:
         out = out.items[0]
+    if isinstance(out, Struct):
+        raise UnsupportedError("`out=` of a function with several results is not supported", pos=pos)
     if "where" in rest:
         raise UnsupportedError("`out=` together with `where=` is not supported", "Use np.where.", pos)
-    op = UFUNC_OPS.get(prim.fn) if len(args) == 2 and not rest else None  # type: ignore[arg-type]
+    op = UFUNC_OPS.get(prim.fn) if len(args) == 2 and not rest else None  # type: ignore[call-overload]
     if op is not None:
         exprs = tuple(as_expr(arg, pos) for arg in args)
         place = _target(s, out, pos)
@@ -140,7 +142,11 @@ def _fill_diagonal(s: State, args: list[Value], kwargs: dict[str, Value], pos: P
     held = place if isinstance(place, Name) else s.temporary(place, "view").expr
     sizes = tuple(_extent(held, k) for k in (0, 1))
     prim = Prim(min, "min")
-    rows = Call(Prim(np.arange, "np.arange"), (Call(prim, sizes, kind=infer_call(prim, sizes, ())),), kind=Array("int64", (None,)))
+    rows = Call(
+        Prim(np.arange, "np.arange"),
+        (Call(prim, sizes, kind=infer_call(prim, sizes, ())),),
+        kind=Array("int64", (None,)),
+    )
     from srcgrad.specialize.indexing import load
 
     index = s.temporary(rows, "rows")

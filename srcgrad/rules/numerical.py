@@ -1,0 +1,154 @@
+"""Interpolation, integration, polynomials, convolution, statistics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from srcgrad import runtime
+from srcgrad.errors import KindError
+from srcgrad.ir.kinds import rank
+from srcgrad.rules.build import Sym, helper, xp
+from srcgrad.rules.reductions import count, literal, spread
+from srcgrad.rules.registry import linear, vjp
+
+
+def _vectors(name: str, *arrays: Sym) -> None:
+    if any(rank(a.kind) != 1 for a in arrays):
+        raise KindError(f"{name} is differentiated for vectors")
+
+
+# ---- statistics ----------------------------------------------------------------------------------------------
+
+
+@vjp(np.cumprod, "a")
+def _cumprod(d: Sym, a: Sym, axis: Any = None) -> Sym:
+    k = literal(axis)
+    return helper(runtime.cumprod_adjoint)(d, a) if k is None else helper(runtime.cumprod_adjoint)(d, a, k)
+
+
+@vjp(np.ptp, "a", domain="distinct")
+def _ptp(d: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
+    k = literal(axis)
+    options = {"keepdims": True} if k is None else {"axis": k, "keepdims": True}
+    top, low = a.eq(xp.max(a, **options)), a.eq(xp.min(a, **options))
+    return spread(d, a, axis, keepdims) * (top / top.sum(**options) - low / low.sum(**options))
+
+
+@linear(np.average, "a")
+def _average(d: Sym, a: Sym, axis: Any = None, weights: Any = None) -> Sym:
+    if weights is None:
+        return xp.zeros_like(a) + spread(d / count(a, axis), a, axis, False)
+    return spread(d / _total(a, axis, weights), a, axis, False) * weights
+
+
+@vjp(np.average, "weights")
+def _average_weights(d: Sym, out: Sym, a: Sym, weights: Sym, axis: Any = None) -> Sym:
+    return spread(d / _total(a, axis, weights), a, axis, False) * (a - spread(out, a, axis, False))
+
+
+def _total(a: Sym, axis: Any, weights: Sym) -> Sym:
+    if rank(a.kind) is None or rank(a.kind) != rank(weights.kind):
+        raise KindError("np.average is differentiated for weights of the shape of the array")
+    return weights.sum(literal(axis))
+
+
+@linear(np.nansum, "a")
+def _nansum(d: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
+    return xp.where(xp.isnan(a), 0.0, spread(d, a, axis, keepdims))
+
+
+@linear(np.nanmean, "a")
+def _nanmean(d: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
+    here = ~xp.isnan(a)
+    number = xp.count_nonzero(here) if literal(axis) is None else xp.count_nonzero(here, axis=literal(axis))
+    shared = spread(d, a, axis, keepdims) / spread(number, a, axis, False)
+    return xp.where(here, shared, 0.0)
+
+
+@vjp((np.nanmax, np.nanmin), "a", domain="distinct")
+def _nan_extremum(d: Sym, out: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
+    hits = a.eq(spread(out, a, axis, keepdims))
+    if literal(axis) is None:
+        return spread(d, a, axis, keepdims) * hits / xp.count_nonzero(hits)
+    return spread(d, a, axis, keepdims) * hits / hits.sum(axis=literal(axis), keepdims=True)
+
+
+@vjp(np.median, "a", domain="distinct")
+def _median(d: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
+    k = literal(axis)
+    if isinstance(k, (tuple, list)):
+        raise KindError("np.median over several axes is not differentiated")
+    shares = helper(runtime.median_weights)(a) if k is None else helper(runtime.median_weights)(a, k)
+    return spread(d, a, axis, keepdims) * shares
+
+
+@linear(np.bincount, "weights")
+def _bincount(d: Sym, x: Any, weights: Sym, minlength: Any = 0) -> Sym:
+    return d[x]
+
+
+# ---- integration and interpolation ---------------------------------------------------------------------------
+
+
+@linear(np.trapezoid, "y")
+def _trapezoid(d: Sym, y: Sym, x: Any = None, dx: Any = 1.0, axis: Any = -1) -> Sym:
+    n = rank(y.kind)
+    if n is None or literal(axis) not in (-1, n - 1) or (isinstance(x, Sym) and rank(x.kind) not in (1, 0)):
+        raise KindError("np.trapezoid is differentiated along the last axis, for a vector x")
+    outer = d if n == 1 else d[..., None]
+    if isinstance(x, Sym) and rank(x.kind) == 1:
+        return outer * helper(runtime.trapezoid_weights)(x)
+    step = dx if isinstance(dx, Sym) else literal(dx, "dx")
+    return outer * (step * helper(runtime.trapezoid_weights)(xp.arange(y.shape[n - 1])))
+
+
+@linear(np.trapezoid, "x")
+def _trapezoid_places(d: Sym, y: Sym, x: Sym) -> Sym:
+    _vectors("np.trapezoid in its places", y, x)
+    return -0.5 * d * xp.diff(y[1:] + y[:-1], prepend=0, append=0)
+
+
+@vjp(np.interp, "x", domain="distinct")
+def _interp(d: Sym, x: Sym, xp: Sym, fp: Sym) -> Sym:
+    return d * helper(runtime.interp_slope)(x, xp, fp)
+
+
+@linear(np.interp, "fp")
+def _interp_values(d: Sym, x: Sym, xp: Sym, fp: Sym) -> Sym:
+    return helper(runtime.interp_adjoint)(d, x, xp, fp)
+
+
+# ---- polynomials and convolution -----------------------------------------------------------------------------
+
+
+@vjp(np.vander, "x")
+def _vander(d: Sym, x: Sym, N: Any = None, increasing: Any = False) -> Sym:
+    return helper(runtime.vander_adjoint)(d, x, increasing)
+
+
+@linear(np.polyval, "p")
+def _polyval(d: Sym, p: Sym, x: Sym) -> Sym:
+    _vectors("np.polyval", p)
+    powers = xp.arange(p.size - 1, -1, -1)
+    if rank(x.kind) == 0:
+        return d * x**powers
+    return xp.vander(xp.ravel(x), p.size).T @ xp.ravel(d)
+
+
+@vjp(np.polyval, "x")
+def _polyval_place(d: Sym, p: Sym, x: Sym) -> Sym:
+    return d * xp.polyval(xp.polyder(p), x)
+
+
+@linear(np.convolve, "a")
+def _convolve(d: Sym, a: Sym, v: Sym, mode: Any = "full") -> Sym:
+    _vectors("np.convolve", a, v)
+    return helper(runtime.convolve_adjoint)(d, a, v, literal(mode, "mode"))
+
+
+@linear(np.convolve, "v")
+def _convolve_right(d: Sym, a: Sym, v: Sym, mode: Any = "full") -> Sym:
+    _vectors("np.convolve", a, v)
+    return helper(runtime.convolve_adjoint)(d, v, a, literal(mode, "mode"))

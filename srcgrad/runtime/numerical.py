@@ -1,0 +1,74 @@
+"""Adjoints of NumPy's interpolation, polynomials, convolution and statistics."""
+# mypy: allow-untyped-defs, allow-untyped-calls
+
+import numpy as np
+
+
+def cumprod_adjoint(d, x, axis=None):
+    """The adjoint of x from that of np.cumprod(x, axis): safe where x is 0."""
+    flat = np.reshape(x, -1) if axis is None else np.moveaxis(x, axis, 0)
+    ahead = np.array(np.reshape(d, -1) if axis is None else np.moveaxis(d, axis, 0))
+    for k in range(flat.shape[0] - 2, -1, -1):
+        ahead[k] += flat[k + 1] * ahead[k + 1]
+    ahead[1:] *= np.cumprod(flat[:-1], axis=0)
+    return np.reshape(ahead, np.shape(x)) if axis is None else np.moveaxis(ahead, 0, axis)
+
+
+def median_weights(x, axis=None):
+    """What each element contributes to the median: 1, or one half to each of two."""
+    flat = np.reshape(x, (-1, 1)) if axis is None else np.moveaxis(x, axis, 0)
+    order = np.argsort(flat, axis=0)
+    n = flat.shape[0]
+    weights = np.zeros_like(flat)
+    for k in ((n - 1) // 2, n // 2):
+        chosen = order[k : k + 1]
+        np.put_along_axis(weights, chosen, np.take_along_axis(weights, chosen, axis=0) + 0.5, axis=0)
+    return np.reshape(weights, np.shape(x)) if axis is None else np.moveaxis(weights, 0, axis)
+
+
+def trapezoid_weights(x):
+    """What the values at x are multiplied with in np.trapezoid."""
+    steps = 0.5 * np.diff(x)
+    return np.append(steps, 0.0) + np.append(0.0, steps)
+
+
+def interp_slope(x, places, values):
+    """The slope of np.interp(x, places, values) at x: 0 outside of the places."""
+    k = np.clip(np.searchsorted(places, x, side="right") - 1, 0, len(places) - 2)
+    slopes = np.diff(values) / np.diff(places)
+    return np.where((x < places[0]) | (x > places[-1]), 0.0, slopes[k])[()]
+
+
+def interp_adjoint(d, x, places, values):
+    """The adjoint of the values that np.interp(x, places, values) goes through."""
+    k = np.clip(np.searchsorted(places, x, side="right") - 1, 0, len(places) - 2)
+    part = np.clip((x - places[k]) / (places[k + 1] - places[k]), 0.0, 1.0)
+    result = np.zeros_like(values)
+    np.add.at(result, k, d * (1 - part))
+    np.add.at(result, k + 1, d * part)
+    return result
+
+
+def vander_adjoint(d, x, increasing=False):
+    """The adjoint of x from that of np.vander(x)."""
+    n = d.shape[1]
+    powers = np.arange(n) if increasing else np.arange(n)[::-1]
+    return np.sum(d * powers * x[:, None] ** np.maximum(powers - 1, 0), axis=1)
+
+
+def convolve_adjoint(d, x, other, mode="full"):
+    """The adjoint of x from that of np.convolve(x, other, mode)."""
+    short = min(len(x), len(other))
+    whole = np.zeros(len(x) + len(other) - 1, dtype=d.dtype)
+    start = {"full": 0, "same": (short - 1) // 2, "valid": short - 1}[mode]
+    whole[start : start + len(d)] = d
+    return np.convolve(whole, other[::-1], mode="valid")
+
+
+def add_along(x, indices, values, axis):
+    """Zeros of x's shape with `values` added at the places that np.take_along_axis(x, indices, axis) takes."""
+    result = np.zeros_like(x)
+    places = list(np.ix_(*(np.arange(n) for n in indices.shape)))
+    places[axis] = indices
+    np.add.at(result, tuple(places), values)
+    return result

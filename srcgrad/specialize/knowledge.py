@@ -1,0 +1,45 @@
+"""What a specialisation has learned, and where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from srcgrad.ir.nodes import Definition
+
+
+class Restart(Exception):
+    """The program must be specialised once more, with what was just learned."""
+
+
+@dataclass
+class Knowledge:
+    """What earlier attempts at the same function have shown.
+
+    dynamic: places that make a list which must exist at run time. localised: parameters' leaves that need a variable of
+    their own, since they are written. outlined: code objects whose functions are compiled on their own. canonical:
+    variables whose containers' parts are variables of their own, assigned wherever the variable is bound. unrolled:
+    loops that are written out.
+    """
+
+    dynamic: set[object] = field(default_factory=set)
+    localised: set[str] = field(default_factory=set)
+    outlined: set[object] = field(default_factory=set)
+    canonical: set[object] = field(default_factory=set)
+    unrolled: set[object] = field(default_factory=set)
+    templates: dict[object, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Frame:
+    """One function being specialised, in line or at the top. path tells it from every other."""
+
+    path: tuple[object, ...]
+    definition: Definition
+    function: Callable[..., Any] | None
+    parent: tuple[object, ...] | None = None
+    function_path: tuple[Any, ...] | None = None
+
+
+Key = tuple[tuple[object, ...], str]
