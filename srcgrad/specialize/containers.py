@@ -95,7 +95,7 @@ def _opaque_method(
     fn = getattr(type_, name, None)
     exprs = tuple(as_expr(arg, pos) for arg in args)
     keywords = tuple((key, as_expr(arg, pos)) for key, arg in kwargs.items())
-    prim = Prim(fn, name, "method")
+    prim = Prim(fn or type_, name, "method")
     if type_ is str and fn is not None:
         kind = BOOL if name.startswith("is") or name in ("startswith", "endswith") else _STRING_KINDS.get(name, STR)
         return Leaf(Call(prim, (owner.expr, *exprs), keywords, kind=kind, pos=pos))

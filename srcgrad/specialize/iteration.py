@@ -32,7 +32,7 @@ def iterate(s: State, value: Value, pos: Pos | None) -> Iteration:
 
         return iterate_rows(s, value, pos)
     if isinstance(value, Struct) and value.type in ("tuple", "list"):
-        return Iteration(static=value.values())
+        return Iteration(static=value.values(), owner=value if value.type == "list" else None)
     if isinstance(value, Struct) and value.type == "dict":
         s.certain(value, pos)
         return Iteration(static=[key_value(key) for key in value.items])
@@ -66,7 +66,8 @@ def iterate(s: State, value: Value, pos: Pos | None) -> Iteration:
         source = s.temporary(_call(list, "list", (held.expr,), ListOf(item)), "items")
     count = call_builtin(len, "len", source.expr)
     return Iteration(
-        count=count, item=lambda k: load(s, source, Leaf(k), pos), made=None if source is held else source
+        count=count, item=lambda k: load(s, source, Leaf(k), pos), made=None if source is held else source,
+        source=source.expr.id if isinstance(source.expr, Name) and isinstance(kind, ListOf) else None,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from typing import cast
 
 import numpy as np
 
@@ -193,7 +194,7 @@ def _replace(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | N
         raise KindError("dataclasses.replace needs an object of a dataclass", pos=pos)
     fields = [field.name for field in dataclasses.fields(owner.cls) if field.init]
     given = {name: owner.items[name] for name in fields if name in owner.items and name not in kwargs}
-    made = construct(s, owner.cls, [], {**given, **kwargs}, pos)
+    made = construct(s, cast(type, owner.cls), [], {**given, **kwargs}, pos)
     assert made is not None
     return made
 

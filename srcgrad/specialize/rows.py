@@ -147,7 +147,7 @@ def row_method(
     if name in ("append", "insert"):
         _check(owner, args[-1], pos)
         freeze(args[-1])
-        parts = _held(s, args[-1])
+        parts: Any = _held(s, args[-1])
         for key in owner.items:
             call_method(s, Method(owner.items[key], name), [*args[:-1], parts.items[key]], {}, pos)
         return NOTHING

@@ -46,7 +46,7 @@ def set_attribute(s: State, owner: Value, name: str, value: Value, pos: Pos | No
             f"attribute {name!r} of {describe(owner)} cannot be set here",
             "Only attributes of objects of a Python class can be set.", pos,
         )  # fmt: skip
-    if dataclasses.is_dataclass(owner.cls) and owner.cls.__dataclass_params__.frozen:
+    if dataclasses.is_dataclass(owner.cls) and getattr(owner.cls, "__dataclass_params__").frozen:  # noqa: B009
         raise KindError(f"{describe(owner)} is frozen", "Use dataclasses.replace.", pos)
     set_part(s, owner, name, value, pos)
 
@@ -250,8 +250,8 @@ def augment(s: State, target: Expr, op: str, value: Expr, pos: Pos | None) -> No
     from srcgrad.specialize.statements import assign
 
     if isinstance(target, Load):
-        owner, at, operand = evaluate_all(s, [target.base, target.index, value])
-        store_item(s, owner, at, operand, op, pos)
+        held, at, operand = evaluate_all(s, [target.base, target.index, value])
+        store_item(s, held, at, operand, op, pos)
         return
     owner: Value | None = None
     if isinstance(target, Attr):  # the object is evaluated once

@@ -31,6 +31,7 @@ from srcgrad.ir.nodes import (
     Name,
     Pack,
     Pop,
+    Prim,
     Push,
     Stmt,
     Store,
@@ -397,6 +398,9 @@ class Recorder:
         value: Expr = target
         if isinstance(target.kind, Array) and rank(target.kind) != 0:
             value = Sym(target).copy().expr
+        if isinstance(target, Load) and isinstance(target.base.kind, DictOf):
+            # the key may be new: then the item is None, which nothing reads
+            value = Call(Prim(dict.get, "get", "method"), (target.base, target.index), kind=target.kind)
         back = target if isinstance(target, Load) else Load(target, Const(Ellipsis), kind=target.kind)
         if self.loops:
             tape = self._tape(chunk, name)
