@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 
 from srcgrad.ir.nodes import Const, Expr, Load, Name, Op, Pack, Slice
 
-Affine = tuple[dict[str, Fraction], Fraction]
+Affine = tuple[dict[str, int], int]
 """A linear form: coefficients by variable, and a constant. As a constraint: the form is >= 0."""
 
 LIMIT = 400
@@ -24,13 +23,13 @@ LIMIT = 400
 def affine(expr: Expr, resolve: Callable[[Expr], str | None]) -> Affine | None:
     """The expression as a linear form; resolve names the unknown that a subexpression is, or says None."""
     if isinstance(expr, Const) and isinstance(expr.value, int) and not isinstance(expr.value, bool):
-        return {}, Fraction(expr.value)
+        return {}, expr.value
     if isinstance(expr, Op) and expr.op in ("+", "-") and len(expr.args) == 2:
         a, b = (affine(arg, resolve) for arg in expr.args)
         return None if a is None or b is None else combine(a, b, 1 if expr.op == "+" else -1)
     if isinstance(expr, Op) and expr.op == "neg":
         a = affine(expr.args[0], resolve)
-        return None if a is None else combine(({}, Fraction(0)), a, -1)
+        return None if a is None else combine(({}, 0), a, -1)
     if isinstance(expr, Op) and expr.op == "*":
         a, b = (affine(arg, resolve) for arg in expr.args)
         if a is None or b is None:
@@ -39,14 +38,14 @@ def affine(expr: Expr, resolve: Callable[[Expr], str | None]) -> Affine | None:
             a, b = b, a
         return None if b[0] else ({k: v * b[1] for k, v in a[0].items()}, a[1] * b[1])
     name = resolve(expr)
-    return None if name is None else ({name: Fraction(1)}, Fraction(0))
+    return None if name is None else ({name: 1}, 0)
 
 
 def combine(a: Affine, b: Affine, sign: int, more: int = 0) -> Affine:
     """a + sign * b + more."""
     coefficients = dict(a[0])
     for name, value in b[0].items():
-        coefficients[name] = coefficients.get(name, Fraction(0)) + sign * value
+        coefficients[name] = coefficients.get(name, 0) + sign * value
     return {k: v for k, v in coefficients.items() if v}, a[1] + sign * b[1] + more
 
 
@@ -103,7 +102,7 @@ def ranges(place: Expr, resolve: Callable[[Expr], str | None], possible: Callabl
         if isinstance(item, Slice):
             if item.step is not None and item.step != Const(1):
                 return None
-            lo = ({}, Fraction(0)) if item.lo is None else affine(item.lo, resolve)
+            lo = ({}, 0) if item.lo is None else affine(item.lo, resolve)
             hi = None if item.hi is None else affine(item.hi, resolve)
             if lo is None or (item.hi is not None and hi is None):
                 return None
@@ -112,8 +111,8 @@ def ranges(place: Expr, resolve: Callable[[Expr], str | None], possible: Callabl
             at = affine(item, resolve)
             if at is None:
                 return None
-            lo, hi, ends = at, combine(at, ({}, Fraction(1)), 1), [at]
-        if any(possible(combine(({}, Fraction(-1)), end, -1)) for end in ends):
+            lo, hi, ends = at, combine(at, ({}, 1), 1), [at]
+        if any(possible(combine(({}, -1), end, -1)) for end in ends):
             return None
         found.append(Range(lo, hi))
     return found
@@ -123,7 +122,7 @@ def overlap(a: list[Range], b: list[Range]) -> list[Affine]:
     """The constraints under which two parts share an element (axes that only one of them names are whole)."""
     found: list[Affine] = []
     for k, (x, y) in enumerate(zip(a, b, strict=False)):
-        element: Affine = ({f"element {k}": Fraction(1)}, Fraction(0))
+        element: Affine = ({f"element {k}": 1}, 0)
         for part in (x, y):
             found.append(combine(element, part.lo, -1))
             if part.hi is not None:

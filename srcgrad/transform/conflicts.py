@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 from srcgrad.analysis.regions import Affine, Range, affine, combine, feasible, overlap, ranges
 from srcgrad.ir.nodes import Assign, Call, Const, Expr, For, Load, Name, Store
@@ -43,6 +42,7 @@ class Conflicts:
     facts: Facts
     sites: dict[int, Site] = field(default_factory=dict)
     reads: dict[str, list[Read]] = field(default_factory=dict)
+    known: dict[tuple[int, Expr], bool] = field(default_factory=dict)
 
     @staticmethod
     def of(block: Block, facts: Facts) -> Conflicts:
@@ -100,6 +100,12 @@ class Conflicts:
 
     def needs_record(self, chunk: Chunk, stmt: Store) -> bool:
         """Whether what the store overwrites may be read by an answer that the reverse sweep runs later."""
+        key = (id(chunk), stmt.target)
+        if key not in self.known:
+            self.known[key] = self._decide(chunk, stmt)
+        return self.known[key]
+
+    def _decide(self, chunk: Chunk, stmt: Store) -> bool:
         site = self.sites.get(id(chunk))
         if site is None or not isinstance(stmt.target, Load) or not isinstance(stmt.target.base, Name):
             return True
@@ -149,7 +155,7 @@ class Conflicts:
         return 0
 
     def _variable(self, loop: Loop, mark: str) -> Affine:
-        return {f"{id(loop)}{mark}": Fraction(1)}, Fraction(0)
+        return {f"{id(loop)}{mark}": 1}, 0
 
     def _resolver(self, site: Site, mark: str):  # type: ignore[no-untyped-def]
         indices = {loop.source.index.id: loop for loop in site.loops if isinstance(loop.source, For)}
