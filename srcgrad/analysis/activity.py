@@ -66,7 +66,7 @@ def flows(expr: Expr) -> Iterator[str]:
 
 
 def hides(kind: Kind) -> bool:
-    """Whether a value may hold floats of which its kind says nothing: the tuple that a function without a rule returns."""
+    """Whether a value may hold floats of which its kind says nothing: a tuple from a function without a rule."""
     return isinstance(kind, Opaque) and kind.type in (tuple, list, object)
 
 
@@ -123,9 +123,9 @@ def find_active(body: Sequence[Stmt], independent: set[str], dependent: set[str]
         return found
 
     backward: dict[str, set[str]] = {}
-    for target, read in edges.items():
+    for owner, read in edges.items():
         for name in read:
-            backward.setdefault(name, set()).add(target)
+            backward.setdefault(name, set()).add(owner)
     active = close(independent, backward) & close(dependent, edges)
     _refuse_hidden(body, active)
     return active

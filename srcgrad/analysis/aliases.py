@@ -32,8 +32,11 @@ from srcgrad.rules.registry import lookup
 def basic(index: Expr) -> bool:
     """Whether an index is basic (ints, slices, None, Ellipsis), so that indexing gives a view."""
     items = index.items if isinstance(index, Pack) and index.type == "tuple" else (index,)
-    return not any(isinstance(item.kind, (Array, ListOf)) or isinstance(item, Pack) or _is_bool(item) for item in items
-                   if not isinstance(item, Slice))  # fmt: skip
+    return not any(
+        isinstance(item.kind, (Array, ListOf)) or isinstance(item, Pack) or _is_bool(item)
+        for item in items
+        if not isinstance(item, Slice)
+    )
 
 
 def _is_bool(item: Expr) -> bool:
@@ -46,10 +49,9 @@ def sources(expr: Expr) -> Iterator[tuple[str, bool]]:
         if isinstance(expr.kind, (Array, ListOf, DictOf)):
             yield expr.id, True
     elif isinstance(expr, Load):
-        holds = isinstance(expr.base.kind, (ListOf, DictOf))
-        if holds and isinstance(expr.kind, (Array, ListOf, DictOf)):
-            item = expr.base.kind.item  # type: ignore[union-attr]
-            if not (isinstance(expr.index, Slice) and isinstance(item, Scalar)):  # a slice is a new list
+        if isinstance(expr.base.kind, (ListOf, DictOf)) and isinstance(expr.kind, (Array, ListOf, DictOf)):
+            # a slice is a new list
+            if not (isinstance(expr.index, Slice) and isinstance(expr.base.kind.item, Scalar)):
                 yield from sources(expr.base)
         elif isinstance(expr.kind, Array) and rank(expr.kind) != 0 and basic(expr.index):
             yield from sources(expr.base)
@@ -74,8 +76,8 @@ def sources(expr: Expr) -> Iterator[tuple[str, bool]]:
 
 @dataclass
 class Aliases:
-    """parent: union-find over variables; written: the classes whose arrays are written in place; grown: those whose lists
-    get, lose or change items; lists: the variables that are lists or dicts."""
+    """parent: union-find over variables; written: the classes whose arrays are written in place; grown: those whose
+    lists get, lose or change items; lists: the variables that are lists or dicts."""
 
     parent: dict[str, str] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)

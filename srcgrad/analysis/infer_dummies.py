@@ -113,9 +113,21 @@ def _both(prim: Prim, exprs: Sequence[Expr], kwargs: Sequence[tuple[str, Expr]])
 
 
 def _sizes(exprs: Sequence[Expr]) -> list[tuple[int, int]]:
-    """Lengths to try for axes whose length is not known: also those of axes whose length is, which may have to agree."""
-    known = {d for expr in exprs for d in _all_dims(expr) if isinstance(d, int) and 1 < d < 100}
+    """Lengths to try for axes whose length is not known: also those of the axes and displays whose length is, with
+    which they may have to agree."""
+    known = {d for expr in exprs for d in _lengths(expr) if 1 < d < 100}
+    shorter = {d.less for expr in exprs for d in _all_dims(expr) if isinstance(d, Extent)}
+    known |= {n + less for n in known for less in shorter}
     return [*_SIZES[:-1], *((n, n) for n in sorted(known)), _SIZES[-1]]
+
+
+def _lengths(expr: Expr) -> list[int]:
+    value = const(expr)
+    if isinstance(value, (tuple, list)):
+        return [len(value)]
+    if isinstance(expr, Pack):
+        return [len(expr.items), *(d for item in expr.items for d in _lengths(item))]
+    return [d for d in _all_dims(expr) if isinstance(d, int)]
 
 
 def shares_memory(prim: Prim, args: Sequence[Expr], kwargs: Sequence[tuple[str, Expr]]) -> bool:

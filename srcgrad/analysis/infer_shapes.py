@@ -301,4 +301,7 @@ for _fn in (
     np.median, np.nansum, np.nanmean, np.nanmax, np.nanmin, np.nanprod, np.count_nonzero, np.ptp,
 ):  # fmt: skip
     RULES[_fn] = _reduction
+RULES[np.convolve] = lambda prim, bound: Array(
+    join_dtype(array_of_expr(bound["a"]).dtype, array_of_expr(bound["v"]).dtype), (None,)
+)
 RULES[runtime.grid] = lambda prim, bound: Array(array_of_expr(bound["x"]).dtype, shape_items(bound["shape"]))

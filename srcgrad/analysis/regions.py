@@ -1,8 +1,8 @@
 """Whether two parts of an array can overlap, for indices that are affine in the variables of the loops around them.
 
 A system of linear inequalities over the loop variables (and over lengths, taken as unknown numbers) says when one
-statement's part and another's share an element. Fourier-Motzkin elimination decides whether it has a rational solution; if it
-has none, the parts never overlap. Everything that is not affine counts as an overlap.
+statement's part and another's share an element. Fourier-Motzkin elimination decides whether it has a rational
+solution; if it has none, the parts never overlap. Everything that is not affine counts as an overlap.
 
     for i in range(n): for j in range(i): A[i, j] = ...; reads A[j, :j]        never the same element: j < i
 """
@@ -87,7 +87,9 @@ class Range:
     hi: Affine | None
 
 
-def ranges(place: Expr, resolve: Callable[[Expr], str | None], possible: Callable[[Affine], bool]) -> list[Range] | None:
+def ranges(
+    place: Expr, resolve: Callable[[Expr], str | None], possible: Callable[[Affine], bool]
+) -> list[Range] | None:
     """The part of an array that a place names, axis by axis; None where that is not known.
 
     possible(form): whether the form can be >= 0 where the place stands: an index that can be negative counts from the

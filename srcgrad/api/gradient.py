@@ -106,7 +106,8 @@ class GradientFunction:
             raise
         except ValueError as error:
             if "make it contiguous" in str(error):
-                raise AliasError(f"{self.__name__}: {error}.", "Use np.ascontiguousarray.", definition_of(self._function).pos) from None
+                where = definition_of(self._function).pos
+                raise AliasError(f"{self.__name__}: {error}.", "Use np.ascontiguousarray.", where) from None
             raise
 
     def _check_disjoint(self, compiled: Compiled, given: tuple[Any, ...]) -> None:

@@ -251,7 +251,7 @@ class _Statements(Expressions):
             body = (With(context, body, pos=pos),)
         return body
 
-    def _delete(self, target: Any) -> Block:
+    def _delete(self, target: Any) -> tuple[Stmt, ...]:
         """`del x` means nothing here; `del x[i]` is a call of `x.__delitem__`."""
         if isinstance(target, (gast.Tuple, gast.List)):
             return tuple(stmt for part in target.elts for stmt in self._delete(part))

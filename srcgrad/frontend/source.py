@@ -78,7 +78,7 @@ def find_source(fn: Any) -> Source:
         raise _changed(function, code, f"the file no longer parses ({error.msg}, line {error.lineno})") from None
     found = _candidates(tree, code)
     if code.co_name == "<lambda>" and len(found) > 1:
-        found = _told_apart(found, code, function)
+        found = _told_apart(found, code)
     if not found:
         raise _changed(function, code, "no such function stands there")
     node, private = found[0]
@@ -135,9 +135,7 @@ def _matches(node: FunctionNode, code: CodeType) -> bool:
     return all(line is None or line == 0 or start <= line <= end for _, _, line in code.co_lines())
 
 
-def _told_apart(
-    found: list[tuple[FunctionNode, str]], code: CodeType, function: Any
-) -> list[tuple[FunctionNode, str]]:
+def _told_apart(found: list[tuple[FunctionNode, str]], code: CodeType) -> list[tuple[FunctionNode, str]]:
     """Of several lambdas that start on one line, the one that the code was compiled from."""
     span = _span(code)
     if span is not None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Extent:
@@ -87,8 +89,10 @@ class DictOf(Kind):
 
 @dataclass(frozen=True)
 class Opaque(Kind):
-    """Any other value (string, range, random generator, dtype, ...): it carries no derivative. item: the kind of what a
-    loop over it gives, where that is known (a set of ints)."""
+    """Any other value (string, range, random generator, dtype, ...): it carries no derivative.
+
+    item: the kind of what a loop over it gives, where that is known (a set of ints).
+    """
 
     type: type
     optional: bool = False
@@ -137,8 +141,6 @@ def not_one(dim: Dim) -> bool:
 
 def join_dtype(a: str, b: str) -> str:
     """The dtype that holds values of both."""
-    import numpy as np
-
     return a if a == b else np.promote_types(a, b).name
 
 
@@ -150,7 +152,7 @@ def join(a: Kind, b: Kind) -> Kind | None:
         return b
     if a == NONE or b == NONE:
         other = b if a == NONE else a
-        return replace(other, optional=True) if hasattr(other, "optional") else None
+        return replace(other, optional=True) if isinstance(other, (Scalar, Array, ListOf, DictOf, Opaque)) else None
     maybe_none = getattr(a, "optional", False) or getattr(b, "optional", False)
     if isinstance(a, Scalar) and isinstance(b, Scalar):
         value = a.value if type(a.value) is type(b.value) and a.value == b.value else UNSET
@@ -159,16 +161,15 @@ def join(a: Kind, b: Kind) -> Kind | None:
         dtype = join_dtype(a.dtype, b.dtype)
         if isinstance(a, Array) and isinstance(b, Array) and a.dims is not None and b.dims is not None:
             if len(a.dims) == len(b.dims):
-                same = tuple(x if x == y else None for x, y in zip(a.dims, b.dims))
+                same = tuple(x if x == y else None for x, y in zip(a.dims, b.dims, strict=True))
                 return Array(dtype, same, maybe_none)
         return Array(dtype, None, maybe_none)
-    if type(a) is type(b) and isinstance(a, (ListOf, DictOf)):
-        item = join(a.item, b.item)  # type: ignore[union-attr]
-        if item is None:
-            return None
-        if isinstance(a, DictOf) and isinstance(b, DictOf):
-            return DictOf(item, maybe_none, join(a.key, b.key) or Opaque(object))
-        return ListOf(item, maybe_none)
+    if isinstance(a, DictOf) and isinstance(b, DictOf):
+        item = join(a.item, b.item)
+        return None if item is None else DictOf(item, maybe_none, join(a.key, b.key) or Opaque(object))
+    if isinstance(a, ListOf) and isinstance(b, ListOf):
+        item = join(a.item, b.item)
+        return None if item is None else ListOf(item, maybe_none)
     if isinstance(a, Opaque) and isinstance(b, Opaque):
         return Opaque(a.type if a.type is b.type else object, maybe_none)
     return None

@@ -11,37 +11,15 @@ them in their loop's body that a guard or an `else` does not already keep from r
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from srcgrad.ir.kinds import BOTTOM, Kind
-
-
-@dataclass(frozen=True)
-class Pos:
-    """A place in the user's source: file, line (1-based), columns (0-based, end exclusive, -1 if unknown)."""
-
-    file: str
-    line: int
-    col: int
-    end_col: int = -1
-
-
-@dataclass(frozen=True)
-class Node:
-    """Anything with a place in the user's source; the place takes no part in comparison."""
-
-    pos: Pos | None = field(default=None, compare=False, repr=False, kw_only=True)
-
+from srcgrad.ir.base import Expr as Expr
+from srcgrad.ir.base import Node as Node
+from srcgrad.ir.base import Pos as Pos
+from srcgrad.ir.base import Stmt as Stmt
 
 # ---- expressions ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Expr(Node):
-    """Base of expressions. kind: set in the typed dialect."""
-
-    kind: Kind = field(default=BOTTOM, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -182,7 +160,7 @@ class BoolOp(Expr):
 
 @dataclass(frozen=True)
 class Format(Expr):
-    """An f-string: parts are strings or (expression, conversion such as "!r" or "", format spec expression or None)."""
+    """An f-string: parts are strings or (expression, conversion such as "!r" or "", format spec or None)."""
 
     parts: tuple[str | tuple[Expr, str, Expr | None], ...]
 
@@ -203,13 +181,6 @@ class Lambda(Expr):
 
 
 # ---- statements ----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Stmt(Node):
-    """Base of statements. note: text of a trailing comment in generated code."""
-
-    note: str = field(default="", compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 
 from srcgrad.ir.nodes import (
+    Assign,
     BoolOp,
     Call,
     Cond,
@@ -14,10 +15,12 @@ from srcgrad.ir.nodes import (
     For,
     Format,
     If,
+    Invoke,
     Load,
     Name,
     Op,
     Pack,
+    Pop,
     Slice,
     Star,
     Stmt,
@@ -65,7 +68,7 @@ def rebuild(expr: Expr, fn: Callable[[Expr], Expr]) -> Expr:
         case Call(args=args, kwargs=kwargs):
             new = tuple(map(fn, args))
             new_kwargs = tuple((key, fn(value)) for key, value in kwargs)
-            if _same(new, args) and all(a[1] is b[1] for a, b in zip(new_kwargs, kwargs)):
+            if _same(new, args) and all(a[1] is b[1] for a, b in zip(new_kwargs, kwargs, strict=True)):
                 return expr
             return dataclasses.replace(expr, args=new, kwargs=new_kwargs)
         case Load(base=base, index=index):
@@ -88,7 +91,8 @@ def rebuild(expr: Expr, fn: Callable[[Expr], Expr]) -> Expr:
             return dataclasses.replace(
                 expr,
                 parts=tuple(
-                    part if isinstance(part, str) else (fn(part[0]), part[1], part[2] and fn(part[2])) for part in parts
+                    part if isinstance(part, str) else (fn(part[0]), part[1], part[2] and fn(part[2]))
+                    for part in parts
                 ),
             )
         case Star(value=value):
@@ -97,7 +101,7 @@ def rebuild(expr: Expr, fn: Callable[[Expr], Expr]) -> Expr:
 
 
 def _same(new: tuple[Expr, ...], old: tuple[Expr, ...]) -> bool:
-    return all(a is b for a, b in zip(new, old))
+    return all(a is b for a, b in zip(new, old, strict=True))
 
 
 def substitute(expr: Expr, table: dict[str, Expr]) -> Expr:
@@ -133,6 +137,16 @@ def blocks(stmt: Stmt) -> tuple[tuple[Stmt, ...], ...]:
     return ()
 
 
+def with_blocks(stmt: Stmt, fn: Callable[[tuple[Stmt, ...]], tuple[Stmt, ...]]) -> Stmt:
+    """The statement with fn applied to each block of statements inside it."""
+    match stmt:
+        case If(body=body, orelse=orelse):
+            return dataclasses.replace(stmt, body=fn(body), orelse=fn(orelse))
+        case For(body=body) | While(body=body) | With(body=body):
+            return dataclasses.replace(stmt, body=fn(body))
+    return stmt
+
+
 def statements(block: tuple[Stmt, ...] | list[Stmt]) -> Iterator[Stmt]:
     """Every statement of a block, nested ones too, in the order of the text."""
     for stmt in block:
@@ -155,3 +169,22 @@ def expressions_of(stmt: Stmt) -> Iterator[Expr]:
         for item in value if isinstance(value, tuple) else (value,):
             if isinstance(item, Expr):
                 yield item
+
+
+def defined_by(stmt: Stmt) -> tuple[Name, ...]:
+    """The variables that a statement itself binds; a For binds its index at the start of each trip."""
+    match stmt:
+        case Assign(target=Name() as target):
+            return (target,)
+        case Pop(out=Name() as out):
+            return (out,)
+        case Invoke(outs=outs):
+            return outs
+        case For(index=index):
+            return (index,)
+    return ()
+
+
+def set_by(stmt: Stmt) -> set[str]:
+    """The names of the variables that a statement itself binds."""
+    return {name.id for name in defined_by(stmt)}

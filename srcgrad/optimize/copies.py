@@ -35,9 +35,19 @@ from srcgrad.ir.nodes import (
     Store,
     While,
 )
-from srcgrad.ir.walk import blocks, children, names_in, rebuild, root, statements, substitute
-from srcgrad.optimize.dead import Fact, Memory, has_effect
-from srcgrad.transform.webs import defined_by, map_blocks, map_own, own_expressions, reads_of
+from srcgrad.ir.walk import (
+    blocks,
+    children,
+    defined_by,
+    names_in,
+    rebuild,
+    root,
+    statements,
+    substitute,
+    with_blocks,
+)
+from srcgrad.optimize.memory import Fact, Memory, has_effect
+from srcgrad.transform.webs import map_own, own_expressions, reads_of
 
 Block = tuple[Stmt, ...]
 WIDTH = 100
@@ -70,7 +80,7 @@ def written_classes(memory: Memory, written: Collection[str] | None) -> set[str]
 
 def longest_line(stmt: Stmt, depth: int) -> int:
     """Columns that a statement, without the blocks in it, takes where no line is folded."""
-    header = replace(map_blocks(stmt, lambda _: ()), note="")
+    header = replace(with_blocks(stmt, lambda _: ()), note="")
     if isinstance(header, If):
         header = replace(header, guard=False)
     text = body_text((header,), Options(width=100_000))
@@ -110,7 +120,7 @@ class _Inliner:
         self.inlinable = inlinable
 
     def block(self, block: Block, depth: int) -> Block:
-        out = [map_blocks(stmt, lambda inner: self.block(inner, depth + 1)) for stmt in block]
+        out = [with_blocks(stmt, lambda inner: self.block(inner, depth + 1)) for stmt in block]
         for k in reversed(range(len(out))):
             match out[k]:
                 case Assign(target=Name(id=name), value=value) if self.candidate(name, value):
@@ -297,5 +307,5 @@ def _replace_copies(body: Block, table: dict[str, Expr]) -> Block:
     for stmt in body:
         if isinstance(stmt, Assign) and isinstance(stmt.target, Name) and stmt.target.id in table:
             continue
-        out.append(map_blocks(map_own(stmt, read), lambda inner: _replace_copies(inner, table)))
+        out.append(with_blocks(map_own(stmt, read), lambda inner: _replace_copies(inner, table)))
     return tuple(out)

@@ -42,9 +42,9 @@ from srcgrad.ir.nodes import (
     Stmt,
     Store,
 )
-from srcgrad.ir.walk import rebuild
+from srcgrad.ir.walk import rebuild, with_blocks
 from srcgrad.rules.registry import lookup
-from srcgrad.transform.webs import map_blocks, map_own
+from srcgrad.transform.webs import map_own
 
 Block = tuple[Stmt, ...]
 _COMPUTE: dict[str, Callable[..., int | float]] = {
@@ -55,7 +55,7 @@ _COMPUTE: dict[str, Callable[..., int | float]] = {
 
 def fold(body: Block) -> Block:
     """Simplify every expression of the statements."""
-    return tuple(map_blocks(_statement(stmt), fold) for stmt in body)
+    return tuple(with_blocks(_statement(stmt), fold) for stmt in body)
 
 
 def _statement(stmt: Stmt) -> Stmt:

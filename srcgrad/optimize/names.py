@@ -1,7 +1,7 @@
 """Short names for temporaries: d_new in each place, where d_new_2 was needed only to tell it from another one.
 
-Needed: temporaries are set before they are read within the stretch of statements that holds them. Given: the same program,
-in which temporaries of one kind share a name wherever their stretches do not overlap.
+Needed: temporaries are set before they are read within the stretch of statements that holds them. Given: the same
+program, in which temporaries of one kind share a name wherever their stretches do not overlap.
 
     d_new_2 = 0.5 * d_y                   d_new = 0.5 * d_y
     d_x += d_new_2 / y                    d_x += d_new / y
@@ -13,12 +13,13 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from srcgrad.ir.kinds import Kind
 from srcgrad.ir.nodes import Expr, Name, Stmt
-from srcgrad.ir.walk import blocks, expressions_of, names_in, statements, substitute
+from srcgrad.ir.walk import blocks, expressions_of, names_in, statements, subexpressions, substitute, with_blocks
 
 
 def share_names(body: tuple[Stmt, ...], hints: dict[str, str], taken: set[str]) -> tuple[Stmt, ...]:
-    """The body with temporaries renamed. hints: temporary -> the name it would like; taken: names of other variables."""
+    """The body with temporaries renamed. hints: temporary -> the name it would like; taken: names of others."""
     present = {n for s in statements(body) for e in expressions_of(s) for n in names_in(e)}
     hints = {name: hint for name, hint in hints.items() if name in present}
     others = (present | taken) - set(hints)
@@ -30,12 +31,16 @@ def share_names(body: tuple[Stmt, ...], hints: dict[str, str], taken: set[str]) 
 def _choose(
     block: Sequence[Stmt], open_names: set[str], hints: dict[str, str], busy: set[str], table: dict[str, str]
 ) -> None:
-    """Give names to the temporaries all of whose occurrences lie in this block, and not all in one statement's block."""
+    """Give names to the temporaries that occur only in this block, and not only in one of its statements' blocks."""
     found: dict[str, list[int]] = {}
     for k, stmt in enumerate(block):
         for name in _names(stmt) & open_names:
             found.setdefault(name, []).append(k)
-    here = {n: (ks[0], ks[-1]) for n, ks in found.items() if len(ks) > 1 or n in _direct(block[ks[0]]) or _split(block[ks[0]], n)}
+    here = {
+        name: (ks[0], ks[-1])
+        for name, ks in found.items()
+        if len(ks) > 1 or name in _direct(block[ks[0]]) or _split(block[ks[0]], name)
+    }
     chosen: dict[str, tuple[int, int]] = {}
     for name in sorted(here, key=lambda n: (here[n], n)):
         first, last = here[name]
@@ -77,9 +82,8 @@ def _rename(stmt: Stmt, table: dict[str, str]) -> Stmt:
             changes[f.name] = _swap(value, table)
         elif isinstance(value, tuple) and value and isinstance(value[0], Expr):
             changes[f.name] = tuple(_swap(v, table) for v in value)
-        elif isinstance(value, tuple) and value and isinstance(value[0], Stmt):
-            changes[f.name] = _renamed(value, table)
-    return dataclasses.replace(stmt, **changes) if changes else stmt
+    stmt = dataclasses.replace(stmt, **changes) if changes else stmt
+    return with_blocks(stmt, lambda inner: _renamed(inner, table))
 
 
 def _swap(expr: Expr, table: dict[str, str]) -> Expr:
@@ -89,7 +93,5 @@ def _swap(expr: Expr, table: dict[str, str]) -> Expr:
     return substitute(expr, {n: Name(table[n], kind=_kind(expr, n)) for n in names})
 
 
-def _kind(expr: Expr, name: str) -> Any:
-    from srcgrad.ir.walk import subexpressions
-
+def _kind(expr: Expr, name: str) -> Kind:
     return next(e.kind for e in subexpressions(expr) if isinstance(e, Name) and e.id == name)

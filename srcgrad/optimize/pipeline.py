@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import linecache
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from srcgrad.analysis.aliases import find_aliases
-from srcgrad.ir.nodes import Assign, Comment, Pos, Return, Stmt
+from srcgrad.ir.nodes import Comment, Pos, Return, Stmt
+from srcgrad.ir.walk import blocks, with_blocks
 from srcgrad.optimize.copies import inline_single_uses, propagate_copies
 from srcgrad.optimize.dead import remove_dead
 from srcgrad.optimize.fold import fold
@@ -17,16 +17,12 @@ from srcgrad.optimize.shapes import reuse_shapes
 from srcgrad.optimize.sink import sink_sums
 from srcgrad.optimize.stores import remove_overwritten
 from srcgrad.optimize.tidy import tidy
-
-if TYPE_CHECKING:
-    from srcgrad.transform.reverse.facts import Facts
+from srcgrad.transform.reverse.facts import Facts
 
 MARK = Comment("reverse sweep")
 
 
-def optimize(
-    forward: Sequence[Stmt], reverse: Sequence[Stmt], end: Return, facts: Facts, entry: set[str]
-) -> list[Stmt]:
+def optimize(forward: Sequence[Stmt], reverse: Sequence[Stmt], end: Return, facts: Facts) -> list[Stmt]:
     """One block of statements from the two sweeps, with what nobody reads removed."""
     return finish(_passes((*forward, MARK, *reverse, end), set(), facts))
 
@@ -70,19 +66,13 @@ def annotate(block: Sequence[Stmt], last: tuple[str, int] | None) -> tuple[list[
     out: list[Stmt] = []
     for stmt in block:
         where = (stmt.pos.file, stmt.pos.line) if stmt.pos is not None else None
-        changes: dict[str, object] = {}
-        compound = False
-        for name in ("body", "orelse"):
-            inner = getattr(stmt, name, None)
-            if isinstance(inner, tuple) and not isinstance(stmt, Assign):
-                compound = True
-                noted, _ = annotate(inner, None)
-                changes[name] = tuple(noted)
-        if not compound and where is not None and where != last and not isinstance(stmt, (Return, Comment)):
-            changes["note"] = source_line(stmt.pos)
+        if blocks(stmt):
+            stmt = with_blocks(stmt, lambda inner: tuple(annotate(inner, None)[0]))
+        elif where is not None and where != last and not isinstance(stmt, (Return, Comment)):
+            stmt = dataclasses.replace(stmt, note=source_line(stmt.pos))
         if where is not None:
             last = where
-        out.append(dataclasses.replace(stmt, **changes) if changes else stmt)  # type: ignore[arg-type]
+        out.append(stmt)
     return out, last
 
 

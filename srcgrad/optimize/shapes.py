@@ -1,7 +1,7 @@
 """Shapes are taken from a variable that is there anyway.
 
-Needed: nothing. Given: a variable of which only the shape is read gives way to another of the same known shape and dtype,
-so that it need not be computed.
+Needed: nothing. Given: a variable of which only the shape is read gives way to another of the same known shape and
+dtype, so that it need not be computed.
 
     d_y = np.zeros_like(log_probs)        d_y = np.zeros_like(logits)
 """
@@ -9,13 +9,13 @@ so that it need not be computed.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from srcgrad.ir.kinds import Array
 from srcgrad.ir.nodes import Assign, Call, Expr, Name, Stmt
-from srcgrad.ir.walk import blocks, children, expressions_of, rebuild, statements
+from srcgrad.ir.walk import children, expressions_of, rebuild, statements, with_blocks
 
 LIKE = {np.zeros_like, np.ones_like, np.full_like}
 
@@ -65,20 +65,19 @@ def _reads(expr: Expr, values: set[str], only: dict[str, Name]) -> None:
 
 
 def _rewrite(stmt: Stmt, table: dict[str, Name]) -> Stmt:
-    changes: dict[str, object] = {}
+    changes: dict[str, Any] = {}
     for f in dataclasses.fields(stmt):
         value = getattr(stmt, f.name)
         if isinstance(value, Expr):
             changes[f.name] = _replace(value, table)
-    for name in ("body", "orelse"):
-        if blocks(stmt) and isinstance(getattr(stmt, name, None), tuple):
-            inner: Sequence[Stmt] = getattr(stmt, name)
-            changes[name] = tuple(_rewrite(s, table) for s in inner)
-    return dataclasses.replace(stmt, **changes) if changes else stmt  # type: ignore[arg-type]
+    stmt = dataclasses.replace(stmt, **changes) if changes else stmt
+    return with_blocks(stmt, lambda inner: tuple(_rewrite(s, table) for s in inner))
 
 
 def _replace(expr: Expr, table: dict[str, Name]) -> Expr:
-    if isinstance(expr, Call) and expr.prim.fn in LIKE and isinstance(expr.args[0], Name) and expr.args[0].id in table:
-        rest = tuple(_replace(arg, table) for arg in expr.args[1:])
-        return dataclasses.replace(expr, args=(table[expr.args[0].id], *rest))
+    if isinstance(expr, Call) and expr.prim.fn in LIKE:
+        source = expr.args[0]
+        if isinstance(source, Name) and source.id in table:
+            rest = tuple(_replace(arg, table) for arg in expr.args[1:])
+            return dataclasses.replace(expr, args=(table[source.id], *rest))
     return rebuild(expr, lambda child: _replace(child, table))

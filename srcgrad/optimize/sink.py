@@ -21,11 +21,11 @@ from srcgrad.analysis.infer import infer_op
 from srcgrad.errors import SrcgradError
 from srcgrad.ir.kinds import Array, Bottom, DictOf, Kind, ListOf, Opaque
 from srcgrad.ir.nodes import Assign, Call, Expr, Name, Op, Stmt, Store
-from srcgrad.ir.walk import names_in, statements
+from srcgrad.ir.walk import defined_by, names_in, statements, with_blocks
 from srcgrad.optimize.copies import WIDTH, changes, longest_line, written_classes
-from srcgrad.optimize.dead import Memory, has_effect
 from srcgrad.optimize.fold import fold_expression
-from srcgrad.transform.webs import defined_by, map_blocks, reads_of
+from srcgrad.optimize.memory import Memory, has_effect
+from srcgrad.transform.webs import reads_of
 
 Block = tuple[Stmt, ...]
 _EMPTY = (np.zeros, np.zeros_like, np.empty, np.empty_like, runtime.zeros_like)
@@ -47,7 +47,7 @@ def sink_sums(
 
 
 def _block(block: Block, memory: Memory, written: set[str] | None, width: int, depth: int) -> Block:
-    out = [map_blocks(stmt, lambda inner: _block(inner, memory, written, width, depth + 1)) for stmt in block]
+    out = [with_blocks(stmt, lambda inner: _block(inner, memory, written, width, depth + 1)) for stmt in block]
     k = 0
     while k < len(out):
         first = _start(out, k, memory, written)

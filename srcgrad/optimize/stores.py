@@ -1,7 +1,7 @@
 """A value that is put back and overwritten before anybody reads it need not be put back.
 
-Needed: stores name the part that they write. Given: of two stores to one part in a block, with nothing between them that
-reads the array, only the second stays.
+Needed: stores name the part that they write. Given: of two stores to one part in a block, with nothing between them
+that reads the array, only the second stays.
 
     A[i, i] = tape_2.pop()
     A[i, i] = tape.pop()                  A[i, i] = tape.pop()
@@ -9,23 +9,17 @@ reads the array, only the second stays.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 
 from srcgrad.ir.nodes import Assign, Expr, Load, Name, Pop, Push, Stmt, Store
-from srcgrad.ir.walk import blocks, children, expressions_of, names_in, root
+from srcgrad.ir.walk import blocks, children, expressions_of, names_in, root, with_blocks
 
 
 def remove_overwritten(body: tuple[Stmt, ...], classes: Callable[[str], str]) -> tuple[Stmt, ...]:
     """The body without stores whose value nothing can read."""
     out: list[Stmt] = []
     for stmt in body:
-        changes = {
-            name: remove_overwritten(getattr(stmt, name), classes)
-            for name in ("body", "orelse")
-            if blocks(stmt) and isinstance(getattr(stmt, name, None), tuple)
-        }
-        stmt = dataclasses.replace(stmt, **changes) if changes else stmt
+        stmt = with_blocks(stmt, lambda inner: remove_overwritten(inner, classes))
         if isinstance(stmt, Store) and not stmt.op and isinstance(stmt.target, Load):
             _drop_earlier(out, stmt, classes)
         out.append(stmt)
@@ -33,7 +27,7 @@ def remove_overwritten(body: tuple[Stmt, ...], classes: Callable[[str], str]) ->
 
 
 def _drop_earlier(out: list[Stmt], stmt: Store, classes: Callable[[str], str]) -> None:
-    """Remove the store just before that writes the same part, looking back past statements that do not touch the array."""
+    """Remove the last store that writes the same part, if nothing between touches the array."""
     name = root(stmt.target)
     if name is None or _reads(stmt.value, name, classes):
         return

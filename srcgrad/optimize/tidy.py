@@ -13,7 +13,7 @@ from collections import Counter
 
 from srcgrad.ir.kinds import ListOf, Opaque
 from srcgrad.ir.nodes import Assign, Call, For, Name, Pack, Pop, Prim, Push, Stmt, Store, While
-from srcgrad.ir.walk import blocks, expressions_of, names_in, statements
+from srcgrad.ir.walk import blocks, expressions_of, names_in, statements, with_blocks
 
 
 def tidy(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
@@ -55,22 +55,23 @@ def _while_tape(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
 def _restores(block: tuple[Stmt, ...], reads: Counter[str]) -> tuple[Stmt, ...]:
     out: list[Stmt] = []
     for stmt in block:
-        changes = {}
-        if blocks(stmt):
-            for name in ("body", "orelse"):
-                if isinstance(getattr(stmt, name, None), tuple):
-                    changes[name] = _restores(getattr(stmt, name), reads)
-        stmt = dataclasses.replace(stmt, **changes) if changes else stmt
+        stmt = with_blocks(stmt, lambda inner: _restores(inner, reads))
         last = out[-1] if out else None
         if (
-            isinstance(stmt, Store) and not stmt.op and isinstance(last, Pop) and last.out is not None and last.index is None
-            and stmt.value == last.out and reads[last.out.id] == 2
+            isinstance(stmt, Store) and not stmt.op and isinstance(last, Pop) and last.out is not None
+            and last.index is None and stmt.value == last.out and reads[last.out.id] == 2
         ):  # fmt: skip
             popped = Call(Prim(list.pop, "pop", "method"), (last.target,), kind=last.out.kind)
             out[-1] = dataclasses.replace(stmt, value=popped)
             continue
         out.append(stmt)
     return tuple(out)
+
+
+def _is_empty_tape(stmt: Assign) -> bool:
+    if not isinstance(stmt.target, Name) or "_tape" not in stmt.target.id:
+        return False
+    return isinstance(stmt.target.kind, ListOf) and isinstance(stmt.value, Pack) and not stmt.value.items
 
 
 def _tapes(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
@@ -88,10 +89,9 @@ def _tapes(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
         run.clear()
 
     for stmt in body:
-        if isinstance(stmt, Assign) and isinstance(stmt.target, Name) and stmt.target.id.split("_tape")[0] != stmt.target.id:
-            if isinstance(stmt.target.kind, ListOf) and isinstance(stmt.value, Pack) and not stmt.value.items and len(run) < 5:
-                run.append(stmt)
-                continue
+        if isinstance(stmt, Assign) and _is_empty_tape(stmt) and len(run) < 5:
+            run.append(stmt)
+            continue
         flush()
         out.append(stmt)
     flush()

@@ -72,7 +72,8 @@ def contributions(
     bound = rule.bind(call)
     syms = {name: args.get(name, _sym(value)) for name, value in bound.items()}
     chosen = [name for name in rule.builders if name in wanted and name in syms and _carries(syms[name])]
-    missing = [n for n in wanted if n in syms and _carries(syms[n]) and n not in rule.builders and n not in rule.zero]
+    known = {*rule.builders, *rule.zero}
+    missing = [n for n in wanted if n in syms and _carries(syms[n]) and n not in known]
     if missing and rule.form != "constant":
         raise NoRuleError(f"The derivative of {as_prim(call).text} in `{missing[0]}` is not known.", pos=call.pos)
     for kind in [call.kind, *(s.kind for s in syms.values() if isinstance(s, Sym))]:
@@ -80,11 +81,12 @@ def contributions(
             raise NoRuleError("Derivatives of complex numbers are not supported.", pos=call.pos)
     token = using_math.set(getattr(as_prim(call).fn, "__module__", "") == "math")
     try:
+        lazy = lazy and rank(call.kind) != 0
         if rule.form == "elementwise":
-            return _elementwise(rule, call, d, lazy and rank(call.kind) != 0, bound, syms, out, chosen, masked, out_ready)
+            return _elementwise(rule, call, d, lazy, bound, syms, out, chosen, masked, out_ready)
         if rule.form == "constant":
             return []
-        return _general(rule, call, d, lazy and rank(call.kind) != 0, syms, out, chosen, masked)
+        return _general(rule, call, d, lazy, syms, out, chosen, masked)
     except KindError as error:
         raise KindError(error.reason, error.remedy, error.pos or call.pos) from None
     finally:

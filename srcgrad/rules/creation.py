@@ -43,7 +43,10 @@ def _array(d: Sym, object: Any, dtype: Any = None) -> Any:
     return items(d, object)
 
 
-@linear((np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.require), "a", displays=True, view="maybe")
+_AS = (np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.require)
+
+
+@linear(_AS, "a", displays=True, view="maybe")
 def _asarray(d: Sym, a: Any, dtype: Any = None) -> Any:
     return items(d, a)
 
@@ -61,8 +64,8 @@ def _copy_of(d: Sym, value: Sym) -> Sym:
     return d
 
 
-@linear(runtime.scalar_adjoint, "d")
-def _scalar_adjoint(d: Sym, result: Any) -> Sym:
+@linear(runtime.scalar_adjoint, "value")
+def _scalar_adjoint(d: Sym, result: Any, value: Any) -> Sym:
     return xp.sum(d)
 
 

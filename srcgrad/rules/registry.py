@@ -42,9 +42,10 @@ class Rule:
     derivative flows through, the partial derivative (elementwise) or the contribution (general).
     handled: the parameters that the builders take; any other that a user gives is refused.
     linear: the parameters that the function is linear in. zero: those in which the derivative is zero. view: whether
-    the result shares memory with the first argument; "readonly": it does, and cannot be written. singular: the partials may be infinite or nan, so they are guarded where the adjoint may have
-    been masked. domain: for tests, where the function is smooth. accepts_lazy: "any" or "scalar": which adjoints that
-    only broadcast to the result's shape the builders take as they are. variadic: the parameter that is `*args`.
+    the result shares memory with the first argument; "readonly": it does, and cannot be written. singular: the
+    partials may be infinite or nan, so they are guarded where the adjoint may have been masked. domain: for tests,
+    where the function is smooth. accepts_lazy: "any" or "scalar": which adjoints that only broadcast to the result's
+    shape the builders take as they are. variadic: the parameter that is `*args`.
     via_out: partials that are used instead where the result is at hand, because they then read less.
     displays: the builders take a list of Syms for an argument that is a display such as `[a, b]`, or a Sym of
     kind ListOf for one that is a list.

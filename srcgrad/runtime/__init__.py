@@ -37,7 +37,8 @@ from srcgrad.runtime.numerical import (
 HELPERS = {
     function.__name__: function
     for function in (
-        add_to, check_view, copy_of, reshape_like, scalar_adjoint, unbroadcast, winners, with_attributes, with_items, zeros_like,
+        add_to, check_view, copy_of, reshape_like, scalar_adjoint, unbroadcast, winners, with_attributes, with_items,
+        zeros_like,
         add_at, grid, products_of_others, split_like, undiagonal, untile,
         cholesky_adjoint, eigenvalues_adjoint, eigenvectors, eigenvectors_adjoint, log_abs_det, sign_of_det,
         singular_values_adjoint, to_lower,

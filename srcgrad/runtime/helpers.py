@@ -87,11 +87,11 @@ def winners(x, index):
     return marks[index] == order
 
 
-def scalar_adjoint(result, d):
-    """The adjoint d of a result that has to be a scalar or an array of size 1, in the result's shape."""
+def scalar_adjoint(result, value):
+    """The adjoint `value` of a result that has to be a scalar or an array of size 1, in the result's shape."""
     if np.size(result) != 1:
         raise TypeError(f"the result has shape {np.shape(result)}, so it has no gradient")
-    return np.full_like(result, d)
+    return np.full_like(result, value)
 
 
 def with_attributes(owner, **attributes):
@@ -112,4 +112,4 @@ def with_items(owner, items):
 def check_view(view, array):
     """Raise if `view` is a copy, not a view, of `array`: writes to one would not reach the other's adjoint."""
     if np.size(view) and not np.may_share_memory(view, array):
-        raise ValueError("an array that is written in place was copied by reshape, ravel or asarray: make it contiguous")
+        raise ValueError("an array written in place was copied by reshape, ravel or asarray: make it contiguous")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 from srcgrad.analysis.infer import infer_call
@@ -16,6 +17,13 @@ from srcgrad.specialize.values import Either, Leaf, ListedArray, Rows, Static, S
 
 def test_expr(s: State, value: Value, pos: Pos | None) -> Expr:
     """A value as the test of a branch."""
+    if isinstance(value, Struct) and value.none is not None:
+        there = Op("not", (value.none,), kind=BOOL, pos=pos)
+        inner = dataclasses.replace(value, none=None)
+        known = true_of(inner)
+        if known is not None:
+            return there if known else Const(False, kind=BOOL)
+        return BoolOp("and", (there, test_expr(s, inner, pos)), kind=BOOL, pos=pos)
     if isinstance(value, Rows):
         value = next(value.columns())
     if isinstance(value, Struct) and value.type == "object":

@@ -240,14 +240,19 @@ def _dict_display(s: State, expr: DictPack) -> Value:
     return run_time_dict(s, made, expr.pos) if site in s.knowledge.dynamic else made
 
 
-def run_time_dict(s: State, made: Struct, pos: Pos | None) -> Value:
+def run_time_dict(s: State, struct: Struct, pos: Pos | None) -> Value:
     """A dict as one that exists when the program runs."""
-    for value in made.values():
-        s.need_run_time(value, pos)
-    values = tuple(as_expr(v, pos) for v in made.values())
+    for part in struct.values():
+        s.need_run_time(part, pos)
+    values = tuple(as_expr(v, pos) for v in struct.values())
     item = join_all([value.kind for value in values])
     if item == Opaque(object) and values:
         raise KindError("a dict whose keys are not known when compiling must have values of one kind", pos=pos)
-    keys = tuple(as_expr(key_value(k)) for k in made.items)
+    keys = tuple(as_expr(key_value(k)) for k in struct.items)
     kind = DictOf(forget_value(item), key=forget_value(join_all([key.kind for key in keys])))
-    return Leaf(DictPack(keys, values, kind=kind, pos=pos))
+    if not is_float(kind):
+        return Leaf(DictPack(keys, values, kind=kind, pos=pos))
+    made = s.temporary(DictPack((), (), kind=kind, pos=pos), "entries").expr
+    for key, value in zip(keys, values, strict=True):
+        s.emit(Store(Load(made, key, kind=kind.item, pos=pos), value, pos=pos))
+    return Leaf(made)

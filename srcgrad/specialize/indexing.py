@@ -8,6 +8,7 @@ import types
 import numpy as np
 
 from srcgrad.analysis.infer import infer_call, infer_load
+from srcgrad.analysis.signatures import const
 from srcgrad.errors import KindError, NoRuleError, UnsupportedError
 from srcgrad.ir.kinds import NONE, Array, DictOf, ListOf, Opaque, Scalar, is_float
 from srcgrad.ir.nodes import Call, Load, Name, Pack, Pos, Prim, Slice
@@ -71,6 +72,9 @@ def load(s: State, owner: Value, at: Value, pos: Pos | None, store: bool = False
     kind = infer_load(base, index)
     if isinstance(base.kind, Scalar):
         return Leaf(base)  # `x[()]` of a number of NumPy
+    if const(index) == () and not store and isinstance(base.kind, Array) and not base.kind.dims:  # an array of no axes
+        prim = Prim(np.copy, "np.copy")
+        return Leaf(Call(prim, (base,), kind=infer_call(prim, (base,), ()), pos=pos))
     if isinstance(base.kind, ListedArray) and isinstance(index, Slice) and isinstance(kind, Array):
         kind = ListedArray(kind.dtype, kind.dims, False, base.kind.site)
     return Leaf(Load(base, index, kind=kind, pos=pos))

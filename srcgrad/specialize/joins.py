@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from srcgrad.ir.kinds import join
+from srcgrad.ir.kinds import DictOf, ListOf, join
 from srcgrad.ir.nodes import Expr, Name
 from srcgrad.specialize.values import (
     Bound,
@@ -94,6 +94,9 @@ class Joiner:
         sites = tuple(x.site for x in (a, b) if x.site is not None and x.type in ("list", "dict"))
         if not same_layout(a, b) and not (a.type == b.type and a.type in ("dict", "object") and a.cls is b.cls):
             return Conflict(f"{name} is {describe(a)} on one path and {describe(b)} on another", None, sites)
+        if a.none != b.none:
+            found = a if a.none is None else b
+            return Conflict(f"{name} may be None on one path", key if base == name else None, layout=found)
         items: dict[Any, Value] = {}
         for k in (*a.items, *(k for k in b.items if k not in a.items)):
             if k in a.items and k in b.items:
@@ -119,6 +122,15 @@ class Joiner:
     def _leaves(self, a: Value, b: Value, base: str, name: str, key: Any) -> Value:
         plain_a, plain_b = self._plain(a, base, name, key), self._plain(b, base, name, key)
         conflict = Conflict(f"{name} is {describe(a)} on one path and {describe(b)} on another")
+        layout = next((x for x in (a, b) if isinstance(x, Struct)), None)
+        if layout is not None and layout.site is not None and layout.type in ("list", "dict"):
+            if any(isinstance(x, Leaf) and isinstance(x.kind, (ListOf, DictOf)) for x in (a, b)):
+                conflict.sites = (layout.site,)
+                return conflict
+        nothing = any(isinstance(x, Static) and x.value is None for x in (a, b))
+        if layout is not None and nothing and base == name:
+            conflict.key, conflict.layout = key, layout
+            return conflict
         if plain_a is not None and plain_b is not None:
             kind = join(plain_a.kind, plain_b.kind)
             if kind is None or isinstance(plain_a.kind, ListedArray) != isinstance(plain_b.kind, ListedArray):

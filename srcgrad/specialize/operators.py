@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import types
 
 import numpy as np
@@ -36,6 +37,9 @@ def operate(s: State, op: str, args: list[Value], pos: Pos | None) -> Value:
         known = _identity(args[0], args[1])
         if known is not None:
             return constant(known if op == "is" else not known, pos)
+        for arg in args:
+            if isinstance(arg, Struct) and arg.none is not None:
+                return Leaf(arg.none if op == "is" else Op("not", (arg.none,), kind=BOOL, pos=pos))
     if op == "not":
         known = true_of(args[0])
         if known is not None:
@@ -62,9 +66,14 @@ def operate(s: State, op: str, args: list[Value], pos: Pos | None) -> Value:
             return combined
     if op in ("==", "!=") and all(isinstance(arg, Struct) for arg in args):
         return _compare(s, op, args, pos)
+    if op in ("<", "<=", ">", ">=") and all(isinstance(arg, Struct) and arg.type in ("tuple", "list") for arg in args):
+        return Leaf(_lexicographic(s, op, args[0].values(), args[1].values(), pos))
     if any(isinstance(arg, Rows) for arg in args) and op in ("+", "*"):
         raise UnsupportedError(f"`{op}` of a list of tuples is not supported", "Use `extend` on a copy.", pos)
     s.need_list(*args)
+    if op == "+" and any(isinstance(arg, Leaf) and isinstance(arg.kind, ListOf) for arg in args):
+        # a tuple of unknown length is represented by a list
+        args = [dataclasses.replace(a, type="list") if isinstance(a, Struct) and a.type == "tuple" else a for a in args]
     exprs = tuple(_operand(arg, args, pos) for arg in args)
     if op in ("neg", "pos") and isinstance(exprs[0], Const) and isinstance(exprs[0].value, (int, float)):
         return constant(-exprs[0].value if op == "neg" else exprs[0].value, pos)
@@ -95,6 +104,21 @@ def _compare(s: State, op: str, args: list[Value], pos: Pos | None) -> Value:
     return Leaf(both if op == "==" else Op("not", (both,), kind=BOOL, pos=pos))
 
 
+def _lexicographic(s: State, op: str, a: list[Value], b: list[Value], pos: Pos | None) -> Expr:
+    """`<` of two tuples: the first items that differ decide."""
+    if not a or not b:
+        return Const(OPERATORS[op](len(a), len(b)), kind=BOOL, pos=pos)
+    if len(a) == len(b) == 1:
+        last = as_expr(operate(s, op, [a[0], b[0]], pos), pos)
+        return last
+    strict = as_expr(operate(s, op[0], [a[0], b[0]], pos), pos)
+    if isinstance(strict.kind, Array):
+        raise KindError("tuples that hold arrays are compared", "Compare numbers.", pos)
+    equal = as_expr(operate(s, "==", [a[0], b[0]], pos), pos)
+    rest = _lexicographic(s, op, a[1:], b[1:], pos)
+    return BoolOp("or", (strict, BoolOp("and", (equal, rest), kind=BOOL, pos=pos)), kind=BOOL, pos=pos)
+
+
 def _operand(arg: Value, args: list[Value], pos: Pos | None) -> Expr:
     """A list beside an array counts as an array, as in NumPy."""
     expr = as_expr(arg, pos)
@@ -107,6 +131,8 @@ def _operand(arg: Value, args: list[Value], pos: Pos | None) -> Expr:
 def _identity(a: Value, b: Value) -> bool | None:
     for x, y in ((a, b), (b, a)):
         if isinstance(y, Static) and y.value is None:
+            if isinstance(x, Struct) and x.none is not None:
+                return None
             if isinstance(x, Static):
                 return x.value is None
             if isinstance(x, Leaf):

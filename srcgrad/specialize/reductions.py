@@ -99,11 +99,25 @@ def _extreme(fn: Any, name: str) -> Handler:
                 raise KindError(f"{name} compares arrays", f"Use np.{name}imum for the elementwise {name}imum.", pos)
             return Leaf(call_builtin(fn, name, x, y))
 
+        inner = iterate(s, args[0], pos) if len(args) == 1 else Iteration(static=list(args))
+        if _of_tuples(s, inner):
+            return _extreme_by_key(s, name, args, {**kwargs, "key": Static(None)}, pos)
         if len(args) > 1:
-            return _fold(s, Iteration(static=list(args)), pair, None, pos)
-        return _or_default(s, iterate(s, args[0], pos), kwargs, lambda inner: _fold(s, inner, pair, None, pos), pos)
+            return _fold(s, inner, pair, None, pos)
+        return _or_default(s, inner, kwargs, lambda inner: _fold(s, inner, pair, None, pos), pos)
 
     return handler
+
+
+def _of_tuples(s: State, inner: Iteration) -> bool:
+    """Whether the items are tuples, which are compared item by item."""
+    items = list(inner.static or [])
+    item = inner.item
+    if inner.static is None and item is not None:
+        saved = s.snapshot()
+        s.block(lambda: items.append(item(integer(0))))
+        s.restore(saved)
+    return any(isinstance(item, Struct) for item in items)
 
 
 def _or_default(
@@ -139,6 +153,7 @@ def _best_by_key(s: State, name: str, items: Iteration, function: Value, pos: Po
     best, best_key = ((*s.site(pos), "best"), "best"), ((*s.site(pos), "key"), "best_key")
     for key in (best, best_key):
         s.names[key] = s.fresh(key[1])
+    plain = isinstance(function, Static) and function.value is None
 
     def take(item: Value, value: Value) -> None:
         s.bind(best, item, pos, True)
@@ -147,7 +162,7 @@ def _best_by_key(s: State, name: str, items: Iteration, function: Value, pos: Po
     def trip(item: Value) -> None:
         if isinstance(item, Leaf) and not isinstance(item.expr, (Name, Const)):
             item = s.temporary(item.expr, "item")
-        value = call_value(s, function, [item], {}, pos)
+        value = item if plain else call_value(s, function, [item], {}, pos)
         if isinstance(value, Leaf) and not isinstance(value.expr, (Name, Const)):
             value = s.temporary(value.expr, "key")
         test = operate(s, "<" if name == "min" else ">", [value, s.env[best_key]], pos)
@@ -157,7 +172,7 @@ def _best_by_key(s: State, name: str, items: Iteration, function: Value, pos: Po
         if not items.static:
             raise KindError(f"{name} of nothing", "Give a `default`.", pos)
         first, *rest = items.static
-        take(first, call_value(s, function, [first], {}, pos))
+        take(first, first if plain else call_value(s, function, [first], {}, pos))
         for item in rest:
             trip(item)
     else:
@@ -167,7 +182,7 @@ def _best_by_key(s: State, name: str, items: Iteration, function: Value, pos: Po
             )
         get = items.item
         first = get(integer(0))
-        take(first, call_value(s, function, [first], {}, pos))
+        take(first, first if plain else call_value(s, function, [first], {}, pos))
         bounds = (integer(1), items.count, integer(1))
         run_loop(
             s,

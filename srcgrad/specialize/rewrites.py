@@ -147,6 +147,15 @@ def _array(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], po
     return call_primitive(s, Prim(np.asarray, "np.asarray"), rest, others, pos)
 
 
+def _typed(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
+    """`np.float64(x)` of an array is np.asarray(x, np.float64)."""
+    if not isinstance(args[0], Leaf) or not isinstance(args[0].kind, Array) or rank(args[0].kind) == 0:
+        return None
+    from srcgrad.specialize.calls import call_primitive
+
+    return call_primitive(s, Prim(np.asarray, "np.asarray"), args, {"dtype": Static(prim.fn, prim.text)}, pos)
+
+
 def _diag(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
     """np.diag of a matrix is np.diagonal: a view of it."""
     if not isinstance(args[0], Leaf) or rank(args[0].kind) != 2:
@@ -183,7 +192,7 @@ def _einsum(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], p
 # ---- several results -----------------------------------------------------------------------------------------
 
 
-def _several(builder: Callable[..., list[Any]]) -> Rewrite:
+def _several(builder: Callable[..., list[Any] | None]) -> Rewrite:
     """A function whose results are written as several calls, each of one result. None: a result with no rule."""
 
     def rewrite(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
@@ -204,9 +213,15 @@ def _several(builder: Callable[..., list[Any]]) -> Rewrite:
                 return call
             made = [call.items[k] if item is None else item for k, item in enumerate(made)]
         values = [item if isinstance(item, (Leaf, Struct)) else Leaf(replace(item.expr, pos=pos)) for item in made]
-        return Struct("tuple", dict(enumerate(values)))
+        return Struct("tuple", dict(enumerate(values)), _NAMED.get(prim.fn))
 
     return rewrite
+
+
+_NAMED: dict[Any, type] = {
+    fn: type(fn(np.eye(1))) for fn in (np.linalg.slogdet, np.linalg.eigh, np.linalg.svd)
+}  # fmt: skip
+"""The classes of tuples with names that functions return."""
 
 
 def _held(s: State, value: Value, pos: Pos | None) -> Any:
@@ -241,16 +256,25 @@ def _matrix(a: Any, *items: Any) -> list[Any] | None:
     return list(items) if isinstance(a, Sym) and rank(a.kind) == 2 else None
 
 
+def _svd(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
+    vectors = kwargs.get("compute_uv")
+    if len(args) == 1 and vectors is not None and const(as_expr(vectors, pos)) is False:
+        return Leaf(helper(np.linalg.svdvals, "np.linalg.svdvals")(as_expr(args[0], pos)).expr)
+    several = _several(lambda a, full_matrices=True: _matrix(a, None, xp.linalg.svdvals(a), None))
+    return several(s, prim, args, kwargs, pos)
+
+
 _REWRITES: dict[Any, Rewrite] = {
     np.nan_to_num: _nan_to_num, np.astype: _astype, np.array: _array, np.diag: _diag, np.conjugate: _conjugate,
     np.einsum: _einsum,
+    **dict.fromkeys((np.float64, np.float32, np.int64, np.int32, np.int16, np.int8, np.uint8, np.bool_), _typed),
     np.modf: _several(lambda x: [xp.fmod(x, 1.0), xp.trunc(x)]), math.modf: _several(_math_modf),
     np.divmod: _several(lambda x, y: [xp.floor_divide(x, y), xp.mod(x, y)]),
     np.meshgrid: _several(_meshgrid),
     np.linalg.slogdet: _several(
         lambda a: _matrix(a, helper(runtime.sign_of_det)(a), helper(runtime.log_abs_det)(a))),
     np.linalg.eigh: _several(lambda a: _matrix(a, xp.linalg.eigvalsh(a), helper(runtime.eigenvectors)(a))),
-    np.linalg.svd: _several(lambda a, full_matrices=True: _matrix(a, None, xp.linalg.svdvals(a), None)),
+    np.linalg.svd: _svd,
 }  # fmt: skip
 
 
@@ -265,7 +289,7 @@ def results(s: State, call: Call) -> Value:
     if not isinstance(call.kind, Scalar) and any(isinstance(kind_of(a), Array) for a in call.args):
         if shares_memory(call.prim, call.args, call.kwargs):
             raise NoRuleError(
-                f"The result of {full_name(call.prim)} shares memory with its argument, of which srcgrad knows nothing.",
+                f"srcgrad does not know of which arrays the result of {full_name(call.prim)} is a view.",
                 "Write it with indexing, reshape or transpose.",
                 call.pos,
             )

@@ -91,6 +91,13 @@ class State(Variables):
                 if not isinstance(item, Conflict) or not item.missing:
                     self.resolve(item)
         if isinstance(value, Conflict):
+            if value.layout is not None and value.key is not None:
+                slot = ("optional", value.key)
+                if slot not in self.knowledge.templates:
+                    self.knowledge.templates[slot] = value.layout
+                    self.knowledge.canonical.add(value.key)
+                    raise Restart
+                return
             new = {site for site in value.sites if site not in self.knowledge.dynamic}
             if value.key is not None and value.key not in self.knowledge.canonical:
                 self.knowledge.canonical.add(value.key)
@@ -121,14 +128,18 @@ class State(Variables):
         before = self.env
         paths: list[tuple[tuple[Stmt, ...], dict[Key, Value] | None]] = []
         copies: list[Copies] = []
+        partly_before, partly = self.partly_set, set()
         for run in (body, orelse):
             self.env, memo = copy_with(before)
+            self.partly_set = set(partly_before)
             copies.append(memo)
             try:
                 stmts = self.block(run)
                 paths.append((stmts, self.env))
             except Unreached:  # what a recursive call returns is known from the other path first
                 paths.append(((), None))
+            partly |= self.partly_set
+        self.partly_set = partly
         (then, after_then), (other, after_else) = paths
         if _raises(then) != _raises(other):  # what follows is reached by the other path only
             after_then, after_else = (None, after_else) if _raises(then) else (after_then, None)
@@ -157,17 +168,20 @@ class State(Variables):
     def fixpoint(self, body: Callable[[], None]) -> tuple[Stmt, ...]:
         """The statements of a loop's body, once the kinds at its head are stable."""
         self.env, origins = copy_with(self.env)
+        partly_before, partly = self.partly_set, set(self.partly_set)
         for _ in range(12):
+            self.partly_set = partly_before | partly
             head, heads = copy_with(self.env)
             names, used, emitted = dict(self.names), set(self.used), self.emitted
             stmts = self.block(body)
             joiner = self.joiner()
             joined = joiner.environments(head, self.env, self.base_name)
-            self.partly_set |= joined.keys() - head.keys()
+            partly |= self.partly_set | (joined.keys() - head.keys())
             origins = joiner.after(origins, heads)
             carried = [key for key in joined if key in head or key in self.read_undefined]
             if all(key in head and same(head[key], joined[key]) for key in carried):
                 self.env = put_back(joined, origins)
+                self.partly_set = partly
                 return stmts
             self.names, self.used, self.emitted = names, used, emitted
             self.env = {key: joined[key] for key in carried}
@@ -264,7 +278,7 @@ def true_of(value: Value) -> bool | None:
     """The truth of a value where it is known when compiling."""
     if isinstance(value, Static):
         return bool(value.value)
-    if isinstance(value, Rows):
+    if isinstance(value, Rows) or (isinstance(value, Struct) and value.none is not None):
         return None
     if isinstance(value, Struct) and value.type == "object":
         return None if hasattr(value.cls, "__bool__") or hasattr(value.cls, "__len__") else True

@@ -145,8 +145,10 @@ def _store_slice(s: State, owner: Struct, at: Value, value: Value, op: str, pos:
 
 
 def held(s: State, item: Value) -> Value:
-    """An item that goes into a list, in a variable (which is copied once something else assigns that variable)."""
-    if isinstance(item, Leaf) and not isinstance(item.expr, (Const, Name)):
+    """An item that goes into a list, in a variable that nothing else assigns."""
+    if isinstance(item, Leaf) and isinstance(item.expr, Name) and item.expr.id in s.temporaries:
+        return item
+    if isinstance(item, Leaf) and not isinstance(item.expr, Const):
         return s.temporary(item.expr, "item")
     if isinstance(item, Struct):
         return s.materialise(item, s.fresh("item"), None, None)
@@ -217,10 +219,13 @@ def widen_items(s: State, owner: Leaf, expr: Expr, pos: Pos | None) -> None:
             f"a {text(kind)} whose length is not known when compiling gets {describe(Leaf(expr))}",
             "Keep things of different kinds in different lists.", pos,
         )  # fmt: skip
-    if item != kind.item and isinstance(owner.expr, Name):
-        widened = dataclasses.replace(kind, item=forget_value(item))
-        for key, value in s.env.items():
-            s.env[key] = _with_kind(value, owner.expr.id, widened)
+    if item != kind.item:
+        place, widened = owner.expr, dataclasses.replace(kind, item=forget_value(item))
+        while isinstance(place, Load) and isinstance(place.base.kind, (ListOf, DictOf)):
+            place, widened = place.base, dataclasses.replace(place.base.kind, item=widened)
+        if isinstance(place, Name):
+            for key, value in s.env.items():
+                s.env[key] = _with_kind(value, place.id, widened)
 
 
 def _mixed(a: Kind, b: Kind) -> bool:

@@ -50,6 +50,7 @@ class Struct(Value):
     type: "tuple", "list", "dict" or "object" (cls says of which class; also set for named tuples). items: by position,
     key or attribute. depth: how many loops and branches stood around the place where it was made (growing it
     deeper than that makes it dynamic). site: the place where it was made. frozen: why it cannot be changed, if so.
+    none: a variable that says whether the value is None instead, where it may be.
     """
 
     type: str
@@ -58,6 +59,7 @@ class Struct(Value):
     depth: int = 0
     site: tuple[object, ...] | None = None
     frozen: str = ""
+    none: Expr | None = None
 
     def values(self) -> list[Value]:
         return list(self.items.values())
@@ -156,13 +158,15 @@ class Conflict(Value):
     """What a variable is after branches that gave it values of kinds that nothing covers: an error once it is used.
 
     key: the variable, where giving its parts names of their own may help; sites: containers that may have to exist
-    at run time instead; missing: one path has no such part at all.
+    at run time instead; missing: one path has no such part at all; layout: the container that one path gives it, where
+    the other gives it None.
     """
 
     reason: str
     key: Any = None
     sites: tuple[Any, ...] = ()
     missing: bool = False
+    layout: Struct | None = None
 
 
 def leaves(value: Value, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Leaf]]:
@@ -202,6 +206,8 @@ def as_expr(value: Value, pos: Pos | None = None) -> Expr:
     if isinstance(value, Static):
         return Const(value.value, kind=kind_of_static(value.value), pos=pos)
     if isinstance(value, Struct):
+        if value.none is not None:
+            raise KindError("this may be None", "Ask `is None` first.", pos)
         if value.type in ("tuple", "list"):
             items = tuple(as_expr(item, pos) for item in value.values())
             if value.type == "tuple":
@@ -283,7 +289,8 @@ def put_back(env: dict[Any, Value], origins: Copies) -> dict[Any, Value]:
             done[id(value)] = original
             items = {key: put(item) for key, item in value.items.items()}
             assert isinstance(original, Struct)
-            original.items, original.depth, original.frozen = items, value.depth, value.frozen
+            original.items, original.depth = items, value.depth
+            original.frozen, original.none = value.frozen, value.none
         return done[id(value)]
 
     return {key: put(value) for key, value in env.items()}
@@ -307,7 +314,7 @@ def same(a: Value, b: Value) -> bool:
     if isinstance(a, Static) and isinstance(b, Static):
         return same_object(a.value, b.value)
     if isinstance(a, Struct) and isinstance(b, Struct):
-        return same_layout(a, b) and a.frozen == b.frozen and all(same(a.items[key], b.items[key]) for key in a.items)
+        return same_layout(a, b) and (a.frozen, a.none) == (b.frozen, b.none) and all(same(a.items[key], b.items[key]) for key in a.items)
     if isinstance(a, Closure) and isinstance(b, Closure):
         return a.definition is b.definition and a.frame == b.frame and same_defaults(a, b)
     if isinstance(a, Bound) and isinstance(b, Bound):

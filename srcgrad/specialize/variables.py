@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from srcgrad.errors import UnsupportedError
+from srcgrad.ir.kinds import BOOL, BOTTOM, Scalar
 from srcgrad.ir.nodes import Assign, Const, Expr, Name, Pos, Stmt
 from srcgrad.specialize.knowledge import Frame, Key, Knowledge
 from srcgrad.specialize.values import (
@@ -43,6 +44,7 @@ class Variables:
         self.emitted = 0
         self.read_undefined: set[Key] = set()
         self.partly_set: set[Key] = set()
+        self.temporaries: set[str] = set()
         self.list_sites: dict[str, tuple[object, int]] = {}
         self.loops: list[tuple[int, object]] = []
         self.break_flags: list[tuple[list[Name], int]] = []
@@ -92,6 +94,7 @@ class Variables:
     def temporary(self, expr: Expr, hint: str) -> Leaf:
         """Assign the expression to a new variable."""
         name = Name(self.fresh(hint), kind=expr.kind, pos=expr.pos)
+        self.temporaries.add(name.id)
         self._inherit_site(name.id, expr)
         self.emit(Assign(name, expr, pos=expr.pos))
         return Leaf(name)
@@ -119,7 +122,40 @@ class Variables:
     def bind(self, key: Key, value: Value, pos: Pos | None, canonical: bool = False) -> None:
         """Let a variable of the user's hold a value; every part of it gets a variable of its own."""
         forced = canonical or key in self.knowledge.canonical
+        self.partly_set.discard(key)
+        layout = self.knowledge.templates.get(("optional", key))
+        if layout is not None and (isinstance(value, Struct) or (isinstance(value, Static) and value.value is None)):
+            value = self._optional(value, layout, self.base_name(key), pos, key)
         self.env[key] = self.materialise(value, self.base_name(key), pos, key, forced)
+
+    def _optional(self, value: Value, layout: Struct, base: str, pos: Pos | None, key: Key) -> Struct:
+        """A container, or None, for a variable that may hold either: a variable of its own says which."""
+        flag = Name(self.part(base, "is None"), kind=BOOL, pos=pos)
+        if isinstance(value, Struct):
+            made = value.like(dict(value.items))
+            if value.type != "tuple" and self._is_named(value) and self._held(value, key):
+                value.frozen = made.frozen = value.frozen or "it is known under another name as well"
+            given = value.none or Const(False, kind=Scalar("bool", True, False))
+        else:
+            made = self._unset(layout, base, pos, key)
+            given = Const(True, kind=Scalar("bool", True, True))
+        if given != flag:
+            self._move_away(flag.id, key, pos)
+            self.emit(Assign(flag, given, pos=pos))
+        made.none = flag
+        return made
+
+    def _unset(self, layout: Struct, base: str, pos: Pos | None, key: Key) -> Struct:
+        """A container of a layout whose parts are None."""
+        items: dict[object, Value] = {}
+        for part, item in layout.items.items():
+            name = self.part(base, part)
+            if isinstance(item, Struct):
+                items[part] = self._unset(item, name, pos, key)
+            else:
+                self.materialise(Static(None), name, pos, key)
+                items[part] = Leaf(Name(name, kind=BOTTOM, pos=pos))  # until another path tells
+        return layout.like(items)
 
     def materialise(self, value: Value, base: str, pos: Pos | None, key: Key | None, forced: bool = False) -> Value:
         """Hold the value in the variable `base`, or its parts in variables named after it.
@@ -272,6 +308,10 @@ class Variables:
             for key, item in value.items.items():
                 own = self.names.get((("part", base), repr(key)))
                 value.items[key] = self._relocated(item, name, own, f"{base or hint}_{_suffix(key)}", pos, seen)
+            if value.none is not None:
+                own = self.names.get((("part", base), repr("is None")))
+                flag = self._relocated(Leaf(value.none), name, own, f"{base or hint}_is_None", pos, seen)
+                value.none = as_expr(flag)
             return value
         if isinstance(value, Closure) and value.defaults:
             defaults = {k: self._relocated(v, name, None, k, pos, seen) for k, v in value.defaults.items()}

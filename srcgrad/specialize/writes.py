@@ -69,11 +69,12 @@ def with_out(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], 
         place = _target(s, out, pos)
         if exprs[0] == place:
             s.emit(Store(place, exprs[1], op, pos=pos))
-            return out
-        fill(s, Leaf(place), Op(op, exprs, kind=infer_op(op, exprs), pos=pos), pos)
-        return out
-    fill(s, out, as_expr(call_primitive(s, prim, args, rest, pos), pos), pos)
-    return out
+        else:
+            fill(s, Leaf(place), Op(op, exprs, kind=infer_op(op, exprs), pos=pos), pos)
+        return Leaf(place)
+    held = Leaf(_target(s, out, pos))
+    fill(s, held, as_expr(call_primitive(s, prim, args, rest, pos), pos), pos)
+    return held
 
 
 def ufunc_at(s: State, ufunc: Any, args: list[Value], pos: Pos | None) -> Value:

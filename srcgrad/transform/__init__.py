@@ -1,0 +1,1 @@
+"""From the typed primal to the statements of its gradient."""

@@ -6,12 +6,12 @@ overwrites is read by the answer of a chunk that ran before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from srcgrad.analysis.regions import Affine, Range, affine, combine, feasible, overlap, ranges
 from srcgrad.ir.nodes import Assign, Call, Const, Expr, For, Load, Name, Store
-from srcgrad.ir.walk import children, expressions_of, statements
+from srcgrad.ir.walk import children, expressions_of, names_in, statements
 from srcgrad.transform.reverse.cheap import cheap_again
 from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Loop, inner_blocks
 from srcgrad.transform.reverse.expressions import SHAPE_ONLY
@@ -157,7 +157,8 @@ class Conflicts:
     def _variable(self, loop: Loop, mark: str) -> Affine:
         return {f"{id(loop)}{mark}": 1}, 0
 
-    def _resolver(self, site: Site, mark: str):  # type: ignore[no-untyped-def]
+    def _resolver(self, site: Site, mark: str) -> Callable[[Expr], str | None]:
+        """Names for the unknowns: the loops' variables, and what is the same in every trip."""
         indices = {loop.source.index.id: loop for loop in site.loops if isinstance(loop.source, For)}
 
         def resolve(expr: Expr) -> str | None:
@@ -166,9 +167,9 @@ class Conflicts:
                     return f"{id(indices[expr.id])}{mark}"
                 fixed = self.facts.definitions.get(expr.id, 1) <= 1 and expr.id in self.facts.outside
                 return f"name {expr.id}" if fixed else None
-            if isinstance(expr, Call) and expr.prim.fn is len or isinstance(expr, Load) and isinstance(expr.base, Call):
-                names = [n for n in _names(expr)]
-                if all(self.facts.definitions.get(n, 1) <= 1 and n in self.facts.outside for n in names):
+            length = isinstance(expr, Call) and expr.prim.fn is len
+            if length or isinstance(expr, Load) and isinstance(expr.base, Call):
+                if all(self.facts.definitions.get(n, 1) <= 1 and n in self.facts.outside for n in names_in(expr)):
                     return f"length {expr!r}"
             return None
 
@@ -199,7 +200,7 @@ class Conflicts:
 
 
 def disjoint(a: Expr, b: Expr, loops: Sequence[For], facts: Facts) -> bool:
-    """Whether two parts of one array share no element when both are taken in the same trip of the loops around them."""
+    """Whether two parts of one array share no element when both are taken in one trip of the loops around them."""
     chunks = tuple(Loop(source=loop) for loop in loops)
     site = Site(Chunk(), chunks, 0)
     helper = Conflicts(facts)
@@ -207,10 +208,3 @@ def disjoint(a: Expr, b: Expr, loops: Sequence[For], facts: Facts) -> bool:
     if first is None or second is None:
         return False
     return not feasible(helper._domain(site, "") + overlap(first, second))
-
-
-def _names(expr: Expr) -> Iterable[str]:
-    if isinstance(expr, Name):
-        yield expr.id
-    for child in children(expr):
-        yield from _names(child)

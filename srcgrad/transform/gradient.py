@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from srcgrad.analysis.activity import find_active
 from srcgrad.analysis.aliases import Aliases, find_aliases
 from srcgrad.errors import AliasError
-from srcgrad.ir.kinds import Array, Kind, Scalar, is_float, rank
+from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, is_float
 from srcgrad.ir.nodes import (
     Assign,
     Call,
-    Comment,
-    Const,
     Expr,
     Invoke,
-    Load,
     Name,
     Op,
+    Pack,
     Pop,
     Prim,
     Push,
@@ -28,7 +27,7 @@ from srcgrad.ir.nodes import (
     Stmt,
     Store,
 )
-from srcgrad.ir.walk import names_in, root, statements, substitute
+from srcgrad.ir.walk import names_in, root, set_by, statements, subexpressions, substitute, with_blocks
 from srcgrad.optimize.pipeline import optimize
 from srcgrad.rules.build import Sym
 from srcgrad.runtime import HELPERS
@@ -65,7 +64,6 @@ class Gradient:
     program: Program
     seeds: list[str]
     seed_paths: list[tuple[Any, ...]]
-    used_helpers: set[str] = field(default_factory=set)
     disjoint: list[str] = field(default_factory=list)
     functions: list[Generated] = field(default_factory=list)
 
@@ -76,7 +74,7 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     while True:
         program = specialize(fn, args, set(HELPERS), localised)
         written = find_aliases(program.body).is_written
-        more = leaves_to_localise(program, {n: k for n, (_, k) in program.inputs.leaves.items()}, written)
+        more = leaves_to_localise({n: k for n, (_, k) in program.inputs.leaves.items()}, written)
         if not more:
             break
         localised |= more
@@ -92,7 +90,7 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     pairs = Pairs(program.callees, program.used)
     pairs.prepare()
     aliases = find_aliases(body, pairs.writes)
-    body, aliases = _rebind(body, aliases, set(entry), program, kinds, pairs.writes)
+    body, aliases = _rebind(body, aliases, program, kinds, pairs.writes)
     independent = independent_leaves(program, wish)
     dependent = {n for r in results if is_float(r.kind) for n in names_in(r)}
     active = find_active(body, independent, dependent, aliases)
@@ -117,18 +115,15 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     for name in sorted(independent & active):
         if name not in env and name not in facts.moving:
             finish.append(Assign(facts.adjoint(name), facts.zero(name)))
-    forward, reverse = _record(block, facts, entry, start, finish)
+    forward, reverse = _record(block, facts, start, finish)
     grads = gradients(program, wish, facts, reverse)
     values = [as_expr(program.result)] if wish.value else []
     outputs = (*values, *grads)
     held: list[Stmt] = []
     if wish.value:
-        value_names = [n for n in names_in(values[0])]
-        outputs, held = _hold_value(values[0], grads, facts, forward, reverse, value_names)
+        outputs, held = _hold_value(values[0], grads, facts, reverse)
     returned = outputs[0] if len(outputs) == 1 else _tuple(outputs)
-    text_body = optimize(
-        [*entry_copies(program, facts, entry), *forward, *held], reverse, Return(returned), facts, set(entry)
-    )
+    text_body = optimize([*entry_copies(program, facts, entry), *forward, *held], reverse, Return(returned), facts)
     name = program.definition.name.strip("_") if program.definition.name.endswith("__") else program.definition.name
     name = f"{name if name.isidentifier() else 'f'}_grad"
     if wish.wrt:
@@ -151,21 +146,19 @@ def _rename_value(value: Value, table: dict[str, str]) -> Value:
 
 
 def _names(expr: Expr) -> list[Name]:
-    from srcgrad.ir.walk import subexpressions
-
     return [e for e in subexpressions(expr) if isinstance(e, Name)]
 
 
 def _rebind(
-    body: tuple[Stmt, ...], aliases: Aliases, entry: set[str], program: Program, kinds: dict[str, Kind],
-    writes: dict[str, list[bool]],
+    body: tuple[Stmt, ...], aliases: Aliases, program: Program, kinds: dict[str, Kind], writes: dict[str, list[bool]]
 ) -> tuple[tuple[Stmt, ...], Aliases]:
     """`r op= e` on a whole array that nothing else holds is `r = r op e`: the old array then needs no copy."""
     for name, pos in program.rebound.items():
         members = [other for other in kinds if other != name and aliases.of(other) == aliases.of(name)]
         if members:
             raise AliasError(
-                f"`{name}` is a float or an array, and `{members[0]}` may share the array's memory while it is changed",
+                f"`{name}` is a float or an array, and `{members[0]}` may share the array's memory "
+                "while it is changed",
                 "Start with an array (np.zeros), or write `x = x + ...`.",
                 pos,
             )
@@ -176,12 +169,9 @@ def _rebind(
                 if is_written and isinstance(arg, Name):
                     candidates[arg.id] = False
     for stmt in statements(body):
-        if isinstance(stmt, (Store, Push, Pop)):
-            name = root(stmt.target)
-            if name is None:
-                continue
+        if isinstance(stmt, (Store, Push, Pop)) and (owner := root(stmt.target)) is not None:
             whole = isinstance(stmt, Store) and isinstance(stmt.target, Name) and stmt.op not in ("", "at")
-            candidates[name] = candidates.get(name, True) and whole
+            candidates[owner] = candidates.get(owner, True) and whole
     written_alone = {
         name
         for name, whole in candidates.items()
@@ -197,74 +187,46 @@ def _rebind(
                 target = stmt.target
                 kind = target.kind
                 value: Expr = Op(stmt.op, (target, stmt.value), kind=kind, pos=stmt.pos)
-                if getattr(stmt.value.kind, "dtype", None) != getattr(kind, "dtype", None) and _widens(kind, stmt.value.kind):
-                    value = Sym(value).astype(kind.dtype).expr  # type: ignore[attr-defined]
+                if isinstance(kind, Array) and _widens(kind, stmt.value.kind):
+                    value = Sym(value).astype(kind.dtype).expr
                 out.append(Assign(target, value, pos=stmt.pos))
                 continue
-            changes = {}
-            for f in ("body", "orelse"):
-                if isinstance(getattr(stmt, f, None), tuple):
-                    changes[f] = rewrite(getattr(stmt, f))
-            out.append(dataclasses.replace(stmt, **changes) if changes else stmt)
+            out.append(with_blocks(stmt, rewrite))
         return tuple(out)
 
     body = rewrite(body)
     return body, find_aliases(body, writes)
 
 
-def _widens(kind: Kind, value: Kind) -> bool:
-    import numpy as np
-
-    if isinstance(kind, Array) and isinstance(value, (Array, Scalar)):
-        if isinstance(value, Scalar) and value.weak:
-            return False
-        return np.promote_types(kind.dtype, value.dtype) != np.dtype(kind.dtype)
-    return False
+def _widens(kind: Array, value: Kind) -> bool:
+    """Whether an array of the kind gets another dtype when it meets the value."""
+    if not isinstance(value, (Array, Scalar)) or (isinstance(value, Scalar) and value.weak):
+        return False
+    return np.promote_types(kind.dtype, value.dtype) != np.dtype(kind.dtype)
 
 
 def _record(
-    block: Block, facts: Facts, entry: dict[str, Kind], start: list[Stmt], finish: list[Stmt]
+    block: Block, facts: Facts, start: list[Stmt], finish: list[Stmt]
 ) -> tuple[list[Stmt], list[Stmt]]:
     """Run the to-be-recorded analysis and lay the two sweeps out."""
-    forward_names = {n for s in statements(flatten_forward(block)) for n in _set_by(s)}
-    recorder = Recorder(facts, forward_names | set(entry))
-    recorder.assigned = set(entry)
-    recorder.stable = stable_names(facts)
+    recorder = Recorder.of(block, facts)
     recorder.conflicts = Conflicts.of(block, facts)
-    from srcgrad.transform.record import content
-
-    need = recorder.reads(finish)
-    recorder.block(block, need)
-    presets: list[Stmt] = [Assign(Name(n, kind=facts.kinds[n]), Const(None)) for n in sorted({*recorder.presets, *facts.presets})]
-    forward = [*recorder.tapes, *presets, *flatten_forward(block)]
+    recorder.block(block, recorder.reads.of(finish))
+    forward = [*recorder.tapes, *recorder.unset(), *flatten_forward(block)]
     reverse = [*start, *flatten_reverse(block), *finish]
-    _ = content
     return forward, reverse
 
 
-def stable_names(facts: Facts) -> set[str]:
-    """The variables whose shape is the same whenever they are set."""
-    return {
-        name for name, kind in facts.kinds.items()
-        if isinstance(kind, Scalar)
-        or (isinstance(kind, Array) and kind.dims is not None and all(d is not None for d in kind.dims))
-    }  # fmt: skip
-
-
-def _set_by(stmt: Stmt) -> set[str]:
-    from srcgrad.transform.record import _targets
-
-    return _targets(stmt)
-
-
 def _hold_value(
-    value: Expr, grads: list[Expr], facts: Facts, forward: list[Stmt], reverse: list[Stmt], names: list[str]
+    value: Expr, grads: list[Expr], facts: Facts, reverse: list[Stmt]
 ) -> tuple[tuple[Expr, ...], list[Stmt]]:
     """The reverse sweep may put old values back into what the value is read from: keep the value aside then."""
-    set_later = {n for s in statements(reverse) for n in _set_by(s)}
-    stored = {facts.aliases.of(n) for s in statements(reverse) if isinstance(s, (Store, Push, Pop)) and (n := root(s.target))}
+    names = set(names_in(value))
+    set_later = {n for s in statements(reverse) for n in set_by(s)}
+    written = [root(s.target) for s in statements(reverse) if isinstance(s, (Store, Push, Pop))]
+    stored = {facts.aliases.of(n) for n in written if n}
     arrays = any(facts.aliases.of(n) in stored for n in names)
-    if not arrays and not (set(names) & set_later):
+    if not arrays and not (names & set_later):
         return (value, *grads), []
     held = Name(facts.fresh("value"), kind=value.kind)
     facts.kinds[held.id] = value.kind
@@ -277,10 +239,5 @@ def _hold_value(
 
 
 def _tuple(items: Sequence[Expr]) -> Expr:
-    from srcgrad.ir.kinds import Opaque
-    from srcgrad.ir.nodes import Pack
-
     return Pack("tuple", tuple(items), kind=Opaque(tuple))
 
-
-_ = (Comment, Load, rank)

@@ -10,12 +10,12 @@ overwrites are put back as they were before the call.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from srcgrad.analysis.activity import find_active
-from srcgrad.analysis.aliases import find_aliases, sources
+from srcgrad.analysis.aliases import find_aliases
 from srcgrad.errors import AliasError
 from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Opaque, Scalar, is_float
 from srcgrad.ir.nodes import (
@@ -34,9 +34,9 @@ from srcgrad.ir.nodes import (
     While,
     With,
 )
-from srcgrad.ir.walk import expressions_of, names_in, root, statements
+from srcgrad.ir.walk import expressions_of, names_in, set_by, statements, with_blocks
 from srcgrad.optimize.pipeline import optimize_part
-from srcgrad.rules.build import Sym, xp
+from srcgrad.rules.build import Sym
 from srcgrad.specialize.outline import Callee
 from srcgrad.transform.masks import find_masked
 from srcgrad.transform.record import Recorder, content
@@ -44,7 +44,7 @@ from srcgrad.transform.reverse.chunks import Chunk, flatten_forward, flatten_rev
 from srcgrad.transform.reverse.control import Reverser
 from srcgrad.transform.reverse.expressions import Term
 from srcgrad.transform.reverse.facts import Facts, kinds_of, settle_storage
-from srcgrad.transform.reverse.statements import Env, adjoint_view
+from srcgrad.transform.reverse.statements import Env
 from srcgrad.transform.webs import split_webs
 
 RESIDUALS = Opaque(tuple)
@@ -83,6 +83,7 @@ class Pairs:
                     self.writes[key], again = found, True
 
     def name(self, hint: str) -> str:
+        """A name for a generated function."""
         name, number = hint, 2
         while name in self.used:
             name, number = f"{hint}_{number}", number + 1
@@ -101,7 +102,7 @@ class Pairs:
             isinstance(arg, Name) and arg.id in facts.active and is_float(arg.kind) for arg in stmt.args
         )
         wanted = any(out.id in env for out in stmt.outs) or any(
-            w and a and reverser.present(arg.id, env)  # type: ignore[attr-defined]
+            w and a and isinstance(arg, Name) and reverser.present(arg.id, env)
             for w, a, arg in zip(writes, active, stmt.args, strict=True)
         )
         if not wanted or not any(active):
@@ -143,9 +144,8 @@ class Pairs:
                 terms += walk.terms
         reverse.append(Invoke(tuple(returned), rev, (residuals, *stmt.args, *given), pos=stmt.pos))
         for term in terms:
-            reverser._flush([term], env, reverse, stmt.pos)
+            reverser.flush([term], env, reverse, stmt.pos)
         chunk.reverse = reverse
-        _ = (adjoint_view, content)
         return chunk
 
     def _refuse_aliases(self, stmt: Invoke, callee: Callee, writes: list[bool], facts: Facts) -> None:
@@ -157,7 +157,8 @@ class Pairs:
                 if n != k and isinstance(other, Name) and isinstance(other.kind, Array):
                     if facts.aliases.of(other.id) == facts.aliases.of(arg.id):
                         raise AliasError(
-                            f"{callee.name} is called with two arguments that may share memory, and it writes into one",
+                            f"{callee.name} is called with two arguments that may share memory, "
+                            "and it writes into one",
                             "Pass a copy of one of them.",
                             stmt.pos,
                         )
@@ -165,7 +166,8 @@ class Pairs:
             if isinstance(out.kind, Array) and facts.aliases.is_written(out.id):
                 aliases = find_aliases(callee.body, self.writes)
                 for source in callee.outs:
-                    if any(aliases.of(p.id) == aliases.of(source.id) for p in callee.params if isinstance(p.kind, Array)):
+                    arrays = [p for p in callee.params if isinstance(p.kind, Array)]
+                    if any(aliases.of(p.id) == aliases.of(source.id) for p in arrays):
                         raise AliasError(
                             f"what {callee.name} returns may share memory with its argument, and is written in place",
                             "Return a copy.",
@@ -187,16 +189,9 @@ class Pairs:
 
     def _plain(self, stmt: Stmt) -> Stmt:
         """Calls of other callees by their generated names."""
-        import dataclasses
-
-        changes: dict[str, Any] = {}
         if isinstance(stmt, Invoke):
-            changes["callee"] = self.primal(stmt.callee)
-        for name in ("body", "orelse"):
-            inner = getattr(stmt, name, None)
-            if isinstance(inner, tuple):
-                changes[name] = tuple(self._plain(s) for s in inner)
-        return dataclasses.replace(stmt, **changes) if changes else stmt
+            return dataclasses.replace(stmt, callee=self.primal(stmt.callee))
+        return with_blocks(stmt, lambda inner: tuple(map(self._plain, inner)))
 
     def pair(self, key: str, active: tuple[bool, ...]) -> tuple[str, str]:
         """The names of the pair for a pattern of active parameters; made when first asked for."""
@@ -204,10 +199,10 @@ class Pairs:
             base = self.callees[key].name
             names = (self.name(f"{base}_fwd"), self.name(f"{base}_rev"))
             self.pairs[(key, active)] = names
-            self._make(self.callees[key], key, active, *names)
+            self._make(self.callees[key], active, *names)
         return self.pairs[(key, active)]
 
-    def _make(self, callee: Callee, key: str, active: tuple[bool, ...], fwd: str, rev: str) -> None:
+    def _make(self, callee: Callee, active: tuple[bool, ...], fwd: str, rev: str) -> None:
         entry: dict[str, Kind] = {p.id: p.kind for p in callee.params}
         used = set(callee.used) | set(entry)
         body, renamed = split_webs(callee.body, set(entry), {o.id for o in callee.outs}, used)
@@ -229,7 +224,9 @@ class Pairs:
                 callee.definition.pos if callee.definition else None,
             )
         reverser = Reverser(facts, self.invoke)
-        buffers = [p for p, a in zip(callee.params, active, strict=True) if a and isinstance(p.kind, (Array, ListOf, DictOf))]
+        buffers = [
+            p for p, a in zip(callee.params, active, strict=True) if a and isinstance(p.kind, (Array, ListOf, DictOf))
+        ]
         facts.views |= {p.id for p in buffers}
         env: Env = {}
         start: list[Stmt] = []
@@ -259,44 +256,34 @@ class Pairs:
                 if p.id not in env:
                     finish.append(Assign(facts.adjoint(p.id), facts.zero(p.id)))
                 returned.append(facts.adjoint(p.id))
-        from srcgrad.transform.gradient import stable_names
-        from srcgrad.transform.record import _targets
-
-        forward_names = {n for s in statements(flatten_forward(block)) for n in _targets(s)}
-        recorder = Recorder(facts, forward_names | set(entry))
-        recorder.assigned = set(entry)
-        recorder.stable = stable_names(facts)
-        need = recorder.reads(finish) | {content(aliases.memory(n)) for n in written}
-        recorder.block(block, need)
-        presets: list[Stmt] = [Assign(Name(n, kind=kinds[n]), Const(None)) for n in sorted({*recorder.presets, *facts.presets})]
-        forward = [*recorder.tapes, *presets, *flatten_forward(block)]
+        recorder = Recorder.of(block, facts)
+        recorder.block(block, recorder.reads.of(finish) | {content(aliases.memory(n)) for n in written})
+        forward = [*recorder.tapes, *recorder.unset(), *flatten_forward(block)]
         reverse = [*start, *flatten_reverse(block), *finish]
-        known = {n for s in statements(forward) for n in _targets(s)}
+        known = {n for s in statements(forward) for n in set_by(s)}
         keep = set(entry) | {facts.adjoint(p.id).id for p in buffers}
         residuals_name = facts.fresh("residuals")
         reverse_body = optimize_part([*reverse, Return(_returned(returned))], keep, facts)
         read = {n for s in statements(reverse_body) for e in expressions_of(s) for n in names_in(e)}
         saved = sorted(read & known - set(entry))
+        names = [Name(n, kind=kinds.get(n, RESIDUALS)) for n in saved]
+        residuals = Name(residuals_name, kind=RESIDUALS)
         unpack: list[Stmt] = [
-            Assign(Name(n, kind=kinds.get(n, RESIDUALS)),
-                   Load(Name(residuals_name, kind=RESIDUALS), Const(k, kind=Scalar("int64", True, k)), kind=kinds.get(n, RESIDUALS)))
-            for k, n in enumerate(saved)
-        ]  # fmt: skip
-        pack = Pack("tuple", tuple(Name(n, kind=kinds.get(n, RESIDUALS)) for n in saved), kind=RESIDUALS)
-        unsure = [n for n in saved if n not in surely_set(forward)]
-        forward = [*(Assign(Name(n, kind=kinds.get(n, RESIDUALS)), Const(None)) for n in unsure), *forward]
+            Assign(name, Load(residuals, Const(k, kind=Scalar("int64", True, k)), kind=name.kind))
+            for k, name in enumerate(names)
+        ]
+        pack = Pack("tuple", tuple(names), kind=RESIDUALS)
+        sure = surely_set(forward)
+        forward = [*(Assign(name, Const(None)) for name in names if name.id not in sure), *forward]
         forward_body = optimize_part([*forward, Return(_returned([*outs, pack]))], keep, facts)
         params = [p.id for p in callee.params]
         self.functions[fwd] = Generated(fwd, params, forward_body)
-        self.functions[rev] = Generated(
-            rev, [residuals_name, *params, *seeds, *(facts.adjoint(p.id).id for p in buffers)], [*unpack, *reverse_body]
-        )
+        taken = [residuals_name, *params, *seeds, *(facts.adjoint(p.id).id for p in buffers)]
+        self.functions[rev] = Generated(rev, taken, [*unpack, *reverse_body])
 
 
 def surely_set(block: Sequence[Stmt]) -> set[str]:
     """The variables that a block sets on every path."""
-    from srcgrad.transform.record import _targets
-
     found: set[str] = set()
     for stmt in block:
         if isinstance(stmt, If):
@@ -304,14 +291,12 @@ def surely_set(block: Sequence[Stmt]) -> set[str]:
         elif isinstance(stmt, With):
             found |= surely_set(stmt.body)
         elif not isinstance(stmt, (For, While)):
-            found |= _targets(stmt)
+            found |= set_by(stmt)
     return found
 
 
-def _returned(items: list[Any]) -> Expr:
+def _returned(items: Sequence[Expr]) -> Expr:
     if not items:
         return Const(None)
     return items[0] if len(items) == 1 else Pack("tuple", tuple(items), kind=RESIDUALS)
 
-
-_ = (sources, root, xp)

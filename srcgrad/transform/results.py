@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -201,7 +201,7 @@ def independent_leaves(program: Program, wish: Wish) -> set[str]:
     return found
 
 
-def leaves_to_localise(program: Program, entry: dict[str, Kind], is_written: Any) -> set[str]:
+def leaves_to_localise(entry: dict[str, Kind], is_written: Callable[[str], bool]) -> set[str]:
     """The parts of arguments (`params["w"]`) that the program writes in place without having a variable for them."""
     return {
         name for name, kind in entry.items()

@@ -8,7 +8,7 @@ each other; so what is found out about a name holds wherever the name stands, an
     s = x - y               s_2 = x - y
     z = s * y               z = s_2 * y
 
-Also here, since every pass needs it: what a single statement reads and defines.
+Also here, since every pass needs it: what a single statement reads.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from srcgrad.ir.nodes import (
     While,
     With,
 )
-from srcgrad.ir.walk import names_in, rebuild, statements
+from srcgrad.ir.walk import defined_by, names_in, rebuild, statements, with_blocks
 
 Block = tuple[Stmt, ...]
 Path = tuple[int, ...]
@@ -87,20 +87,6 @@ def reads_of(stmt: Stmt) -> Iterator[str]:
         yield from names_in(expr)
 
 
-def defined_by(stmt: Stmt) -> tuple[Name, ...]:
-    """The variables that a statement itself binds; a For binds its index at the start of each trip."""
-    match stmt:
-        case Assign(target=Name() as target):
-            return (target,)
-        case Pop(out=Name() as out):
-            return (out,)
-        case Invoke(outs=outs):
-            return outs
-        case For(index=index):
-            return (index,)
-    return ()
-
-
 def map_own(stmt: Stmt, read: Callable[[Expr], Expr], bind: Callable[[Name], Name] = lambda name: name) -> Stmt:
     """The statement with `read` applied to the expressions that it evaluates and `bind` to the names that it binds.
 
@@ -130,16 +116,6 @@ def map_own(stmt: Stmt, read: Callable[[Expr], Expr], bind: Callable[[Name], Nam
             return replace(stmt, test=read(test), message=message and read(message))
         case Raise(value=value) | Return(value=value):
             return replace(stmt, value=value and read(value))
-    return stmt
-
-
-def map_blocks(stmt: Stmt, fn: Callable[[Block], Block]) -> Stmt:
-    """The statement with fn applied to each block in it."""
-    match stmt:
-        case If(body=body, orelse=orelse):
-            return replace(stmt, body=fn(body), orelse=fn(orelse))
-        case For(body=body) | While(body=body) | With(body=body):
-            return replace(stmt, body=fn(body))
     return stmt
 
 
@@ -298,7 +274,7 @@ class _Renamer:
         stmt = map_own(stmt, read, bind)
         if isinstance(stmt, If):
             return replace(stmt, body=self.block(stmt.body, (*path, 0)), orelse=self.block(stmt.orelse, (*path, 1)))
-        return map_blocks(stmt, lambda body: self.block(body, (*path, 0)))
+        return with_blocks(stmt, lambda body: self.block(body, (*path, 0)))
 
 
 def _named(name: Name, new: str) -> Name:

@@ -188,6 +188,36 @@ CASES = [
     (runtime.undiagonal, (V3, A33), {}), (runtime.undiagonal, (V2, A23, 1), {}),
     (runtime.reshape_like, (A23, A32), {}), (runtime.reshape_like, (A23[:1, :1], 2.0), {}),
     (runtime.split_like, (np.r_[V3, V2], ListValue([V3, V2])), {}),
+    (np.asfortranarray, (A23,), {}), (np.require, (A23,), {}), (np.rot90, (A23,), {}), (np.rot90, (A23, 2), {}),
+    (np.rot90, (B234, 1, (0, 2)), {}), (np.rollaxis, (B234, 2), {}), (np.rollaxis, (B234, 0, 3), {}),
+    (np.rollaxis, (B234, 2, 1), {}), (np.roll, (A23, (1, 2), (0, 1)), {}), (np.vsplit, (A33, [1]), {}),
+    (np.hsplit, (A33, [1]), {}), (np.hsplit, (V3, [1]), {}), (np.dsplit, (B234, 2), {}),
+    (math.hypot, (1.5, 2.5), {}), (math.hypot, (1.5, 2.5, -0.5), {}), (math.dist, (V3, W3), {}),
+    (math.dist, ((0.5, 1.5), [2.5, 3.5]), {}), (math.dist, (V2, [2.5, 3.5]), {}),
+    (np.clip, (A23, A23 * 0.5, A23 * 0.5 + 0.4), {}), (np.clip, (A23, 0.31, A23 * 0 + 0.5), {}),
+    (np.clip, (A23, A23[:1] + 0.1, None), {}),
+    (np.clip, (A23, V3 + 0.5, V3 * 0.3), {}), (np.clip, (0.7, 0.9, 0.8), {}),
+    (np.pad, (A23, 1), {}), (np.pad, (A23, ((1, 0), (2, 1))), {"constant_values": 2.0}), (np.pad, (V3, (0, 2)), {}),
+    (np.take_along_axis, (A23, np.array([[0, 0], [2, 1]]), 1), {}),
+    (np.cumprod, (V3,), {}), (np.cumprod, (ZERO,), {"axis": 1}), (np.cumprod, (A23,), {}),
+    (np.ptp, (A23,), {}), (np.ptp, (A23,), {"axis": 0}), (np.average, (A23,), {"axis": 0}),
+    (np.average, (A23,), {"weights": np.abs(A23)}), (np.average, (A23, 1, np.abs(A23)), {}),
+    *((fn, (A23,), kw) for fn in (np.nansum, np.nanmean, np.nanmax, np.nanmin, np.median)
+      for kw in ({}, {"axis": 0}, {"axis": 1, "keepdims": True})),
+    (np.bincount, (np.array([0, 2, 0]),), {"weights": V3}), (np.diff, (A33,), {"n": 2}),
+    (np.trapezoid, (V3,), {}), (np.trapezoid, (A23, V3), {}), (np.trapezoid, (V3, W3), {}),
+    (np.trapezoid, (A23,), {"dx": 0.1}),
+    (np.interp, (V3, np.array([-1.0, 0.1, 0.7]), W3), {}), (np.interp, (0.4, np.array([-1.0, 0.1, 0.7]), W3), {}),
+    (np.vander, (V3,), {}), (np.vander, (V3, 4, True), {}), (np.polyval, (V3, V2), {}), (np.polyval, (V3, 0.5), {}),
+    *((np.convolve, (a, b, mode), {}) for a, b in ((M44[0], V3), (V3, M44[0]), (V3, V2))
+      for mode in ("full", "same", "valid")),
+    (np.kron, (V3, V2), {}), (np.kron, (A23, A33), {}), (np.tensordot, (A23, A32, 1), {}),
+    (np.tensordot, (B234, A33, ([1], [0])), {}), (np.tensordot, (B234, B243, ((1, 2), (2, 1))), {}),
+    (np.linalg.eigvalsh, (M44 + M44.T,), {}), (np.linalg.svdvals, (A23,), {}), (np.linalg.svdvals, (A32,), {}),
+    (np.linalg.cholesky, (M44 @ M44.T,), {}), (np.linalg.pinv, (A23,), {}), (np.linalg.pinv, (A32,), {}),
+    (runtime.log_abs_det, (M44,), {}), (runtime.eigenvectors, (M44 + M44.T,), {}),
+    (runtime.grid, (V3, (2, 3), 1), {}), (runtime.grid, (V3, (3, 2, 2), 0), {}),
+    (runtime.copy_of, (A23,), {}), (runtime.scalar_adjoint, (np.ones((1, 1)), 2.0), {}),
 ]  # fmt: skip
 
 
@@ -197,7 +227,13 @@ def test_general(case, mode):
     fn, args, kwargs = CASES[case]
     rng = rng_for(case)
     call, env = build(fn, args, kwargs, mode)
-    wanted = {"a"} if fn is np.clip else None
+    wanted = None
+    if fn is np.interp:
+        wanted = {"x", "fp"}
+    if fn is np.trapezoid and np.ndim(args[0]) == 2:
+        wanted = {"y"}
+    if fn is np.average:
+        wanted = {"a", "weights"}
     count = check(call, env, rng, wanted=wanted)
     assert count or (fn is np.arange and len(args) == 1)
     rule = RULES[fn]
@@ -282,9 +318,10 @@ def test_expressions_read_as_a_person_writes_them():
 def test_effects():
     pure = [np.sin, np.sum, math.sin, len, operator.add, np.linalg.norm, np.float64, np.ndarray.tolist, str.join]
     assert all(effect(fn) == "pure" for fn in pure)
-    writes = [np.copyto, np.put, np.add.at, np.fill_diagonal, np.ndarray.sort, list.append, operator.iadd, np.putmask]
+    writes = [np.copyto, np.put, np.add.at, np.fill_diagonal, np.ndarray.sort, list.append, operator.iadd, np.putmask,
+              np.random.shuffle, runtime.add_to]  # fmt: skip
     assert all(effect(fn) == "writes" for fn in writes)
-    drawn = [np.random.rand, np.random.default_rng(0).normal, np.random.shuffle, np.random.Generator.normal]
+    drawn = [np.random.rand, np.random.default_rng(0).normal, np.random.Generator.normal]
     assert all(effect(fn) == "random" for fn in drawn)
     assert all(effect(fn) == "unknown" for fn in (print, open, input, eval, np.vectorize, np.save))
     assert effect(np.sqrt, ["out"]) == "writes"

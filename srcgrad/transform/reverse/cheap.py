@@ -1,4 +1,4 @@
-"""Which values are as well computed again as remembered."""
+"""Which values are as well computed again as remembered. Nothing here looks at what is written in between."""
 
 from __future__ import annotations
 

@@ -33,8 +33,11 @@ class Chunk:
 
 @dataclass
 class Block:
-    """A block of chunks. head: the reversed loop's own variable; start: reverse statements at the start of the reversed block (bindings of views, restored
-    values); end: reverse statements at its end (zeroed adjoints)."""
+    """A block of chunks.
+
+    head: the reversed loop's own variable. start: reverse statements at the start of the reversed block (bindings of
+    views, restored values); end: reverse statements at its end (zeroed adjoints).
+    """
 
     chunks: list[Chunk] = field(default_factory=list)
     head: list[Stmt] = field(default_factory=list)
@@ -55,8 +58,11 @@ class Branch(Chunk):
 
 @dataclass
 class Loop(Chunk):
-    """A For or While. index, lo, hi, step: the range that the reverse sweep replays backwards. ahead: reverse statements
-    before the reversed loop (adjoints that start at zero)."""
+    """A For or While. index, bounds: the range that the reverse sweep replays backwards.
+
+    ahead: reverse statements before the reversed loop (adjoints that start at zero). trips: the variable that counts
+    the trips, if one does.
+    """
 
     source: Stmt | None = None
     index: Name | None = None

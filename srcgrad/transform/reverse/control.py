@@ -1,8 +1,12 @@
-"""The adjoints of blocks, branches and loops."""
+"""The adjoints of blocks, branches and loops.
+
+Needed: where each adjoint is stored (see `facts`). Given: chunks, whose answers in reverse order give the adjoints;
+`env` is the same on every path to a place: what only one branch or no trip leaves is made zero there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from srcgrad.analysis.aliases import sources
 from srcgrad.errors import UnsupportedError
@@ -10,6 +14,7 @@ from srcgrad.ir.kinds import BOOL, INT, Array, ListOf, Scalar
 from srcgrad.ir.nodes import (
     Assert,
     Assign,
+    BoolOp,
     Break,
     Const,
     Continue,
@@ -18,7 +23,6 @@ from srcgrad.ir.nodes import (
     For,
     If,
     Invoke,
-    Load,
     Name,
     Op,
     Pop,
@@ -29,24 +33,27 @@ from srcgrad.ir.nodes import (
     While,
     With,
 )
-from srcgrad.ir.walk import names_in, root, statements
+from srcgrad.ir.walk import names_in, root, set_by, statements
 from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Context, Loop
-from srcgrad.transform.reverse.facts import Facts
-from srcgrad.transform.reverse.statements import Env, StatementAdjoints, adjoint_view, view_check
+from srcgrad.transform.reverse.expressions import Walk
+from srcgrad.transform.reverse.facts import ZERO, Facts
+from srcgrad.transform.reverse.lists import pop, push
+from srcgrad.transform.reverse.moving import assign_moving, pop_moving, push_moving
+from srcgrad.transform.reverse.statements import Env, StatementAdjoints
+from srcgrad.transform.reverse.stores import store
+from srcgrad.transform.reverse.views import adjoint_view, view_check
 
 SIMPLE = (Assert, Raise, Effect, Break, Continue)
 ONE = Const(1, kind=Scalar("int64", True, 1))
-ZERO = Const(0, kind=Scalar("int64", True, 0))
 
 
 class Reverser(StatementAdjoints):
     """The reverse of a whole program: see `block`."""
 
-    def __init__(self, facts: Facts, invoke) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, facts: Facts, invoke: Callable[[Reverser, Invoke, Env], Chunk]) -> None:
         super().__init__(facts)
         self.assigned: set[str] = set(facts.entry)
         self.names: dict[tuple[int, str], str] = {}
-        self.loops: list[For] = []
         self.invoke = invoke
 
     def named(self, stmt: Stmt, role: str, hint: str) -> str:
@@ -74,7 +81,7 @@ class Reverser(StatementAdjoints):
         return result
 
     def _bind_views(self, stmts: Sequence[Stmt], env: Env, out: list[Stmt]) -> None:
-        """A view of an array has the same view of the array's adjoint, bound before anything in the block needs it."""
+        """A view of an array has the same view of the array's adjoint, bound before the block needs it."""
         facts = self.facts
         for stmt in stmts:
             if isinstance(stmt, Assign) and isinstance(stmt.target, Name) and stmt.target.id in facts.views:
@@ -92,16 +99,16 @@ class Reverser(StatementAdjoints):
         match stmt:
             case Assign(target=Name(id=name)):
                 if name in self.facts.moving and name in self.facts.active:
-                    return self.assign_moving(stmt, env)
+                    return assign_moving(self, stmt, env)
                 return [self.assign(stmt, env)]
             case Store():
-                return [self.store(stmt, env)]
-            case Push():
-                moving = root(stmt.target) in self.facts.moving and root(stmt.target) in self.facts.active
-                return self.push_moving(stmt, env) if moving else [self.push(stmt, env)]
-            case Pop():
-                moving = root(stmt.target) in self.facts.moving and root(stmt.target) in self.facts.active
-                return self.pop_moving(stmt, env) if moving else [self.pop(stmt, env)]
+                return [store(self, stmt, env)]
+            case Push(target=target):
+                moving = root(target) in self.facts.moving and root(target) in self.facts.active
+                return push_moving(self, stmt, env) if moving else [push(self, stmt, env)]
+            case Pop(target=target):
+                moving = root(target) in self.facts.moving and root(target) in self.facts.active
+                return pop_moving(self, stmt) if moving else [pop(self, stmt, env)]
             case If():
                 return [self.branch(stmt, env)]
             case For():
@@ -121,7 +128,7 @@ class Reverser(StatementAdjoints):
     # ---- branches ----
 
     def branch(self, stmt: If, env: Env) -> Branch:
-        """Both branches reversed, guarded by the same predicate; an adjoint that only one of them leaves starts at zero."""
+        """Both branches reversed, guarded by the predicate; an adjoint that only one leaves starts at zero."""
         facts = self.facts
         chunk = Branch(source=stmt)
         self._predicate(stmt, chunk)
@@ -188,13 +195,17 @@ class Reverser(StatementAdjoints):
 
     def _flag_of(self, stmt: If) -> Expr | None:
         """The flag that tells whether the branch was taken, if the branch ends in the only jump that sets it."""
-        tail = [s for s in stmt.body if isinstance(s, Assign) and isinstance(s.target, Name) and s.target.id in self.facts.flags]
-        if not stmt.body or not isinstance(stmt.body[-1], (Break, Continue)) or len(tail) != 1:
+        if not stmt.body or not isinstance(stmt.body[-1], (Break, Continue)):
             return None
-        name = tail[0].target
-        assert isinstance(name, Name)
-        once = self.facts.raised.get(name.id) == 1
-        return name if once and tail[0] in stmt.body and tail[0].value == Const(True) else None
+        raised = [
+            (s.target, s.value)
+            for s in stmt.body
+            if isinstance(s, Assign) and isinstance(s.target, Name) and s.target.id in self.facts.flags
+        ]
+        if len(raised) != 1:
+            return None
+        flag, value = raised[0]
+        return flag if self.facts.raised.get(flag.id) == 1 and value == Const(True) else None
 
     # ---- loops ----
 
@@ -244,7 +255,7 @@ class Reverser(StatementAdjoints):
         for k, (bound, hint) in enumerate(zip(bounds, ("start", "stop", "step"), strict=True)):
             names = set(names_in(bound))
             risky = names & written or (stored and any(isinstance(facts.kinds.get(n), ListOf) for n in names))
-            deep = not self.walker(bound, None, stmt.pos)._cheap(bound, 0)
+            deep = not self.walker(bound, None, stmt.pos).cheap(bound)
             if risky or deep:
                 name = self.named(stmt, hint, hint)
                 facts.kinds[name] = INT
@@ -292,17 +303,15 @@ class Reverser(StatementAdjoints):
         return [*ahead, chunk]
 
 
-def cheap_test(walk, test: Expr) -> bool:  # type: ignore[no-untyped-def]
+def cheap_test(walk: Walk, test: Expr) -> bool:
     """Whether a predicate is as well repeated as remembered."""
-    from srcgrad.ir.nodes import BoolOp
-
     if isinstance(test, BoolOp):
         return all(cheap_test(walk, item) for item in test.items)
     if isinstance(test, Op) and test.op in ("not", "<", "<=", ">", ">=", "==", "!=", "is", "is not"):
         return all(cheap_test(walk, arg) for arg in test.args)
-    return walk._cheap(test, 1) and isinstance(test.kind, Scalar) or isinstance(test, Const) or (
-        isinstance(test, Name) and not isinstance(test.kind, Array)
-    )
+    if isinstance(test, Const) or (isinstance(test, Name) and not isinstance(test.kind, Array)):
+        return True
+    return walk.cheap(test, 1) and isinstance(test.kind, Scalar)
 
 
 def _taken_hint(test: Expr) -> str:
@@ -324,21 +333,12 @@ def _has_break(body: Sequence[Stmt]) -> bool:
 
 def _assigned(stmts: Sequence[Stmt]) -> set[str]:
     """The variables that the statements set."""
-    found: set[str] = set()
-    for stmt in statements(list(stmts)):
-        match stmt:
-            case Assign(target=Name(id=name)) | For(index=Name(id=name)) | Pop(out=Name(id=name)):
-                found.add(name)
-            case Invoke(outs=outs):
-                found |= {out.id for out in outs}
-    return found
+    return {name for stmt in statements(list(stmts)) for name in set_by(stmt)}
 
 
 def _empty(block: Block) -> bool:
     """Whether a reversed block does nothing."""
-    return not block.start and not block.end and all(
-        not chunk.reverse and not chunk.restore and not isinstance(chunk, (Branch, Loop, Context)) for chunk in block.chunks
+    return not block.start and not block.end and not any(
+        chunk.reverse or chunk.restore or isinstance(chunk, (Branch, Loop, Context)) for chunk in block.chunks
     )
 
-
-_ = (Load, _assigned)

@@ -1,4 +1,8 @@
-"""The adjoint of an expression: a walk down its tree that hands each node's adjoint to its arguments."""
+"""The adjoint of an expression: a walk down its tree that hands each node's adjoint to its arguments.
+
+Given: what is added to the adjoints of the leaves, and which values of the forward sweep that reads; those that are
+not as well computed again are hoisted: they get a variable ahead of the statement.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.analysis.activity import flows
 from srcgrad.analysis.aliases import basic
-from srcgrad.analysis.infer import infer_load
-from srcgrad.errors import NoRuleError, UnsupportedError
-from srcgrad.ir.kinds import INT, Array, DictOf, Kind, ListOf, Scalar, dims, is_float, rank
+from srcgrad.errors import UnsupportedError
+from srcgrad.ir.kinds import INT, Array, DictOf, ListOf, Scalar, dims, is_float, rank
 from srcgrad.ir.nodes import Assign, Call, Const, DictPack, Expr, Load, Name, Op, Pack, Pos, Prim, Slice, Stmt
-from srcgrad.ir.walk import children, names_in, rebuild, root, substitute
-from srcgrad.rules.build import Sym, xp
+from srcgrad.ir.walk import children, rebuild, root, substitute
+from srcgrad.rules.build import Sym
 from srcgrad.rules.contributions import NeedsFull, contributions, full
-from srcgrad.rules.registry import Rule, lookup, rule_of
+from srcgrad.rules.registry import Rule, rule_of
 from srcgrad.transform.reverse.facts import Facts
 
 RESULT = "%result"
@@ -26,8 +30,10 @@ MASKING = {np.where, np.maximum, np.minimum, np.clip, np.fmax, np.fmin, max, min
 
 @dataclass
 class Term:
-    """A contribution to a leaf. place: None for the whole variable, else the part of it, as a Load of the variable. add_at: the
-    part may name an element twice."""
+    """A contribution to a leaf. place: None for the whole variable, else the part of it, as a Load of the variable.
+
+    lazy: it only broadcasts to the leaf's shape. add_at: the part may name an element twice.
+    """
 
     name: str
     place: Load | None
@@ -40,9 +46,9 @@ class Term:
 class Walk:
     """The adjoint of one statement in the making.
 
-    hoisted: values that the reverse sweep reads and that get a variable in the forward sweep, by identity of the node.
-    terms: contributions to leaves. stmts: reverse statements so far (temporaries). root: the node whose value the
-    statement's target holds; target: how to read it.
+    hoisted: values that the reverse sweep reads and that get a variable in the forward sweep, by identity of the
+    node. terms: contributions to leaves. stmts: reverse statements so far (temporaries). tree: the node whose value
+    the statement's target holds; target: how to read it. atoms: how many adjoints got a variable.
     """
 
     facts: Facts
@@ -64,8 +70,8 @@ class Walk:
             return node
         if id(node) in self.memo and id(node) in self.hoisted:
             return self.hoisted[id(node)][1]
-        if self._cheap(node, 0):
-            return rebuild(node, self.need) if not isinstance(node, Pack) else rebuild(node, self.need)
+        if self.cheap(node):
+            return rebuild(node, self.need)
         return self.hoist(node)
 
     def hoist(self, node: Expr) -> Expr:
@@ -80,18 +86,18 @@ class Walk:
         self.hoisted[id(node)] = (node, name)
         return name
 
-    def _cheap(self, node: Expr, depth: int) -> bool:
+    def cheap(self, node: Expr, depth: int = 0) -> bool:
         """Whether a node is as well repeated as remembered."""
         if isinstance(node, (Const, Name, Slice)) or depth > 3:
-            return depth <= 3 and all(self._cheap(child, depth + 1) for child in children(node))
+            return depth <= 3 and all(self.cheap(child, depth + 1) for child in children(node))
         if isinstance(node, Load):
             if isinstance(node.kind, Array) and rank(node.kind) != 0 and not basic(node.index):
                 return False
             if root(node) is None and not _is_shape(node.base):
                 return False
-            return self._cheap(node.index, depth) and (_is_shape(node.base) or self._cheap(node.base, depth))
+            return self.cheap(node.index, depth) and (_is_shape(node.base) or self.cheap(node.base, depth))
         if isinstance(node, Pack):
-            return all(self._cheap(item, depth + 1) for item in node.items)
+            return all(self.cheap(item, depth + 1) for item in node.items)
         if isinstance(node, Call):
             if node.prim.fn in (np.shape, len, np.size, np.ndim):
                 return all(isinstance(arg, Name) or root(arg) is not None for arg in node.args)
@@ -103,7 +109,7 @@ class Walk:
                 return False
             if node.op in ("@", "//", "%"):
                 return not is_float(node.kind)
-            return all(isinstance(arg.kind, Scalar) and self._cheap(arg, depth + 1) for arg in node.args)
+            return all(isinstance(arg.kind, Scalar) and self.cheap(arg, depth + 1) for arg in node.args)
         return False
 
     def _index_of_size(self, node: Expr) -> Expr | None:
@@ -111,10 +117,10 @@ class Walk:
         if not isinstance(node, Load) or not isinstance(node.index, Pack) or root(node) is None:
             return None
         wanted = dims(node.kind)
-        for item in node.index.items:
-            if isinstance(item.kind, Array) and dims(item.kind) == wanted and all(d is not None for d in wanted or ()):
-                return self.need(item)
-        return None
+        known = all(d is not None for d in wanted or ())
+        same = (item for item in node.index.items if isinstance(item.kind, Array) and dims(item.kind) == wanted)
+        found = next(same, None) if known else None
+        return None if found is None else self.need(found)
 
     def shape_source(self, node: Expr) -> Expr:
         """An expression whose shape (and dtype) is that of a node."""
@@ -123,14 +129,13 @@ class Walk:
         if isinstance(node, Load) and basic(node.index) and root(node) is not None:
             return self.need(node)
         if isinstance(node, (Op, Call)):
-            wanted = dims(node.kind)
-            args = node.args
-            elementwise = isinstance(node, Op) and node.op != "@" or isinstance(node, Call) and isinstance(node.prim.fn, np.ufunc)
-            for arg in args:
+            wanted, dtype = dims(node.kind), getattr(node.kind, "dtype", "")
+            elementwise = node.op != "@" if isinstance(node, Op) else isinstance(node.prim.fn, np.ufunc)
+            for arg in node.args:
                 mine = dims(arg.kind)
-                alone = elementwise and all(other is arg or dims(other.kind) == () for other in args)
+                alone = elementwise and all(other is arg or dims(other.kind) == () for other in node.args)
                 known = mine is not None and mine == wanted and all(d is not None for d in mine)
-                if isinstance(arg.kind, Array) and arg.kind.dtype == getattr(node.kind, "dtype", "") and (alone or known):
+                if isinstance(arg.kind, Array) and arg.kind.dtype == dtype and (alone or known):
                     return self.shape_source(arg)
         return self.hoist(node)
 
@@ -162,19 +167,21 @@ class Walk:
             table = {RESULT: self.target}
             self.terms = [dataclasses.replace(t, expr=substitute(t.expr, table)) for t in self.terms]
             self.stmts = [
-                dataclasses.replace(s, value=substitute(s.value, table)) if isinstance(s, Assign) else s for s in self.stmts
+                dataclasses.replace(s, value=substitute(s.value, table)) if isinstance(s, Assign) else s
+                for s in self.stmts
             ]
 
     # ---- the walk ----
 
     def active(self, node: Expr) -> bool:
         """Whether a derivative flows through the node."""
-        from srcgrad.analysis.activity import flows
-
         return any(name in self.facts.active for name in flows(node))
 
     def walk(self, node: Expr, d: Expr, lazy: bool, masked: bool = False) -> None:
-        """Hand the adjoint `d` of a node on to what it was computed from. lazy: d only broadcasts to the node's shape."""
+        """Hand the adjoint `d` of a node on to what it was computed from.
+
+        lazy: d only broadcasts to the node's shape. masked: d may hold zeros that stand for "not chosen".
+        """
         if not self.active(node):
             return
         match node:
@@ -192,7 +199,8 @@ class Walk:
                 self.walk(a, Load(d, Slice(None, end, None), kind=a.kind), False)
                 self.walk(b, Load(d, Slice(end, None, None), kind=b.kind), False)
             case Op() if isinstance(node.kind, ListOf):
-                raise UnsupportedError("the items of a repeated list share their derivative", "Write a loop.", node.pos)
+                problem = "the items of a repeated list share their derivative"
+                raise UnsupportedError(problem, "Write a loop.", node.pos)
             case Op() | Call():
                 self._walk_call(node, d, lazy, masked)
             case _:
@@ -247,8 +255,6 @@ class Walk:
         bound = rule.bind(node)
         placeholders, table, wanted = self._placeholders(rule, bound)
         uses = len(wanted)
-        if isinstance(node, Op) and node.op in ("+", "-") or uses == 1:
-            pass
         d = self.atom(d, uses + sum(isinstance(v, list) and len(v) > 1 for v in bound.values()))
         out = Sym(Name("%out", kind=node.kind))
         table["%out"] = node
@@ -260,17 +266,12 @@ class Walk:
             like = self.shape_source(node)
             whole = self.atom(full(Sym(d), Sym(like)).expr, uses)
             found = contributions(rule, node, Sym(whole), False, placeholders, out, wanted, masked, ready)
-        if len(found) < len(wanted):
-            self._hold(rule, found, wanted, node)
         for term in found:
             arg = bound[term.param]
             index = (term.index,) if isinstance(term.index, int) else term.index or ()
             for k in index:
-                arg = arg[k] if isinstance(arg, list) else arg.items[k]  # type: ignore[attr-defined]
+                arg = arg[k] if isinstance(arg, list) else arg.items[k]
             self.walk(arg, self.adopt(term.sym.expr, table), term.lazy, inner_masked)
-
-    def _hold(self, rule: Rule, found: list[Any], wanted: set[str], node: Op | Call) -> None:
-        """A rule may leave out an argument only if its partial is zero."""
 
     def _placeholders(self, rule: Rule, bound: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Expr], set[str]]:
         """Stand-ins for the arguments, what they stand for, and the parameters through which a derivative flows."""
@@ -304,7 +305,7 @@ def _is_shape(node: Expr) -> bool:
 
 
 def may_repeat(index: Expr) -> bool:
-    """Whether an index may name an element twice: it holds an array of ints that is not known to be without repetition."""
+    """Whether an index may name an element twice: it holds an array of ints that are not known to differ."""
     items = index.items if isinstance(index, Pack) and index.type == "tuple" else (index,)
     arrays = [item for item in items if isinstance(item.kind, (Array, ListOf)) or isinstance(item, Pack)]
     arrays = [item for item in arrays if getattr(item.kind, "dtype", "") != "bool"]
@@ -325,7 +326,7 @@ def _hint(node: Expr) -> str:
     return "picked" if isinstance(node, Load) else "value"
 
 
-def add(terms: list[Term], kind: Kind) -> tuple[Expr, bool]:
+def add(terms: list[Term]) -> tuple[Expr, bool]:
     """The sum of the contributions to one leaf, and whether it only broadcasts to the leaf's shape."""
     counts: list[tuple[Expr, int]] = []
     for term in terms:
@@ -340,6 +341,3 @@ def add(terms: list[Term], kind: Kind) -> tuple[Expr, bool]:
         total = total + part
     return total.expr, all(term.lazy for term in terms)
 
-
-__all__ = ["Term", "Walk", "add", "may_repeat"]
-_ = (NoRuleError, infer_load, names_in, lookup, xp)

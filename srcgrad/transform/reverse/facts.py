@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from srcgrad.analysis.aliases import Aliases, changes_list, read_only, sources
 from srcgrad.errors import AliasError
-from srcgrad.ir.kinds import INT, Array, DictOf, Kind, ListOf, Scalar, is_float
+from srcgrad.ir.kinds import INT, Array, DictOf, Kind, ListOf, Scalar, forget_value, join
 from srcgrad.ir.nodes import (
     Assign,
     Call,
     Const,
     Expr,
-    For,
-    Invoke,
     Load,
     Name,
     Op,
@@ -24,13 +21,15 @@ from srcgrad.ir.nodes import (
     Pop,
     Prim,
     Push,
-    Slice,
     Stmt,
     Store,
 )
-from srcgrad.ir.walk import blocks, names_in, root, statements
+from srcgrad.ir.walk import blocks, children, defined_by, names_in, root, statements
 from srcgrad.rules.build import Sym, xp
 from srcgrad.runtime import zeros_like as structure_zeros
+
+ZERO = Const(0, kind=Scalar("int64", True, 0))
+ZERO_FLOAT = Const(0.0, kind=Scalar("float64", True, 0.0))
 
 
 @dataclass
@@ -39,9 +38,12 @@ class Facts:
 
     kinds; active; aliases; used: names taken; adjoints: the adjoint's name of each active variable. views: names
     whose adjoint is a view bound at the start of the reversed block; moving: variables whose adjoint is bound beside
-    them in the forward sweep; outside: set in no branch and no loop; sure: set there at least once; presets: set to None at the start, since an adjoint's shape
-    may be asked for before they are set; slots: numbers that only stand for an item of an array or list that nothing writes, whose
-    adjoint is the item's; definitions: how many statements set a variable; entry: set before the program starts.
+    them in the forward sweep; outside: set in no branch and no loop; sure: set there at least once; presets: set to
+    None at the start, since an adjoint's shape may be asked for before they are set; slots: numbers that only stand
+    for an item of an array or list that nothing writes, whose adjoint is the item's; definitions: how many statements
+    set a variable; entry: set before the program starts. flags: the variables of jumps; raised: how often each is
+    set. masked: variables whose adjoint may hold zeros that stand for "not chosen". results: what is returned.
+    temporaries, own: names that the transform made.
     """
 
     kinds: dict[str, Kind]
@@ -107,11 +109,11 @@ class Facts:
         """A zero adjoint for a variable."""
         kind = self.kinds[name]
         if isinstance(kind, Scalar):
-            return Const(0.0, kind=Scalar("float64", True, 0.0))
+            return ZERO_FLOAT
         if isinstance(kind, Array) and kind.dims is not None and not kind.optional:
             return xp.zeros_like(Sym(Name(name, kind=kind))).expr
         if isinstance(kind, ListOf) and isinstance(kind.item, Scalar) and not kind.optional:
-            one = Pack("list", (Const(0.0, kind=Scalar("float64", True, 0.0)),), kind=kind)
+            one = Pack("list", (ZERO_FLOAT,), kind=kind)
             count = Call(Prim(len, "len"), (Name(name, kind=kind),), kind=INT)
             return Op("*", (one, count), kind=kind)
         return Call(Prim(structure_zeros, "zeros_like"), (Name(name, kind=kind),), kind=kind)
@@ -127,32 +129,19 @@ def short(name: str) -> str:
 
 def kinds_of(body: tuple[Stmt, ...], entry: dict[str, Kind]) -> dict[str, Kind]:
     """The kind of each variable: what all its definitions join to."""
-    from srcgrad.ir.kinds import forget_value, join
-    from srcgrad.ir.nodes import Effect, Push, Store
-
     kinds: dict[str, Kind] = dict(entry)
 
-    def note(name: Expr | None) -> None:
-        if isinstance(name, Name):
-            kind = forget_value(name.kind)
-            joined = join(kinds[name.id], kind) if name.id in kinds else kind
-            kinds[name.id] = kind if joined is None else joined
+    def note(name: Name) -> None:
+        kind = forget_value(name.kind)
+        joined = join(kinds[name.id], kind) if name.id in kinds else kind
+        kinds[name.id] = kind if joined is None else joined
 
     for stmt in statements(body):
-        match stmt:
-            case Assign(target=target):
-                note(target)
-            case Pop(out=out):
-                note(out)
-            case For(index=index):
-                note(index)
-            case Invoke(outs=outs):
-                for out in outs:
-                    note(out)
+        for name in defined_by(stmt):
+            note(name)
         # an item's kind shows only where the list is used later
         for expr in _expressions(stmt):
             _note_lists(expr, kinds)
-    _ = (Effect, Push, Store)
     return kinds
 
 
@@ -161,9 +150,6 @@ def _expressions(stmt: Stmt) -> list[Expr]:
 
 
 def _note_lists(expr: Expr, kinds: dict[str, Kind]) -> None:
-    from srcgrad.ir.kinds import join
-    from srcgrad.ir.walk import children
-
     if isinstance(expr, Name):
         if isinstance(expr.kind, (ListOf, DictOf)) and expr.id in kinds:
             kinds[expr.id] = join(kinds[expr.id], expr.kind) or kinds[expr.id]
@@ -183,7 +169,7 @@ def settle_storage(body: tuple[Stmt, ...], facts: Facts) -> None:
 
     def visit(block: tuple[Stmt, ...], path: tuple[int, ...]) -> None:
         for k, stmt in enumerate(block):
-            for name in _defined(stmt):
+            for name in (bound.id for bound in defined_by(stmt)):
                 counts[name] = counts.get(name, 0) + 1
                 home_path[name] = path
                 if not path:
@@ -209,7 +195,8 @@ def settle_storage(body: tuple[Stmt, ...], facts: Facts) -> None:
         index = set(names_in(expr.index))
         if not isinstance(base, Name) or facts.aliases.is_written(base.id) or counts.get(base.id, 1) != 1:
             continue
-        if isinstance(base.kind, DictOf) or any(counts.get(n, 1) != 1 or not isinstance(facts.kinds.get(n), Scalar) for n in index):
+        fixed = all(counts.get(n, 1) == 1 and isinstance(facts.kinds.get(n), Scalar) for n in index)
+        if isinstance(base.kind, DictOf) or not fixed:
             continue
         home = home_path.get(name, ())
         if all(use[: len(home)] == home for use in block_of_use.get(name, ())) and name not in facts.results:
@@ -227,7 +214,11 @@ def _settle_classes(
         if facts.is_shadow(name):
             together = facts.aliases.of(name) in facts.aliases.written
             groups.setdefault(facts.aliases.of(name) if together else facts.aliases.memory(name), []).append(name)
-    grown = {root(s.target) for s in statements(body) if isinstance(s, (Push, Pop)) or (isinstance(s, Store) and changes_list(s))}
+    grown = {
+        root(s.target)
+        for s in statements(body)
+        if isinstance(s, (Push, Pop)) or (isinstance(s, Store) and changes_list(s))
+    }
     for members in groups.values():
         if not any(name in facts.active for name in members):
             continue
@@ -252,37 +243,26 @@ def _settle_classes(
                 simple = False
             elif any(counts.get(n, 1) > 1 or not isinstance(facts.kinds.get(n), Scalar) for n in index):
                 simple = False
-            elif isinstance(expr, Pack) or (isinstance(facts.kinds[name], (ListOf, DictOf)) and not isinstance(expr, Name)):
+            elif isinstance(expr, Pack):
+                simple = False
+            elif isinstance(facts.kinds[name], (ListOf, DictOf)) and not isinstance(expr, Name):
                 simple = False
         holders = [n for n in members if n in facts.aliases.lists]
         if holders and len(holders) < len(members) and any(n in grown for n in holders):
             simple = False
-        if any(isinstance(facts.kinds[n], ListOf) and isinstance(facts.kinds[n].item, (Array, ListOf)) for n in holders):  # type: ignore[union-attr]
-            if any(n in grown for n in holders) and len(members) > 1:
-                simple = False
+        if any(_is_nested(facts.kinds[n]) for n in holders) and any(n in grown for n in holders) and len(members) > 1:
+            simple = False
         if simple:
             facts.views |= set(aliases_of)
         else:
             facts.moving |= set(members)
 
 
+def _is_nested(kind: Kind) -> bool:
+    """Whether a list holds arrays or lists."""
+    return isinstance(kind, ListOf) and isinstance(kind.item, (Array, ListOf))
+
+
 def _repeats(expr: Expr) -> bool:
     """`[array] * n`: one array under several indices."""
     return isinstance(expr, Op) and expr.op == "*" and isinstance(expr.kind, ListOf)
-
-
-def _defined(stmt: Stmt) -> list[str]:
-    match stmt:
-        case Assign(target=Name(id=name)):
-            return [name]
-        case Pop(out=Name(id=name)):
-            return [name]
-        case For(index=Name(id=name)):
-            return [name]
-        case Invoke(outs=outs):
-            return [out.id for out in outs]
-    return []
-
-
-__all__ = ["Facts", "kinds_of", "settle_storage", "short"]
-_ = (Callable, Slice, is_float)

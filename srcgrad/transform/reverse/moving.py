@@ -1,0 +1,92 @@
+"""Variables whose adjoint is bound beside them in the forward sweep: what memory they share changes as it runs.
+
+Invariant: wherever such a variable stands for a piece of memory, its adjoint stands for the same piece of the
+adjoint's memory; so the binding of the adjoint is recorded and put back like any other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from srcgrad.analysis.activity import flows
+from srcgrad.analysis.aliases import sources
+from srcgrad.errors import AliasError
+from srcgrad.ir.kinds import Scalar
+from srcgrad.ir.nodes import Assign, Call, Const, Expr, Name, Pop, Prim, Push
+from srcgrad.ir.walk import names_in, root
+from srcgrad.runtime import HELPERS
+from srcgrad.transform.reverse.chunks import Chunk
+from srcgrad.transform.reverse.facts import ZERO, ZERO_FLOAT
+from srcgrad.transform.reverse.lists import push
+from srcgrad.transform.reverse.statements import Env, StatementAdjoints
+from srcgrad.transform.reverse.views import adjoint_view, view_check
+
+
+def assign_moving(adjoints: StatementAdjoints, stmt: Assign, env: Env) -> list[Chunk]:
+    """The adjoint is bound beside the variable: zeros at a birth, a view of the other's adjoint at an alias."""
+    assert isinstance(stmt.target, Name)
+    facts, name = adjoints.facts, stmt.target.id
+    d = facts.adjoint(name)
+    chunk = Chunk(stmt=stmt)
+    if any(True for _ in sources(stmt.value)):
+        binding = Chunk(stmt=Assign(d, adjoint_view(stmt.value, facts), pos=stmt.pos))
+        if name in facts.aliases.unsure:
+            chunk.after.append(view_check(stmt.target, stmt.value))
+            binding.after.append(view_check(d, adjoint_view(stmt.value, facts)))
+        return [chunk, binding]
+    binding = Chunk(stmt=Assign(d, facts.zero(name), pos=stmt.pos))
+    if not any(n in facts.active for n in flows(stmt.value)):
+        return [chunk, binding]
+    new = Name(facts.temporary("d_new", id(stmt)), kind=d.kind)
+    facts.kinds[new.id] = d.kind
+    binding.reverse, binding.reads_target, binding.restore_first = [Assign(new, d, pos=stmt.pos)], True, False
+    walk = adjoints.walker(stmt.value, stmt.target, stmt.pos)
+    walk.walk(stmt.value, new, False, name in facts.masked)
+    if walk.reads_target and any(n == name for n in names_in(stmt.value)):
+        walk = adjoints.walker(stmt.value, None, stmt.pos)
+        walk.walk(stmt.value, new, False, name in facts.masked)
+    walk.read_target()
+    out = list(walk.stmts)
+    adjoints.flush(walk.terms, env, out, stmt.pos)
+    adjoints.finish(chunk, walk, stmt, out)
+    return [chunk, binding]
+
+
+def push_moving(adjoints: StatementAdjoints, stmt: Push, env: Env) -> list[Chunk]:
+    """The list's adjoint, bound in the forward sweep, gets what the item's adjoint is, or a zero."""
+    facts = adjoints.facts
+    if not isinstance(stmt.value, Name) and not isinstance(stmt.value.kind, Scalar):
+        if not any(facts.is_shadow(base) for base, _ in sources(stmt.value)):
+            item = Name(facts.temporary("item", id(stmt)), kind=stmt.value.kind)
+            facts.kinds[item.id] = item.kind
+            facts.aliases.union(item.id, root(stmt.target) or "")
+            facts.moving.add(item.id)
+            facts.active.add(item.id)
+            pushed = push_moving(adjoints, adjoints.once(stmt, dataclasses.replace(stmt, value=item)), env)
+            return [*assign_moving(adjoints, Assign(item, stmt.value, pos=stmt.pos), env), *pushed]
+    chunk = push(adjoints, stmt, env)
+    d_list = adjoint_view(stmt.target, facts)
+    value: Expr
+    if any(facts.is_shadow(base) for base, _ in sources(stmt.value)):
+        value = adjoint_view(stmt.value, facts)
+        chunk.reverse = [Pop(None, d_list, stmt.index, pos=stmt.pos)]
+    elif isinstance(stmt.value.kind, Scalar):
+        value = ZERO_FLOAT
+    elif isinstance(stmt.value, Name):
+        value = Call(Prim(HELPERS["zeros_like"], "zeros_like"), (stmt.value,), kind=stmt.value.kind)
+    else:
+        raise AliasError("an array without a name is put into a list that has several", "Name it first.", stmt.pos)
+    return [chunk, Chunk(stmt=Push(d_list, value, stmt.index, pos=stmt.pos))]
+
+
+def pop_moving(adjoints: StatementAdjoints, stmt: Pop) -> list[Chunk]:
+    """The item's adjoint leaves the list's adjoint with the item, and comes back in the reverse sweep."""
+    facts = adjoints.facts
+    if stmt.out is None or stmt.out.id not in facts.moving:
+        raise AliasError("a list that has several names shrinks", "Use one name for it.", stmt.pos)
+    d_list, d_out = adjoint_view(stmt.target, facts), facts.adjoint(stmt.out.id)
+    first = isinstance(stmt.index, Const) and stmt.index.value == 0
+    binding = Chunk(stmt=Pop(d_out, d_list, stmt.index, pos=stmt.pos))
+    binding.reverse = [Push(d_list, d_out, ZERO if first else None, pos=stmt.pos)]
+    binding.reads_target, binding.restore_first = True, False
+    return [Chunk(stmt=stmt), binding]
