@@ -57,6 +57,8 @@ def sources(expr: Expr) -> Iterator[tuple[str, bool]]:
             yield from sources(expr.base)
     elif isinstance(expr, Call):
         if expr.prim.fn in (list, tuple) and expr.args:
+            if isinstance(expr.args[0].kind, DictOf):
+                return  # its keys
             yield from sources(expr.args[0])
             return
         rule = lookup(expr.prim.fn)

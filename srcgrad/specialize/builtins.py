@@ -1,4 +1,4 @@
-"""Builtins and standard-library functions that need more than a rule: those that loop, call back, or make containers."""
+"""Builtins that need more than a rule: those that loop, call back, or make containers."""
 
 from __future__ import annotations
 
@@ -309,7 +309,7 @@ def _partial(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | N
     expect("functools.partial", args[:1], {}, 1, 1, pos)
     key = ((*s.site(pos), "given"), "given")
     s.names[key] = s.fresh("given")
-    given = {**dict(enumerate(args[1:])), **kwargs}
+    given: dict[Any, Value] = {**dict(enumerate(args[1:])), **kwargs}
     parts = {k: _given(s, value, s.part(s.names[key], k), pos) for k, value in given.items()}
     positional = [value for k, value in parts.items() if isinstance(k, int)]
     return Bound(args[0], positional, {k: value for k, value in parts.items() if isinstance(k, str)})

@@ -152,9 +152,7 @@ def _list_method(
     elif name in ("reverse", "sort"):
         _reorder(s, owner, name, kwargs, pos)
     else:
-        raise UnsupportedError(
-            f"method {name!r} of a list is not supported", "Write it with indexing and loops.", pos
-        )
+        raise UnsupportedError(f"method {name!r} of a list is not supported", "Write it with indexing and loops.", pos)
     return NOTHING
 
 

@@ -165,9 +165,7 @@ def evaluate_all(s: State, exprs: Sequence[Expr]) -> list[Value]:
             s.out = outer
         if new:
             writes = {
-                stmt.target.id
-                for stmt in statements(new)
-                if isinstance(stmt, Assign) and isinstance(stmt.target, Name)
+                stmt.target.id for stmt in statements(new) if isinstance(stmt, Assign) and isinstance(stmt.target, Name)
             }
             effects = any(isinstance(stmt, (Store, Push, Pop, Invoke, Effect)) for stmt in statements(new))
             for k, earlier in enumerate(values):

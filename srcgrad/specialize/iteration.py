@@ -66,7 +66,9 @@ def iterate(s: State, value: Value, pos: Pos | None) -> Iteration:
         source = s.temporary(_call(list, "list", (held.expr,), ListOf(item)), "items")
     count = call_builtin(len, "len", source.expr)
     return Iteration(
-        count=count, item=lambda k: load(s, source, Leaf(k), pos), made=None if source is held else source,
+        count=count,
+        item=lambda k: load(s, source, Leaf(k), pos),
+        made=None if source is held else source,
         source=source.expr.id if isinstance(source.expr, Name) and isinstance(kind, ListOf) else None,
     )
 
@@ -187,9 +189,7 @@ def zipped(inners: list[Iteration]) -> Iteration:
                 "a range of unknown length is zipped with a container of known length", "Use enumerate.", None
             )
         return Iteration(
-            static=[
-                Struct("tuple", {n: item_of(inner, integer(k)) for n, inner in enumerate(inners)}) for k in trips
-            ],
+            static=[Struct("tuple", {n: item_of(inner, integer(k)) for n, inner in enumerate(inners)}) for k in trips],
             once=True,
         )
     counts: list[Expr] = []

@@ -1,8 +1,8 @@
 """What variables hold where two paths meet.
 
-A container whose layout is known has a variable for each part. Two paths that give a variable containers of one layout
-whose parts are different variables are reconciled by giving the user's variable parts of its own (`state_0`, `state_1`),
-assigned wherever the variable is bound; that is learned on the first attempt and done on the next.
+A container whose layout is known has a variable for each part. Two paths that give a variable containers of one
+layout whose parts are different variables are reconciled by giving the user's variable parts of its own (`state_0`,
+`state_1`), assigned wherever the variable is bound; that is learned on the first attempt and done on the next.
 """
 
 from __future__ import annotations
@@ -163,9 +163,7 @@ class Joiner:
 
 def is_function(value: Value) -> bool:
     """Whether the value can be called, and is known when compiling."""
-    return isinstance(value, (Closure, Bound, Method, Either)) or (
-        isinstance(value, Static) and callable(value.value)
-    )
+    return isinstance(value, (Closure, Bound, Method, Either)) or (isinstance(value, Static) and callable(value.value))
 
 
 def constant_of(value: Value) -> bool:

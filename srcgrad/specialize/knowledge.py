@@ -17,8 +17,8 @@ class Restart(Exception):
 class Knowledge:
     """What earlier attempts at the same function have shown.
 
-    dynamic: places that make a list which must exist at run time. localised: parameters' leaves that need a variable of
-    their own, since they are written. outlined: code objects whose functions are compiled on their own. canonical:
+    dynamic: places that make a list which must exist at run time. localised: parameters' leaves that need a variable
+    of their own, since they are written. outlined: code objects whose functions are compiled on their own. canonical:
     variables whose containers' parts are variables of their own, assigned wherever the variable is bound. unrolled:
     loops that are written out.
     """

@@ -40,7 +40,7 @@ def change_items(s: State, owner: Struct, values: list[Value], pos: Pos | None) 
             s.need_unrolled(owner.depth)
         s.need_dynamic(owner, pos)
         raise UnsupportedError(
-            "a list that the caller passed, with items of several kinds, changes its length inside a loop or a branch",
+            "a list that the caller passed, with items of several kinds, changes its length inside a loop or branch",
             "Build a new list.", pos,
         )  # fmt: skip
     owner.items = dict(enumerate(values))

@@ -244,8 +244,7 @@ def _sets(stmt: Stmt, name: str) -> bool:
 def _breaks(block: Sequence[Stmt]) -> bool:
     """Whether a break of this loop stands in the block."""
     return any(
-        isinstance(stmt, Break) or (isinstance(stmt, (If, With)) and any(map(_breaks, blocks(stmt))))
-        for stmt in block
+        isinstance(stmt, Break) or (isinstance(stmt, (If, With)) and any(map(_breaks, blocks(stmt)))) for stmt in block
     )
 
 

@@ -1,4 +1,4 @@
-"""Operators, with what is decided when compiling: identity, membership, operators of strings and of the user's classes."""
+"""Operators, with what is decided when compiling: identity, membership, operators of strings and of classes."""
 
 from __future__ import annotations
 
@@ -66,8 +66,10 @@ def operate(s: State, op: str, args: list[Value], pos: Pos | None) -> Value:
             return combined
     if op in ("==", "!=") and all(isinstance(arg, Struct) for arg in args):
         return _compare(s, op, args, pos)
-    if op in ("<", "<=", ">", ">=") and all(isinstance(arg, Struct) and arg.type in ("tuple", "list") for arg in args):
-        return Leaf(_lexicographic(s, op, args[0].values(), args[1].values(), pos))
+    if op in ("<", "<=", ">", ">="):
+        left, right = args
+        if isinstance(left, Struct) and isinstance(right, Struct) and {left.type, right.type} <= {"tuple", "list"}:
+            return Leaf(_lexicographic(s, op, left.values(), right.values(), pos))
     if any(isinstance(arg, Rows) for arg in args) and op in ("+", "*"):
         raise UnsupportedError(f"`{op}` of a list of tuples is not supported", "Use `extend` on a copy.", pos)
     s.need_list(*args)
@@ -223,6 +225,12 @@ def _overloaded(s: State, op: str, args: list[Value], at: int, pos: Pos | None) 
     return call_value(s, Bound(s.function(function), [owner]), args[:at] + args[at + 1 :], {}, pos)
 
 
+def _once(s: State, item: Value) -> Value:
+    return (
+        s.temporary(item.expr, "item") if isinstance(item, Leaf) and not isinstance(item.expr, (Name, Const)) else item
+    )
+
+
 def _combine(s: State, op: str, args: list[Value], pos: Pos | None) -> Value | None:
     """`list + list`, `list * n` and the same for tuples, where the layout is known."""
     a, b = args
@@ -242,8 +250,10 @@ def _combine(s: State, op: str, args: list[Value], pos: Pos | None) -> Value | N
                 if not isinstance(count.expr.value, int):
                     raise KindError(f"a {sequence.type} is multiplied by a float", pos=pos)
                 # every place of the list holds the same objects
-                once = [s.temporary(v.expr, "item") if isinstance(v, Leaf) and not isinstance(v.expr, (Name, Const)) else v
-                        for v in sequence.values()]  # fmt: skip
+                once = [
+                    s.temporary(v.expr, "item") if isinstance(v, Leaf) and not isinstance(v.expr, (Name, Const)) else v
+                    for v in sequence.values()
+                ]
                 items = once * count.expr.value
                 return Struct(sequence.type, dict(enumerate(items)), depth=s.depth, site=s.site(pos))
             if sequence.type != "list":

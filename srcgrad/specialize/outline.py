@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from srcgrad.errors import KindError, UnsupportedError
-from srcgrad.ir.kinds import Array, Extent, Kind, ListOf, Scalar, forget_value
+from srcgrad.ir.kinds import Array, Dim, Extent, Kind, ListOf, Scalar, forget_value
 from srcgrad.ir.nodes import Assign, Const, Definition, Free, Invoke, Lambda, Name, Node, Pos, Stmt
 from srcgrad.specialize.state import Frame, State
 from srcgrad.specialize.values import (
@@ -34,7 +34,7 @@ class Unreached(Exception):
 
 @dataclass
 class Callee:
-    """A function compiled on its own. params: its leaf parameters; outs: the leaves of its result, as variables of the body."""
+    """A function compiled on its own. params: its leaf parameters; outs: its result's leaves, variables of the body."""
 
     name: str
     params: list[Name]
@@ -86,7 +86,9 @@ def _captured(s: Any, fn: Closure) -> dict[Any, Value]:
                 found[key] = s.env[key]
         path = frame.parent
     if fn.definition.nonlocals:
-        raise UnsupportedError("a recursive function that assigns `nonlocal` variables is not supported", pos=fn.definition.pos)
+        raise UnsupportedError(
+            "a recursive function that assigns `nonlocal` variables is not supported", pos=fn.definition.pos
+        )
     return found
 
 
@@ -135,7 +137,7 @@ def _general(kind: Kind, number: int, bases: dict[str, str]) -> Kind:
     if isinstance(kind, Scalar):
         return forget_value(kind)
     if isinstance(kind, Array) and kind.dims is not None:
-        new = []
+        new: list[Dim] = []
         for axis, dim in enumerate(kind.dims):
             if isinstance(dim, Extent):
                 new.append(Extent(bases.setdefault(dim.base, f"p{number}.{axis}")) if dim.less == 0 else None)
@@ -170,7 +172,7 @@ def _compile(s: Any, key: str, fn: Closure, template: dict[Any, Value], pos: Pos
 
     callee = s.callees[key]
     definition = fn.definition
-    for attempt in range(8):
+    for _ in range(8):
         sub = s.nested()
         path = ("callee", key)
         frame = Frame(path, definition, fn.function, fn.frame, fn.path)
@@ -189,11 +191,15 @@ def _compile(s: Any, key: str, fn: Closure, template: dict[Any, Value], pos: Pos
             run_block(sub, definition.body)
         except Unreached:
             raise UnsupportedError(
-                f"{definition.name} calls itself on every path", "Give the recursion a case that ends it.", definition.pos
+                f"{definition.name} calls itself on every path",
+                "Give the recursion a case that ends it.",
+                definition.pos,
             ) from None
         for struct, items in originals:
             if list(struct.items) != list(items) or any(not same(struct.items[k], items[k]) for k in items):
-                raise UnsupportedError("a recursive function changes a container that it was passed", pos=definition.pos)
+                raise UnsupportedError(
+                    "a recursive function changes a container that it was passed", pos=definition.pos
+                )
         result = sub.env.get((path, definition.result), Static(None))
         stmts = list(sub.out)
         outs: list[Name] = []

@@ -39,7 +39,8 @@ from srcgrad.specialize.values import (
 class Program:
     """A flat typed program.
 
-    params: the values of the parameters; names: what the generated function calls them; body; result: what it returns; inputs: how its leaves are reached;
+    params: the values of the parameters; names: what the generated function calls them; body; result: what it
+    returns; inputs: how its leaves are reached;
     used: all variable names; flags: exit flags (False but after their jump); rebound: variables for which `op=` on
     an array became a rebinding, which is right only if nothing else holds their arrays; pairs: the typed programs
     of functions that are called rather than written in line.
@@ -176,7 +177,8 @@ class Specializer(State):
             return Struct("tuple", {k: self.describe_constant(item, text) for k, item in enumerate(value)})
         if isinstance(value, np.ndarray):
             raise UnsupportedError(f"{text} is an array held by a module or class", "Pass it as an argument.")
-        return Static(value, spelling_of(value) or text)
+        # np.abs stays np.abs, though the function calls itself absolute
+        return Static(value, text if isinstance(owner, types.ModuleType) else spelling_of(value) or text)
 
     def spelling(self, fn: Static) -> str:
         """How generated code names a static object."""

@@ -64,12 +64,7 @@ def _fold(
 def _sum(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
     start = args[1] if len(args) > 1 else kwargs.get("start", constant(0, pos))
     inner = iterate(s, args[0], pos)
-    if (
-        inner.static is not None
-        and isinstance(start, Leaf)
-        and isinstance(start.expr, Const)
-        and start.expr.value == 0
-    ):
+    if inner.static is not None and isinstance(start, Leaf) and isinstance(start.expr, Const) and start.expr.value == 0:
         if len(inner.static) > 1:  # the sum of one array is a new array
             start, inner = inner.static[0], Iteration(static=inner.static[1:])
     return _fold(s, inner, lambda a, b: operate(s, "+", [a, b], pos), start, pos)
@@ -177,9 +172,7 @@ def _best_by_key(s: State, name: str, items: Iteration, function: Value, pos: Po
             trip(item)
     else:
         if items.item is None or items.count is None:
-            raise KindError(
-                "what is looked through here is not known when compiling", "Make a list of it first.", pos
-            )
+            raise KindError("what is looked through here is not known when compiling", "Make a list of it first.", pos)
         get = items.item
         first = get(integer(0))
         take(first, first if plain else call_value(s, function, [first], {}, pos))
@@ -278,9 +271,7 @@ def _sorted_when_compiling(
         saved = s.snapshot()
         values: list[Value] = []
         emitted = s.block(
-            lambda: values.extend(
-                items if function is None else [call_value(s, function, [x], {}, pos) for x in items]
-            )
+            lambda: values.extend(items if function is None else [call_value(s, function, [x], {}, pos) for x in items])
         )
         s.restore(saved)
         keys = [static_key(value) for value in values]

@@ -99,7 +99,7 @@ def _callable(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | 
     if isinstance(value, Static):
         return constant(callable(value.value), pos)
     if isinstance(value, Struct):
-        return constant(value.cls is not None and hasattr(value.cls, "__call__"), pos)
+        return constant(value.cls is not None and callable(getattr(value.cls, "__call__", None)), pos)  # noqa: B004
     return constant(isinstance(value, (Closure, Bound, Method, Either)), pos)
 
 

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import BOTTOM, ListOf, forget_value
-from srcgrad.ir.nodes import Expr, Pack, Pos, Slice
+from srcgrad.ir.nodes import Expr, Name, Pack, Pos, Slice
 from srcgrad.specialize.joins import constant_of
 from srcgrad.specialize.state import Restart, State
 from srcgrad.specialize.values import (
@@ -122,9 +122,9 @@ def store_row(s: State, owner: Rows, at: Value, value: Value, op: str, pos: Pos 
     _check(owner, value, pos)
     freeze(value)
     assert isinstance(value, Struct)
-    value = _held(s, value)
+    held = _held(s, value)
     for key, part in owner.items.items():
-        store_item(s, part, at, value.items[key], "", pos)
+        store_item(s, part, at, held.items[key], "", pos)
 
 
 def _held(s: State, value: Value) -> Any:
@@ -136,9 +136,7 @@ def _held(s: State, value: Value) -> Any:
     return held(s, value)
 
 
-def row_method(
-    s: State, owner: Rows, name: str, args: list[Value], kwargs: dict[str, Value], pos: Pos | None
-) -> Value:
+def row_method(s: State, owner: Rows, name: str, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
     """A method of the list."""
     from srcgrad.specialize.containers import call_method, run_loop
     from srcgrad.specialize.indexing import load
@@ -162,9 +160,7 @@ def row_method(
         items = {key: call_method(s, Method(part, "pop"), args, {}, pos) for key, part in owner.items.items()}
         return Struct(owner.row, items, owner.cls, s.depth, None, "" if owner.row == "tuple" else FROZEN_ITEM)
     if name == "copy":
-        return owner.like(
-            {key: call_method(s, Method(part, "copy"), [], {}, pos) for key, part in owner.items.items()}
-        )
+        return owner.like({key: call_method(s, Method(part, "copy"), [], {}, pos) for key, part in owner.items.items()})
     if name in ("reverse", "clear", "__delitem__"):
         for part in owner.items.values():
             call_method(s, Method(part, name), args, {}, pos)
@@ -183,6 +179,8 @@ def row_method(
 
 def iterate_rows(s: State, owner: Rows, pos: Pos | None) -> Iteration:
     """A loop over the list."""
+    if not all(isinstance(column.expr, Name) for column in owner.columns()):  # a slice is made once
+        owner = cast(Rows, s.materialise(owner, s.fresh("rows"), pos, None))
     return Iteration(count=row_count(owner), item=lambda k: load_row(s, owner, Leaf(k), pos))
 
 

@@ -38,7 +38,8 @@ def plain_function(value: Any) -> bool:
         return False
     from srcgrad.rules.registry import lookup
 
-    library = (function.__module__ or "").split(".")[0] in ("numpy", "scipy", "math", "functools", "copy", "dataclasses")
+    home = (function.__module__ or "").split(".")[0]
+    library = home in ("numpy", "scipy", "math", "functools", "copy", "dataclasses")
     return not library and lookup(value) is None
 
 

@@ -1,4 +1,4 @@
-"""The state of a specialisation: how control flow splits and joins the environment, and what has to be known of it."""
+"""The state of a specialisation: how control flow splits and joins the environment, and what is learned of it."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class State(Variables):
         return Joiner(self.knowledge.canonical, self.part, test)
 
     def resolve(self, value: Value) -> None:
-        """A variable is read: where its paths gave it different containers, start again in a way that reconciles them."""
+        """A variable is read: where its paths gave it different containers, start again to reconcile them."""
         if isinstance(value, Struct):
             for item in value.items.values():
                 if not isinstance(item, Conflict) or not item.missing:

@@ -34,9 +34,7 @@ from srcgrad.specialize.values import (
 def may_change(owner: Struct, pos: Pos | None) -> None:
     """Raise unless the container is the program's own, under one name."""
     if owner.frozen:
-        raise AliasError(
-            f"{describe(owner)} is changed here, but {owner.frozen}", "Make a copy and change that.", pos
-        )
+        raise AliasError(f"{describe(owner)} is changed here, but {owner.frozen}", "Make a copy and change that.", pos)
 
 
 def set_attribute(s: State, owner: Value, name: str, value: Value, pos: Pos | None) -> None:
@@ -108,7 +106,7 @@ def _store_in_struct(s: State, owner: Struct, at: Value, value: Value, op: str, 
     if key is None and not (isinstance(at, Static) and owner.type == "dict"):
         s.need_dynamic(owner, pos)
         raise KindError(
-            f"an item of a {owner.type} with items of several kinds is written at an index that is not known when compiling",
+            f"an item of a {owner.type} with items of several kinds is written at an index that only the run knows",
             pos=pos,
         )
     if owner.type == "list":
@@ -220,9 +218,11 @@ def widen_items(s: State, owner: Leaf, expr: Expr, pos: Pos | None) -> None:
             "Keep things of different kinds in different lists.", pos,
         )  # fmt: skip
     if item != kind.item:
-        place, widened = owner.expr, dataclasses.replace(kind, item=forget_value(item))
+        place: Expr = owner.expr
+        widened = dataclasses.replace(kind, item=forget_value(item))
         while isinstance(place, Load) and isinstance(place.base.kind, (ListOf, DictOf)):
-            place, widened = place.base, dataclasses.replace(place.base.kind, item=widened)
+            widened = dataclasses.replace(place.base.kind, item=widened)
+            place = place.base
         if isinstance(place, Name):
             for key, value in s.env.items():
                 s.env[key] = _with_kind(value, place.id, widened)

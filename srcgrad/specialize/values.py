@@ -29,8 +29,8 @@ class Leaf(Value):
 
 @dataclass(frozen=True)
 class ListedArray(Array):
-    """The list of an array's items (from `a, *rest = x`), represented by the array. site: where it was made: once it is
-    used in a way in which lists and arrays differ, it is made a list there."""
+    """The list of an array's items (from `a, *rest = x`), represented by the array. site: where it was made: once it
+    is used in a way in which lists and arrays differ, it is made a list there."""
 
     site: object = None
 
@@ -47,8 +47,8 @@ class Static(Value):
 class Struct(Value):
     """A container whose layout is known when compiling.
 
-    type: "tuple", "list", "dict" or "object" (cls says of which class; also set for named tuples). items: by position,
-    key or attribute. depth: how many loops and branches stood around the place where it was made (growing it
+    type: "tuple", "list", "dict" or "object" (cls says of which class; also set for named tuples). items: by
+    position, key or attribute. depth: how many loops and branches stood around the place where it was made (growing it
     deeper than that makes it dynamic). site: the place where it was made. frozen: why it cannot be changed, if so.
     none: a variable that says whether the value is None instead, where it may be.
     """
@@ -71,9 +71,10 @@ class Struct(Value):
 
 @dataclass(eq=False)
 class Rows(Struct):
-    """A list of unknown length whose items are tuples (dicts, objects) of one layout: one run-time list for each part.
+    """A list of unknown length whose items are tuples (dicts, objects) of one layout: a run-time list for each part.
 
-    type: "rows"; items: the parts, each a Leaf of kind ListOf, or again Rows. row: the type of an item; cls: its class.
+    type: "rows"; items: the parts, each a Leaf of kind ListOf, or again Rows. row: the type of an item; cls: its
+    class.
     """
 
     row: str = "tuple"
@@ -123,8 +124,8 @@ class Method(Value):
 
 @dataclass(eq=False)
 class Iteration(Value):
-    """What a `for` loop runs over. static: the items, when they are known when compiling. Otherwise count is the number of
-    trips and item(k) gives the k-th. bounds: lo, hi, step of a range, whose items are its indices.
+    """What a `for` loop runs over. static: the items, when they are known when compiling. Otherwise count is the number
+    of trips and item(k) gives the k-th. bounds: lo, hi, step of a range, whose items are its indices.
 
     once: an iterator, which a second loop would find empty. view: of a dict. made: the list that it runs
     over, where that was made for it. depth: loops and branches around the place where a
@@ -158,8 +159,8 @@ class Conflict(Value):
     """What a variable is after branches that gave it values of kinds that nothing covers: an error once it is used.
 
     key: the variable, where giving its parts names of their own may help; sites: containers that may have to exist
-    at run time instead; missing: one path has no such part at all; layout: the container that one path gives it, where
-    the other gives it None.
+    at run time instead; missing: one path has no such part at all; layout: the container that one path gives it,
+    where the other gives it None.
     """
 
     reason: str
@@ -218,7 +219,7 @@ def as_expr(value: Value, pos: Pos | None = None) -> Expr:
             return DictPack(keys, tuple(as_expr(item, pos) for item in value.values()), kind=Opaque(dict), pos=pos)
         if isinstance(value, Rows):
             raise KindError(
-                f"a list of {value.row}s whose length is not known when compiling cannot be passed on as a whole here",
+                f"a list of {value.row}s whose length only the run knows cannot be passed on as a whole",
                 "Keep one list for each part.", pos,
             )  # fmt: skip
         name = value.cls.__name__ if value.cls else "object"
@@ -314,7 +315,11 @@ def same(a: Value, b: Value) -> bool:
     if isinstance(a, Static) and isinstance(b, Static):
         return same_object(a.value, b.value)
     if isinstance(a, Struct) and isinstance(b, Struct):
-        return same_layout(a, b) and (a.frozen, a.none) == (b.frozen, b.none) and all(same(a.items[key], b.items[key]) for key in a.items)
+        return (
+            same_layout(a, b)
+            and (a.frozen, a.none) == (b.frozen, b.none)
+            and all(same(a.items[key], b.items[key]) for key in a.items)
+        )
     if isinstance(a, Closure) and isinstance(b, Closure):
         return a.definition is b.definition and a.frame == b.frame and same_defaults(a, b)
     if isinstance(a, Bound) and isinstance(b, Bound):

@@ -9,8 +9,8 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 
-from srcgrad.ir.kinds import Array, rank
-from srcgrad.ir.nodes import Break, Continue, Expr, Invoke, Load, Name, Pop, Push, Stmt, Store
+from srcgrad.ir.kinds import Array, DictOf, ListOf, rank
+from srcgrad.ir.nodes import Break, Call, Continue, Expr, Invoke, Load, Name, Pop, Push, Stmt, Store
 from srcgrad.ir.walk import children, names_in, root, set_by
 from srcgrad.transform.reads import Reads, Tokens
 from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Context, Loop, inner_blocks
@@ -174,6 +174,8 @@ def forward(chunk: Chunk) -> list[Stmt]:
 
 def reads_content(expr: Expr) -> bool:
     """Whether an expression reads items of arrays (a view of an array reads none)."""
+    if isinstance(expr, Call) and any(isinstance(arg.kind, (ListOf, DictOf)) for arg in expr.args):
+        return True  # a list's length changes with its items
     if isinstance(expr, Load):
         view = isinstance(expr.kind, Array) and rank(expr.kind) != 0
         return not view or any(reads_content(c) for c in children(expr.index))

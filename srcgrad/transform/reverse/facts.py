@@ -226,8 +226,9 @@ def _settle_classes(
             name: expr for name in members for expr in values.get(name, [])
             if expr is not None and any(facts.is_shadow(base) for base, _ in sources(expr))
         }  # fmt: skip
-        for expr in aliases_of.values():
-            if read_only(expr) or _repeats(expr):
+        repeated = [expr for name in members for expr in values.get(name, []) if expr is not None and _repeats(expr)]
+        for expr in [*aliases_of.values(), *repeated]:
+            if read_only(expr) or (_repeats(expr) and (len(members) > 1 or _is_nested(expr.kind))):
                 raise AliasError(
                     "an array is written in place while a read-only view of it, or a list that repeats it, is in use",
                     "Take a copy of the array first.",
