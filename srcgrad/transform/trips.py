@@ -70,8 +70,10 @@ def exposed(reads: Reads, block: Block, defined: set[str], found: set[str]) -> s
     Returns those that it has certainly set.
     """
     for chunk in block.chunks:
-        if not chunk.reads_target:
-            found |= reads.of(chunk.reverse) - defined - {n for s in chunk.before for n in set_by(s)}
+        set_here = {n for s in chunk.before for n in set_by(s)}
+        if chunk.reads_target and chunk.stmt is not None:
+            set_here |= set_by(chunk.stmt)
+        found |= reads.of(chunk.reverse) - defined - set_here
         for stmt in own(chunk):
             for f in dataclasses.fields(stmt):
                 value = getattr(stmt, f.name)
