@@ -17,19 +17,19 @@ NAMES = sorted(p.stem for p in pathlib.Path(__file__).parent.glob("*.py") if not
 
 # How many statements more than the hand-written gradient each generated one may have.
 ALLOWANCE = {
-    "cholesky": 12,
-    "doubling": 12,
-    "early_exit": 12,
-    "growing_list": 12,
-    "horner": 12,
-    "jacobi_2d": 12,
-    "mlp": 12,
-    "nested_exit": 12,
-    "newton_sqrt": 12,
-    "overwritten": 12,
-    "rk4": 12,
-    "side_effect": 12,
-    "views": 12,
+    "cholesky": 2,
+    "doubling": 2,
+    "early_exit": 8,
+    "growing_list": 6,
+    "horner": 1,
+    "jacobi_2d": 1,
+    "mlp": 0,
+    "nested_exit": 7,
+    "newton_sqrt": 1,
+    "overwritten": 0,
+    "rk4": 3,
+    "side_effect": 0,
+    "views": 3,
 }
 
 
