@@ -78,6 +78,7 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
         if not more:
             break
         localised |= more
+    independent_leaves(program, wish)  # raises where there is nothing to differentiate by
     body, results, seed_paths = take_results(program, wish)
     seeds = seed_names(results, program)
     entry = {name: kind for name, (_, kind) in program.inputs.leaves.items()}
