@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
 from srcgrad.api.guesses import guesses
 from srcgrad.api.reader import make_reader
 from srcgrad.api.sharing import shared_pair
@@ -36,6 +38,8 @@ class _Cache:
 
 _CACHES: WeakKeyDictionary[types.CodeType, dict[Any, _Cache]] = WeakKeyDictionary()
 """By code, so that a lambda made anew at each step is compiled once."""
+
+ENOUGH = 8  # guesses at arguments that are tried for a result that is a number
 
 
 class GradientFunction:
@@ -194,12 +198,21 @@ class GradientFunction:
         """Compiled for arguments of the kinds that the function seems to want, and such arguments."""
         definition_of(self._function)  # refuses what no arguments can mend
         first: SrcgradError | None = None
-        for bound in guesses(self._target, self.argnums):
+        found: tuple[Compiled, tuple[Any, ...]] | None = None
+        for tries, bound in enumerate(guesses(self._target, self.argnums)):
+            if found is not None and (tries > ENOUGH or not np.ndim(bound[0])):
+                break
             try:
                 compiled = self._compile(bound, self._wanted() is self._valued)
-                return compiled, bound + (compiled.read(self._function, bound) or ())
             except SrcgradError as error:
                 first = first or error
+                continue
+            made = compiled, bound + (compiled.read(self._function, bound) or ())
+            if "scalar_adjoint" not in compiled.helpers:
+                return made
+            found = found or made  # the result is an array; perhaps other arguments make it a number
+        if found is not None:
+            return found
         assert first is not None
         raise first
 
