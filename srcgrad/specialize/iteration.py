@@ -154,14 +154,17 @@ def range_count(lo: Expr, hi: Expr, step: Expr) -> Expr:
 
 def range_item(lo: Expr, step: Expr, k: Expr) -> Expr:
     """`lo + k * step`."""
-    offset = k if isinstance(step, Const) and step.value == 1 else _op("*", k, step)
-    return offset if isinstance(lo, Const) and lo.value == 0 else _op("+", lo, offset)
+    offset = k if isinstance(step, Const) and step.value == 1 else operation("*", k, step)
+    return offset if isinstance(lo, Const) and lo.value == 0 else operation("+", lo, offset)
 
 
-def _op(op: str, a: Expr, b: Expr) -> Expr:
+def operation(op: str, a: Expr, b: Expr) -> Expr:
+    """`a op b` of two integers; 1 * b is b."""
     if isinstance(a, Const) and isinstance(b, Const):
-        value = {"+": a.value + b.value, "-": a.value - b.value, "*": a.value * b.value}[op]
-        return integer(value)
+        if op in ("+", "-", "*"):
+            return integer({"+": a.value + b.value, "-": a.value - b.value, "*": a.value * b.value}[op])
+    if op == "*" and isinstance(a, Const) and a.value == 1:
+        return b
     return Op(op, (a, b), kind=infer_op(op, (a, b)))
 
 
@@ -169,7 +172,7 @@ def enumerated(inner: Iteration, start: Expr) -> Iteration:
     """enumerate(inner, start)."""
 
     def pair(k: Expr, item: Value) -> Value:
-        number = k if isinstance(start, Const) and start.value == 0 else _op("+", k, start)
+        number = k if isinstance(start, Const) and start.value == 0 else operation("+", k, start)
         return Struct("tuple", {0: Leaf(number), 1: item})
 
     if inner.static is not None:
@@ -220,11 +223,12 @@ def backwards(inner: Iteration) -> Iteration:
     if inner.bounds is not None:
         lo, hi, step = inner.bounds
         if isinstance(step, Const) and step.value == 1:
-            bounds = (_op("-", hi, integer(1)), _op("-", lo, integer(1)), integer(-1))
+            bounds = (operation("-", hi, integer(1)), operation("-", lo, integer(1)), integer(-1))
             return Iteration(
-                count=count, bounds=bounds, item=lambda k: item(_op("-", _op("-", count, integer(1)), k)), once=True
+                count=count, bounds=bounds, once=True,
+                item=lambda k: item(operation("-", operation("-", count, integer(1)), k)),
             )
-    return Iteration(count=count, item=lambda k: item(_op("-", _op("-", count, integer(1)), k)), once=True)
+    return Iteration(count=count, item=lambda k: item(operation("-", operation("-", count, integer(1)), k)), once=True)
 
 
 def item_of(inner: Iteration, k: Expr) -> Value:

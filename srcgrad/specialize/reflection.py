@@ -212,3 +212,17 @@ def _asdict(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | No
         return _copied(s, value, True, pos, {})
 
     return plain(args[0])
+
+
+@handles(np.finfo, np.iinfo)
+def _limits(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
+    """np.finfo(float): its attributes are numbers known when compiling."""
+    if len(args) == 1 and isinstance(args[0], Static):
+        limits = np.iinfo if np.dtype(args[0].value).kind in "iu" else np.finfo
+        return Static(limits(args[0].value))
+    expr = args[0].expr if len(args) == 1 and isinstance(args[0], Leaf) else None
+    if isinstance(expr, Call) and expr.prim.text == "dtype":
+        expr = expr.args[0]
+    if expr is not None and isinstance(expr.kind, (Array, Scalar)):
+        return Static(np.finfo(expr.kind.dtype))
+    return None
