@@ -1711,3 +1711,50 @@ def test_functions_given_as_text_are_read():
     value, d_x = value_and_grad(f)(X4)
     assert value == np.sum(X4 * X4)
     np.testing.assert_allclose(d_x, 2 * X4)
+
+
+# -- found by generated programs -----------------------------------------------------------------------------------
+
+
+def test_value_that_the_reverse_reads_and_that_is_written_in_place_next():
+    def result_is_written(x, p):
+        for _ in range(2):
+            x[:] += 0.5
+            x = np.tanh(x + p)
+        return np.sum(x)
+
+    def view_of_written_memory_is_an_operand(x, p):
+        s = 0.0
+        for i in range(3):
+            s += np.sum(np.exp(x.reshape(2, 2) @ x[:2])) * 0.1
+            x[i] = s * x[i + 1] * p
+        return np.sum(x * x) + s
+
+    check(result_is_written, X4, 0.3)
+    check(view_of_written_memory_is_an_operand, X4, 0.3)
+
+
+def test_bound_of_a_loop_over_a_list_that_shrinks_later_in_the_trip():
+    def f(x):
+        total = 0.0
+        for _ in range(2):
+            items = [v * v for v in x]
+            for k in range(len(items)):
+                items[k] = items[k] * x[0]
+            total += items.pop()
+        return total
+
+    check(f, X4)
+
+
+def test_adjoint_bound_in_the_forward_sweep_that_an_answer_before_its_birth_reads():
+    def f(x, p):
+        a = np.zeros(4)
+        b = a
+        for _ in range(3):
+            s = np.tanh(p + a[2])
+            a = np.array([s, p, p, x[0]])
+        a[a < 0.1] = a[a < 0.1] * 2
+        return s * np.sum(x) + np.sum(a * b)
+
+    check(f, X4, 0.3)

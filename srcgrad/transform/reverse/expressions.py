@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.analysis.activity import flows
-from srcgrad.analysis.aliases import basic
+from srcgrad.analysis.aliases import basic, sources
 from srcgrad.errors import UnsupportedError
 from srcgrad.ir.kinds import INT, Array, DictOf, ListOf, Scalar, dims, is_float, rank
 from srcgrad.ir.nodes import Assign, Call, Const, DictPack, Expr, Load, Name, Op, Pack, Pos, Prim, Slice, Stmt
@@ -84,6 +84,9 @@ class Walk:
         name = self.memo[id(node)]
         self.facts.kinds[name.id] = node.kind
         self.hoisted[id(node)] = (node, name)
+        for base, _ in sources(node):
+            if self.facts.aliases.is_written(base):  # it is a view of memory that changes
+                self.facts.aliases.union(name.id, base)
         return name
 
     def cheap(self, node: Expr, depth: int = 0) -> bool:

@@ -13,7 +13,7 @@ from typing import TypeVar
 from srcgrad.analysis.aliases import sources
 from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Scalar
 from srcgrad.ir.nodes import Assign, Call, Effect, Expr, For, Load, Name, Node, Pos, Prim, Push, Stmt, Store
-from srcgrad.ir.walk import children, names_in, rebuild, substitute
+from srcgrad.ir.walk import children, names_in, rebuild, root, substitute
 from srcgrad.rules.build import Sym, _negated, xp
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.reverse.chunks import Chunk
@@ -173,6 +173,10 @@ class StatementAdjoints:
         """Put the hoisted values ahead of the statement and the answer into the chunk."""
         chunk.before += hoisted_statements(walk, stmt.pos)
         chunk.stmt = replace_hoisted(stmt, walk)
+        if isinstance(chunk.stmt, (Assign, Push)) and isinstance(chunk.stmt.value, Name) and chunk.stmt is not stmt:
+            owner = root(chunk.stmt.target)
+            if owner is not None and self.facts.aliases.of(owner) in self.facts.aliases.written:
+                self.facts.aliases.union(chunk.stmt.value.id, owner)  # now two names for memory that changes
         chunk.reverse = [mark(s, stmt) for s in out]
         chunk.reads_target = walk.reads_target
         chunk.restore_first = not walk.reads_target
