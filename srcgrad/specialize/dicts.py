@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from srcgrad.errors import UnsupportedError
-from srcgrad.ir.kinds import BOOL, Bottom, DictOf, Kind, ListOf, Opaque, forget_value, join
+from srcgrad.ir.kinds import BOOL, Bottom, DictOf, Kind, ListOf, Opaque
 from srcgrad.ir.nodes import Assign, Call, DictPack, Expr, Name, Op, Pos, Prim
 from srcgrad.specialize.state import Key, State
 from srcgrad.specialize.values import Iteration, Leaf, Static, Struct, Value, as_expr, key_value
@@ -16,16 +14,6 @@ NOTHING = Static(None)
 def key_kind(kind: DictOf) -> Kind:
     """The kind of a dict's keys."""
     return Opaque(object) if isinstance(kind.key, Bottom) else kind.key
-
-
-def with_key(kind: DictOf, key: Kind) -> DictOf:
-    """The kind of a dict after it got a key."""
-    joined = join(kind.key, forget_value(key))
-    return dataclasses.replace(kind, key=Opaque(object) if joined is None or _float(joined) else forget_value(joined))
-
-
-def _float(kind: Kind) -> bool:
-    return getattr(kind, "dtype", "").startswith(("float", "complex"))
 
 
 def keys_of(s: State, owner: Leaf, pos: Pos | None) -> Leaf:

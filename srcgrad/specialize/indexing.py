@@ -9,7 +9,7 @@ import numpy as np
 
 from srcgrad.analysis.infer import infer_call, infer_load
 from srcgrad.analysis.signatures import const
-from srcgrad.errors import KindError, NoRuleError, UnsupportedError
+from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import NONE, Array, DictOf, ListOf, Opaque, Scalar, is_float
 from srcgrad.ir.nodes import Call, Load, Name, Pack, Pos, Prim, Slice
 from srcgrad.ir.walk import root
@@ -207,13 +207,3 @@ def _struct_attribute(s: State, owner: Struct, name: str, pos: Pos | None) -> Va
         if isinstance(found, types.FunctionType) and name != "_replace":
             return Bound(s.function(found), [owner])
     return Method(owner, name)
-
-
-def refuse_callee(fn: object, pos: Pos | None) -> None:
-    """A callee that nothing is known of."""
-    name = getattr(fn, "__name__", repr(fn))
-    raise NoRuleError(
-        f"{name} has neither Python source nor a derivative rule",
-        "Write it in Python with NumPy, or call it outside the function that is differentiated.",
-        pos,
-    )

@@ -106,7 +106,7 @@ def run_for(s: State, stmt: ForEach) -> None:
         assert iteration.count is not None
         zero, one = (Const(k, kind=Scalar("int64", True, k)) for k in (0, 1))
         bounds = (zero, iteration.count, one)
-    lo, hi, step = (_atom(s, bound) for bound in bounds)
+    lo, hi, step = bounds
     name = Name(index, kind=INT, pos=stmt.pos)
 
     def trip() -> None:
@@ -175,11 +175,6 @@ def _target_names(target: Expr) -> set[str]:
 
 def _singular_index(name: str) -> str:
     return "i" if name != "i" else "k"
-
-
-def _atom(s: State, expr: Expr) -> Expr:
-    """A bound that the body may not change: Python evaluates it once."""
-    return expr
 
 
 def _assigned(block: Sequence[Stmt], name: str) -> bool:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from srcgrad.errors import KindError, UnsupportedError
-from srcgrad.ir.kinds import Array, Dim, Extent, Kind, ListOf, Scalar, forget_value
-from srcgrad.ir.nodes import Assign, Const, Definition, Free, Invoke, Lambda, Name, Node, Pos, Stmt
+from srcgrad.ir.kinds import Array, Dim, Extent, Kind, Scalar, forget_value
+from srcgrad.ir.nodes import Assign, Const, Definition, Free, Invoke, Name, Node, Pos, Stmt
+from srcgrad.ir.walk import expressions_of, statements, subexpressions, with_blocks
 from srcgrad.specialize.state import Frame, State
 from srcgrad.specialize.values import (
     Bound,
@@ -21,7 +22,6 @@ from srcgrad.specialize.values import (
     Static,
     Struct,
     Value,
-    as_expr,
     copy_environment,
     leaves,
     same,
@@ -214,15 +214,9 @@ def _compile(s: Any, key: str, fn: Closure, template: dict[Any, Value], pos: Pos
         callee.params, callee.body, callee.outs, callee.result = params, tuple(stmts), outs, made
         callee.used, callee.definition, callee.rebound = sub.used, definition, sub.rebound_arrays
         callee.flags = {sub.names[(path, flag)] for flag in definition.flags if (path, flag) in sub.names}
-        if stable or not _calls(stmts, key):
+        if stable:
             return
     raise KindError(f"the kind of what {definition.name} returns does not settle", pos=definition.pos)
-
-
-def _calls(stmts: list[Stmt], key: str) -> bool:
-    from srcgrad.ir.walk import statements
-
-    return any(isinstance(stmt, Invoke) for stmt in statements(stmts)) or bool(key)
 
 
 def _name_leaves(sub: State, value: Value, params: list[Name]) -> None:
@@ -244,10 +238,8 @@ def _name_leaves(sub: State, value: Value, params: list[Name]) -> None:
             _name_leaves(sub, item, params)
 
 
-def close_callees(callees: dict[str, Callee], leaves_of_inputs: set[str], body: list[Stmt]) -> None:
+def close_callees(callees: dict[str, Callee], leaves_of_inputs: set[str]) -> None:
     """Globals and captured variables that a callee reads become parameters of it, and of those that call it."""
-    from srcgrad.ir.walk import expressions_of, names_in, statements
-
     kinds: dict[str, Kind] = {}
     hidden: dict[str, set[str]] = {}
     for key, callee in callees.items():
@@ -273,24 +265,16 @@ def close_callees(callees: dict[str, Callee], leaves_of_inputs: set[str], body: 
     for callee in callees.values():
         callee.params = [*callee.params, *callee.hidden]
         callee.body = tuple(with_hidden(stmt, callees) for stmt in callee.body)
-    _ = (names_in, body)
 
 
 def with_hidden(stmt: Stmt, callees: dict[str, Callee]) -> Stmt:
     """Pass the hidden parameters on in each call."""
-    changes: dict[str, Any] = {}
     if isinstance(stmt, Invoke):
-        changes["args"] = (*stmt.args, *callees[stmt.callee].hidden)
-    for name in ("body", "orelse"):
-        inner = getattr(stmt, name, None)
-        if isinstance(inner, tuple):
-            changes[name] = tuple(with_hidden(s, callees) for s in inner)
-    return dataclasses.replace(stmt, **changes) if changes else stmt
+        return dataclasses.replace(stmt, args=(*stmt.args, *callees[stmt.callee].hidden))
+    return with_blocks(stmt, lambda block: tuple(with_hidden(inner, callees) for inner in block))
 
 
 def _names(expr: Any) -> list[Name]:
-    from srcgrad.ir.walk import subexpressions
-
     return [e for e in subexpressions(expr) if isinstance(e, Name)]
 
 
@@ -328,5 +312,3 @@ def _alike(a: Value, b: Value) -> bool:
         return list(a.items) == list(b.items) and all(_alike(a.items[k], b.items[k]) for k in a.items)
     return same(a, b)
 
-
-_ = (as_expr, Lambda, ListOf)

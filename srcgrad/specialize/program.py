@@ -313,7 +313,7 @@ def _attempt(
         if error.pos is None:
             raise type(error)(error.reason, error.remedy, definition.pos) from None
         raise
-    close_callees(s.callees, set(inputs.leaves), s.out)
+    close_callees(s.callees, set(inputs.leaves))
     flags = {s.names[(frame.path, flag)] for flag in definition.flags if (frame.path, flag) in s.names}
     out = [with_hidden(stmt, s.callees) for stmt in s.out]
     return Program(
