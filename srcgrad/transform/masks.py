@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from srcgrad.analysis.activity import flows
 from srcgrad.ir.nodes import Assign, Call, Expr, Load, Name, Stmt, Store
 from srcgrad.ir.walk import children, root, statements
-from srcgrad.transform.reverse.expressions import MASKING
+from srcgrad.transform.values import MASKING
 
 
 def find_masked(body: Sequence[Stmt], active: set[str]) -> set[str]:
