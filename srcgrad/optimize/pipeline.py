@@ -27,6 +27,11 @@ def optimize(forward: Sequence[Stmt], reverse: Sequence[Stmt], end: Return, fact
     return finish(_passes((*forward, MARK, *reverse, end), set(), facts))
 
 
+def optimize_forward(body: Sequence[Stmt], end: Return, facts: Facts) -> list[Stmt]:
+    """The statements of a forward mode's function, with what nobody reads removed."""
+    return list(_passes((*body, end), set(), facts))
+
+
 def optimize_part(body: Sequence[Stmt], kept: set[str], facts: Facts) -> list[Stmt]:
     """One of a pair of functions: what it leaves in the arrays `kept` counts as read."""
     return annotate(_passes(tuple(body), kept, facts), None)[0]

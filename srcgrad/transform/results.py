@@ -31,8 +31,8 @@ class Wish:
     """What is asked for: the parameters to differentiate by, the reading of the result.
 
     wrt: parameters, or items of `*args` and `**kwargs`. mode: "grad" (the result is a scalar), "sum" (the gradient of
-    the sum of the result), "vjp" (an adjoint of the result is given). value: also return the result. aux: the result
-    is a pair (differentiated, passed through).
+    the sum of the result), "vjp" (an adjoint of the result is given), "jvp" (tangents of the arguments are given).
+    value: also return the result. aux: the result is a pair (differentiated, passed through).
     """
 
     wrt: tuple[Place, ...]
@@ -57,7 +57,7 @@ def take_results(program: Program, wish: Wish) -> tuple[tuple[Stmt, ...], list[N
         value = value.items[0]
     floats = [(path, leaf.expr) for path, leaf in leaves(value) if is_float(leaf.kind)]
     found = [expr for _, expr in floats]
-    if wish.mode != "vjp":
+    if wish.mode not in ("vjp", "jvp"):
         _check_scalar(value, found, program)
     for expr in found:
         if getattr(expr.kind, "dtype", "").startswith("complex"):
@@ -185,7 +185,7 @@ def independent_leaves(program: Program, wish: Wish) -> set[str]:
     for place in wish.wrt:
         value, name = wanted(program, place)
         own = [leaf.expr for _, leaf in leaves(value) if is_float(leaf.kind)]
-        if not own and wish.mode != "vjp":
+        if not own and wish.mode not in ("vjp", "jvp"):
             what = text(value.kind) if isinstance(value, Leaf) else "no float"
             raise ArgumentError(
                 f"the argument {name!r} holds {what}: there is nothing to differentiate by",
@@ -268,12 +268,13 @@ def gradients(program: Program, wish: Wish, facts: Facts, reverse: Sequence[Stmt
         items = {key: build(item, access(value.type, path, key)) for key, item in value.items.items()}
         if items and all(item == NOTHING for item in items.values()):
             return NOTHING
-        return _container(value, items, path)
+        return container(value, items, path)
 
     return [build(*wanted(program, place)) for place in wish.wrt]
 
 
-def _container(value: Struct, items: dict[Any, Expr], path: str) -> Expr:
+def container(value: Struct, items: dict[Any, Expr], path: str) -> Expr:
+    """A container like the one at the path, with other items."""
     whole = Name(path, kind=Opaque(object))
     if value.type == "dict":
         keys = tuple(Const(key, kind=kind_of_static(key)) for key in items)

@@ -230,3 +230,13 @@ def replace_hoisted(stmt: Stmt, walk: Values) -> Stmt:
     if isinstance(stmt, (Assign, Store, Push)):
         return dataclasses.replace(stmt, value=_with_hoisted(stmt.value, walk))
     return stmt
+
+
+def holds_all(target: Expr, value: Expr) -> bool:
+    """Whether what was written can be read back: nothing was broadcast or converted on the way."""
+    if getattr(target.kind, "dtype", "") != getattr(value.kind, "dtype", ""):
+        return False
+    shape = dims(value.kind)
+    return isinstance(target.kind, Scalar) or (
+        shape is not None and shape == dims(target.kind) and all(d is not None for d in shape)
+    )

@@ -1,0 +1,111 @@
+"""The tangent of an expression: the tangents of its leaves, pushed up its tree by the rules."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from srcgrad.errors import UnsupportedError
+from srcgrad.ir.kinds import Array, ListOf, Scalar
+from srcgrad.ir.nodes import Call, Cond, Const, DictPack, Expr, Load, Name, Op, Pack, Prim
+from srcgrad.ir.walk import substitute
+from srcgrad.rules.build import Sym, xp
+from srcgrad.rules.registry import rule_of
+from srcgrad.rules.tangents import tangent
+from srcgrad.runtime import HELPERS
+from srcgrad.transform.reverse.facts import ZERO_FLOAT
+from srcgrad.transform.values import MASKING, RESULT, Values
+
+
+def _no_dot(name: str) -> Expr:
+    raise NotImplementedError
+
+
+@dataclass
+class Tangents(Values):
+    """The tangent of one statement in the making. dot: the tangent variable of an active variable."""
+
+    dot: Callable[[str], Expr] = _no_dot
+
+    def of(self, node: Expr, masked: bool = False) -> Expr | None:
+        """The tangent of a node, None where it is zero.
+
+        masked: the node's value may be discarded (np.where), so an infinite tangent may not spoil the others.
+        """
+        if not self.active(node):
+            return None
+        match node:
+            case Name(id=name):
+                return self.dot(name)
+            case Load(base=base, index=index):
+                found = self.of(base)
+                return None if found is None else Load(found, self.index(index, base), kind=node.kind, pos=node.pos)
+            case Pack(items=items):
+                return dataclasses.replace(node, items=tuple(self.full(item, masked) for item in items))
+            case DictPack(values=values):
+                return dataclasses.replace(node, values=tuple(self.full(item, masked) for item in values))
+            case Op(op="+", args=(a, b)) if isinstance(node.kind, ListOf):
+                return dataclasses.replace(node, args=(self.full(a), self.full(b)))
+            case Op(op="*", args=(a, b)) if isinstance(node.kind, ListOf):
+                repeated = (self.need(a), self.full(b)) if isinstance(a.kind, Scalar) else (self.full(a), self.need(b))
+                return dataclasses.replace(node, args=repeated)
+            case Op() | Call():
+                return self._of_call(node, masked)
+            case Cond(test=test, body=body, orelse=orelse):
+                return Cond(self.need(test), self.full(body), self.full(orelse), kind=node.kind, pos=node.pos)
+        raise UnsupportedError("no derivative flows through this expression", pos=node.pos)
+
+    def full(self, node: Expr, masked: bool = False) -> Expr:
+        """The tangent of a node, with the zero written out."""
+        found = self.of(node, masked)
+        return self.zero(node) if found is None else found
+
+    def zero(self, node: Expr) -> Expr:
+        """A zero tangent for the value of a node."""
+        if isinstance(node.kind, Scalar):
+            return ZERO_FLOAT
+        if isinstance(node, Pack):
+            return dataclasses.replace(node, items=tuple(map(self.zero, node.items)))
+        if isinstance(node, DictPack):
+            return dataclasses.replace(node, values=tuple(map(self.zero, node.values)))
+        like = self.shape_source(node)
+        if isinstance(node.kind, Array) and node.kind.dims is not None and not node.kind.optional:
+            return xp.zeros_like(Sym(like)).expr
+        return Call(Prim(HELPERS["zeros_like"], "zeros_like"), (like,), kind=node.kind)
+
+    def read_target_in(self, expr: Expr) -> Expr:
+        """Let the statement's result be read from its target."""
+        return expr if self.target is None else substitute(expr, {RESULT: self.target})
+
+    def _of_call(self, node: Op | Call, masked: bool) -> Expr | None:
+        rule = rule_of(node)
+        if rule.form == "constant":
+            return None
+        bound = rule.bind(node)
+        placeholders, table, wanted = self.placeholders(rule, bound)
+        inner = masked or (isinstance(node, Call) and node.prim.fn in MASKING)
+        tangents: dict[str, Any] = {}
+        for name in (name for name in bound if name in wanted):
+            found = self._argument(bound[name], inner)
+            if found is not None:
+                tangents[name] = found
+        if not tangents:
+            return None
+        table["%out"] = node
+        ready = node is self.tree and self.target is not None
+        out = Sym(Name("%out", kind=node.kind))
+        made = tangent(rule, node, tangents, placeholders, out, masked, ready)
+        if isinstance(made.expr, Const) and made.expr.value == 0:
+            return None
+        return self.adopt(made.expr, table)
+
+    def _argument(self, value: Any, masked: bool) -> Any:
+        """The tangent of an argument: a Sym, or a list for a display; None where it is zero."""
+        if isinstance(value, list) or isinstance(value, Pack):
+            items = value if isinstance(value, list) else value.items
+            found = [self._argument(item, masked) for item in items]
+            return None if all(item is None for item in found) else found
+        made = self.of(value, masked)
+        return None if made is None else Sym(made)
