@@ -4,11 +4,11 @@
 the gradient as a module that imports only NumPy. Errors are subclasses of `SrcgradError`.
 """
 
-from srcgrad.api import GradientFunction, elementwise_grad, emit, grad, jvp, linearize, value_and_grad, vjp
+from srcgrad.api import GradientFunction, elementwise_grad, emit, grad, jvp, linearize, sparse_hessian, sparse_jacobian, sparsity, value_and_grad, vjp
 from srcgrad.errors import SrcgradError
 
 __all__ = [
-    "GradientFunction", "SrcgradError", "elementwise_grad", "emit", "grad", "jvp", "linearize", "value_and_grad",
-    "vjp",
+    "GradientFunction", "SrcgradError", "elementwise_grad", "emit", "grad", "jvp", "linearize", "sparse_hessian",
+    "sparse_jacobian", "sparsity", "value_and_grad", "vjp",
 ]  # fmt: skip
 __version__ = "0.1.0"

@@ -82,6 +82,9 @@ class Sym:
     def __and__(self, other: Like) -> Sym:
         return Sym(arithmetic.operation("&", self.expr, lift(other)))
 
+    def __or__(self, other: Like) -> Sym:
+        return Sym(arithmetic.operation("|", self.expr, lift(other)))
+
     def __lt__(self, other: Like) -> Sym:
         return Sym(arithmetic.operation("<", self.expr, lift(other)))
 

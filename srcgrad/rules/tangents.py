@@ -4,11 +4,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from srcgrad.errors import NoRuleError
 from srcgrad.ir.kinds import rank
 from srcgrad.ir.nodes import Call, Op
 from srcgrad.rules.build import Sym, lift, xp
 from srcgrad.rules.contributions import _call, applied
-from srcgrad.errors import NoRuleError
 from srcgrad.rules.registry import Rule, as_prim
 
 

@@ -33,6 +33,7 @@ from srcgrad.runtime.numerical import (
     trapezoid_weights,
     vander_adjoint,
 )
+from srcgrad.runtime.sets import accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of
 
 HELPERS = {
     function.__name__: function
@@ -44,14 +45,16 @@ HELPERS = {
         singular_values_adjoint, to_lower,
         add_along, convolve_adjoint, cumprod_adjoint, interp_adjoint, interp_slope, median_weights, trapezoid_weights,
         vander_adjoint,
+        accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of,
     )
 }  # fmt: skip
 """The helpers by the names that generated code calls them by."""
 
 __all__ = [
-    "HELPERS", "add_along", "add_at", "add_to", "check_view", "cholesky_adjoint", "convolve_adjoint", "copy_of",
-    "cumprod_adjoint", "eigenvalues_adjoint", "eigenvectors", "eigenvectors_adjoint", "grid", "interp_adjoint",
-    "interp_slope", "log_abs_det", "median_weights", "products_of_others", "reshape_like", "scalar_adjoint",
-    "sign_of_det", "singular_values_adjoint", "split_like", "to_lower", "trapezoid_weights", "unbroadcast",
-    "undiagonal", "untile", "vander_adjoint", "winners", "with_attributes", "with_items", "zeros_like",
+    "HELPERS", "accumulated_sets", "add_along", "add_at", "add_to", "check_view", "cholesky_adjoint",
+    "convolve_adjoint", "copy_of", "cumprod_adjoint", "eigenvalues_adjoint", "eigenvectors", "eigenvectors_adjoint",
+    "grid", "interp_adjoint", "interp_slope", "joined_sets", "log_abs_det", "median_weights", "no_sets",
+    "product_sets", "products_of_others", "reshape_like", "scalar_adjoint", "sign_of_det", "singular_values_adjoint",
+    "split_like", "spread_sets", "to_lower", "trapezoid_weights", "unbroadcast", "undiagonal", "union_of", "untile",
+    "vander_adjoint", "winners", "with_attributes", "with_items", "zeros_like",
 ]  # fmt: skip

@@ -102,7 +102,7 @@ def prepare(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Ready:
         localised |= more
     independent_leaves(program, wish)  # raises where there is nothing to differentiate by
     body, results, result_paths = take_results(program, wish)
-    seeds = [] if wish.mode == "jvp" else seed_names(results, program)
+    seeds = seed_names(results, program) if wish.mode in ("grad", "sum", "vjp") else []
     entry = {name: kind for name, (_, kind) in program.inputs.leaves.items()}
     returned_names = {e.id for _, leaf in leaves(program.result) for e in _names(leaf.expr)}
     final = returned_names | {n for r in results for n in names_in(r)}

@@ -31,7 +31,8 @@ class Wish:
     """What is asked for: the parameters to differentiate by, the reading of the result.
 
     wrt: parameters, or items of `*args` and `**kwargs`. mode: "grad" (the result is a scalar), "sum" (the gradient of
-    the sum of the result), "vjp" (an adjoint of the result is given), "jvp" (tangents of the arguments are given).
+    the sum of the result), "vjp" (an adjoint of the result is given), "jvp" (tangents of the arguments are given),
+    "deps" (index sets of the arguments are).
     value: also return the result. aux: the result is a pair (differentiated, passed through).
     """
 
@@ -57,7 +58,7 @@ def take_results(program: Program, wish: Wish) -> tuple[tuple[Stmt, ...], list[N
         value = value.items[0]
     floats = [(path, leaf.expr) for path, leaf in leaves(value) if is_float(leaf.kind)]
     found = [expr for _, expr in floats]
-    if wish.mode not in ("vjp", "jvp"):
+    if wish.mode in ("grad", "sum"):
         _check_scalar(value, found, program)
     for expr in found:
         if getattr(expr.kind, "dtype", "").startswith("complex"):
@@ -185,7 +186,7 @@ def independent_leaves(program: Program, wish: Wish) -> set[str]:
     for place in wish.wrt:
         value, name = wanted(program, place)
         own = [leaf.expr for _, leaf in leaves(value) if is_float(leaf.kind)]
-        if not own and wish.mode not in ("vjp", "jvp"):
+        if not own and wish.mode in ("grad", "sum"):
             what = text(value.kind) if isinstance(value, Leaf) else "no float"
             raise ArgumentError(
                 f"the argument {name!r} holds {what}: there is nothing to differentiate by",

@@ -18,6 +18,8 @@ from srcgrad.runtime import HELPERS
 from srcgrad.specialize.program import Program
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr, leaves
 from srcgrad.transform.forward.calls import Callees
+from srcgrad.transform.forward.expressions import Tangents
+from srcgrad.transform.forward.patterns import IndexSets
 from srcgrad.transform.forward.statements import Forwarder
 from srcgrad.transform.gradient import Gradient, function_name, prepare, tuple_of
 from srcgrad.transform.results import (
@@ -31,18 +33,22 @@ from srcgrad.transform.results import (
 )
 from srcgrad.transform.reverse.facts import Facts
 
+ALGEBRAS: dict[str, type[Tangents]] = {"jvp": Tangents, "deps": IndexSets}
+"""What tangents are, by the mode of the wish."""
+
 
 def push_forward(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Gradient:
     """The tangent of fn for arguments of the kinds of `args`, in the directions of `wish.wrt`."""
     ready = prepare(fn, args, wish)
     program, facts, body, results = ready.program, ready.facts, ready.body, ready.results
     entry = ready.entry
-    dots, taken = _given(program, wish, facts)
-    callees = Callees(program.callees, program.used, ready.writes)
-    forwarder = Forwarder(facts, dict(dots), callees.invoke)
+    dots, taken = _given(program, wish, facts, ALGEBRAS[wish.mode])
+    callees = Callees(program.callees, program.used, ready.writes, ALGEBRAS[wish.mode], wish.mode)
+    algebra = ALGEBRAS[wish.mode]
+    forwarder = Forwarder(facts, dict(dots), callees.invoke, algebra)
     start = [*entry_copies(program, facts, entry), *_entry(entry, facts, forwarder, dots)]
     forward = forwarder.block(body)
-    found = {r.id: forwarder.dot(r.id) if r.id in facts.active else facts.zero(r.id) for r in results}
+    found = {r.id: forwarder.dot(r.id) if r.id in facts.active else forwarder.zero(r.id) for r in results}
     tangents = _result(program.result, found, program)
     outputs = [as_expr(program.result), tangents] if wish.value else [tangents]
     returned = outputs[0] if len(outputs) == 1 else tuple_of(outputs)
@@ -50,24 +56,24 @@ def push_forward(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Gr
     text_body = unshared(text_body, facts, taken, wish.value)
     disjoint = [n for n in entry if isinstance(facts.kinds.get(n), Array) and facts.aliases.is_written(n)]
     return Gradient(
-        function_name(program, "jvp"), text_body, program, taken, [(place,) for place in wish.wrt],
+        function_name(program, wish.mode), text_body, program, taken, [(place,) for place in wish.wrt],
         disjoint=disjoint, functions=list(callees.functions.values()),
     )  # fmt: skip
 
 
-def _given(program: Program, wish: Wish, facts: Facts) -> tuple[dict[str, Expr], list[str]]:
+def _given(program: Program, wish: Wish, facts: Facts, algebra: type[Tangents]) -> tuple[dict[str, Expr], list[str]]:
     """The tangents that the generated function takes: by leaf of the arguments, and as parameters."""
     dots: dict[str, Expr] = {}
     taken: list[str] = []
     for place in wish.wrt:
         value, text = wanted(program, place)
         hint = text if isinstance(place, str) else f"{place[0]}_{place[1]}"
-        parameter = free_name(f"{hint}_dot", program)
+        parameter = free_name(f"{hint}_{algebra.suffix}", program)
         taken.append(parameter)
         for _, leaf in leaves(value):
             if is_float(leaf.kind) and isinstance(leaf.expr, Name):
                 read = program.inputs.local.get(leaf.expr.id, leaf.expr.id)
-                dots[leaf.expr.id] = Name(parameter + read[len(text) :], kind=facts.kinds[leaf.expr.id])
+                dots[leaf.expr.id] = Name(parameter + read[len(text) :], kind=algebra.lifted(facts.kinds[leaf.expr.id]))
     return dots, taken
 
 
@@ -78,7 +84,7 @@ def _entry(entry: dict[str, Kind], facts: Facts, forwarder: Forwarder, given: di
         if name not in facts.active:
             continue
         if name not in given:
-            start.append(Assign(forwarder.dot(name), facts.zero(name)))
+            start.append(Assign(forwarder.dot(name), forwarder.zero(name)))
             continue
         dot, kind = given[name], facts.kinds[name]
         if not facts.aliases.is_written(name) or not isinstance(kind, (Array, ListOf, DictOf)):

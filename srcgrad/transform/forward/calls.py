@@ -17,6 +17,7 @@ from srcgrad.ir.kinds import Kind, is_float
 from srcgrad.ir.nodes import Assign, Expr, Invoke, Name, Return, Stmt
 from srcgrad.optimize.pipeline import optimize_part
 from srcgrad.specialize.outline import Callee
+from srcgrad.transform.forward.expressions import Tangents
 from srcgrad.transform.forward.statements import Forwarder
 from srcgrad.transform.masks import find_masked
 from srcgrad.transform.pairs import Generated, returned
@@ -27,11 +28,13 @@ from srcgrad.transform.webs import split_webs
 @dataclass
 class Callees:
     """The callees of a program and the functions generated for them. used: names of functions that are taken;
-    writes: which parameters each callee writes."""
+    writes: which parameters each callee writes; algebra: what tangents are; suffix: of the names of functions."""
 
     callees: dict[str, Callee]
     used: set[str]
     writes: dict[str, list[bool]]
+    algebra: type[Tangents]
+    suffix: str
     functions: dict[str, Generated] = field(default_factory=dict)
     made: dict[tuple[str, tuple[bool, ...]], str] = field(default_factory=dict)
 
@@ -50,13 +53,13 @@ class Callees:
         call = Invoke(tuple(outs), name, (*stmt.args, *dots), pos=stmt.pos)
         if any(active):
             return [call]
-        zeros = [Assign(forwarder.dot(o.id), facts.zero(o.id)) for o in stmt.outs if o.id in facts.active]
+        zeros = [Assign(forwarder.dot(o.id), forwarder.zero(o.id)) for o in stmt.outs if o.id in facts.active]
         return [call, *zeros]
 
     def tangent(self, key: str, active: tuple[bool, ...]) -> str:
         """The name of a callee's tangent function for a pattern of active parameters; made when first asked for."""
         if (key, active) not in self.made:
-            hint = f"{self.callees[key].name}_jvp" if any(active) else self.callees[key].name
+            hint = f"{self.callees[key].name}_{self.suffix}" if any(active) else self.callees[key].name
             name, number = hint, 2
             while name in self.used and any(active):
                 name, number = f"{hint}_{number}", number + 1
@@ -78,14 +81,14 @@ class Callees:
         found = find_active(body, independent, dependent, aliases) | independent if independent else set()
         facts = Facts(kinds, found, aliases, used, callee.flags, set(entry))
         facts.masked = find_masked(body, facts.active)
-        forwarder = Forwarder(facts, {}, self.invoke)
+        forwarder = Forwarder(facts, {}, self.invoke, self.algebra)
         taken = [forwarder.dot(p.id) for p, on in zip(callee.params, active, strict=True) if on]
-        start = [Assign(forwarder.dot(n), facts.zero(n)) for n in entry if n in facts.active - independent]
+        start = [Assign(forwarder.dot(n), forwarder.zero(n)) for n in entry if n in facts.active - independent]
         statements = [*start, *forwarder.block(body)]
         results: list[Expr] = list(outs)
         for out in outs:
             if is_float(out.kind) and any(active):
-                results.append(forwarder.dot(out.id) if out.id in facts.active else facts.zero(out.id))
+                results.append(forwarder.dot(out.id) if out.id in facts.active else forwarder.zero(out.id))
         names: Sequence[str] = [d.id for d in taken if isinstance(d, Name)]
         kept = set(entry) | set(names)
         params = [*(p.id for p in callee.params), *names]

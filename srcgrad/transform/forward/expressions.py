@@ -1,18 +1,22 @@
-"""The tangent of an expression: the tangents of its leaves, pushed up its tree by the rules."""
+"""The tangent of an expression: the tangents of its leaves, pushed up its tree by the rules.
+
+What a tangent is, the class decides: a direction here; many directions at once in `directions`; the set of the
+inputs that a value depends on in `patterns`.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from srcgrad.errors import UnsupportedError
-from srcgrad.ir.kinds import Array, ListOf, Scalar
+from srcgrad.ir.kinds import Array, Kind, ListOf, Scalar
 from srcgrad.ir.nodes import Call, Cond, Const, DictPack, Expr, Load, Name, Op, Pack, Prim
 from srcgrad.ir.walk import substitute
 from srcgrad.rules.build import Sym, xp
-from srcgrad.rules.registry import rule_of
+from srcgrad.rules.registry import Rule, rule_of
 from srcgrad.rules.tangents import tangent
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.reverse.facts import ZERO_FLOAT
@@ -25,9 +29,20 @@ def _no_dot(name: str) -> Expr:
 
 @dataclass
 class Tangents(Values):
-    """The tangent of one statement in the making. dot: the tangent variable of an active variable."""
+    """The tangent of one statement in the making.
+
+    dot: the tangent variable of an active variable. suffix: what its name ends in. adding: how `+=` and `-=` are
+    written for tangents.
+    """
 
     dot: Callable[[str], Expr] = _no_dot
+    suffix: ClassVar[str] = "dot"
+    adding: ClassVar[dict[str, str]] = {"+": "+", "-": "-", "at": "at"}
+
+    @classmethod
+    def lifted(cls, kind: Kind) -> Kind:
+        """The kind of the tangent of a value."""
+        return kind
 
     def of(self, node: Expr, masked: bool = False) -> Expr | None:
         """The tangent of a node, None where it is zero.
@@ -41,7 +56,7 @@ class Tangents(Values):
                 return self.dot(name)
             case Load(base=base, index=index):
                 found = self.of(base)
-                return None if found is None else Load(found, self.index(index, base), kind=node.kind, pos=node.pos)
+                return None if found is None else self.item(found, node, self.index(index, base))
             case Pack(items=items):
                 return dataclasses.replace(node, items=tuple(self.full(item, masked) for item in items))
             case DictPack(values=values):
@@ -56,6 +71,25 @@ class Tangents(Values):
             case Cond(test=test, body=body, orelse=orelse):
                 return Cond(self.need(test), self.full(body), self.full(orelse), kind=node.kind, pos=node.pos)
         raise UnsupportedError("no derivative flows through this expression", pos=node.pos)
+
+    def item(self, found: Expr, node: Load, index: Expr) -> Expr:
+        """The tangent of an item or a part, from the tangent of the whole."""
+        return Load(found, index, kind=node.kind, pos=node.pos)
+
+    def place(self, target: Expr) -> Expr:
+        """x_dot[i] of x[i]: where the tangent of what is written goes."""
+        if isinstance(target, Name):
+            return self.dot(target.id)
+        assert isinstance(target, Load)
+        return self.item(self.place(target.base), target, self.index(target.index, target.base))
+
+    def fit(self, found: Expr, value: Kind, target: Kind) -> Expr:
+        """The tangent of a value of one kind, as it is written into a place of another, to which it broadcasts."""
+        return found
+
+    def zero_of(self, name: str) -> Expr:
+        """A zero tangent for a variable."""
+        return self.facts.zero(name)
 
     def full(self, node: Expr, masked: bool = False) -> Expr:
         """The tangent of a node, with the zero written out."""
@@ -96,10 +130,17 @@ class Tangents(Values):
         table["%out"] = node
         ready = node is self.tree and self.target is not None
         out = Sym(Name("%out", kind=node.kind))
-        made = tangent(rule, node, tangents, placeholders, out, masked, ready)
+        made = self.apply(rule, node, tangents, placeholders, out, masked, ready)
         if isinstance(made.expr, Const) and made.expr.value == 0:
             return None
         return self.adopt(made.expr, table)
+
+    def apply(
+        self, rule: Rule, node: Op | Call, tangents: dict[str, Any], args: dict[str, Any], out: Sym, masked: bool,
+        ready: bool,
+    ) -> Sym:  # fmt: skip
+        """The tangent of a call, by its rule."""
+        return tangent(rule, node, tangents, args, out, masked, ready)
 
     def _argument(self, value: Any, masked: bool) -> Any:
         """The tangent of an argument: a Sym, or a list for a display; None where it is zero."""

@@ -6,7 +6,6 @@ view of the array's tangent, and what is written in place has its tangent writte
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 
 from srcgrad.analysis.aliases import basic, sources
@@ -25,11 +24,15 @@ InvokeTangent = Callable[["Forwarder", Invoke], list[Stmt]]
 class Forwarder:
     """The tangent-linear program of a whole program: see `block`.
 
-    dots: the tangents of the variables that are there at the start; invoke: what becomes of a call.
+    dots: the tangents of the variables that are there at the start; invoke: what becomes of a call; algebra: what
+    tangents are.
     """
 
-    def __init__(self, facts: Facts, dots: dict[str, Expr], invoke: InvokeTangent) -> None:
+    def __init__(
+        self, facts: Facts, dots: dict[str, Expr], invoke: InvokeTangent, algebra: type[Tangents] = Tangents
+    ) -> None:
         self.facts = facts
+        self.algebra = algebra
         self.dots = dots
         self.invoke = invoke
         self.memo: dict[int, Name] = {}
@@ -43,11 +46,15 @@ class Forwarder:
     def variable(self, name: str) -> Name:
         """A new tangent variable, which is printed as the variable itself is."""
         facts = self.facts
-        made = facts.fresh(f"{short(name)}_dot")
+        made = facts.fresh(f"{short(name)}_{self.algebra.suffix}")
         if name not in facts.own:
             facts.own.discard(made)
-        facts.kinds[made] = facts.kinds[name]
-        return Name(made, kind=facts.kinds[name])
+        facts.kinds[made] = self.algebra.lifted(facts.kinds[name])
+        return Name(made, kind=facts.kinds[made])
+
+    def zero(self, name: str) -> Expr:
+        """A zero tangent for a variable."""
+        return self.tangents(Name(name), None).zero_of(name)
 
     def block(self, stmts: Sequence[Stmt]) -> list[Stmt]:
         """The statements with their tangents."""
@@ -75,7 +82,7 @@ class Forwarder:
 
     def tangents(self, tree: Expr, target: Expr | None) -> Tangents:
         """The tangents of one statement."""
-        return Tangents(self.facts, self.memo, tree, target, dot=self.dot)
+        return self.algebra(self.facts, self.memo, tree, target, dot=self.dot)
 
     def assign(self, stmt: Assign, name: str) -> list[Stmt]:
         """v_dot = ...; v = e. The tangent comes first, since it reads old values, unless it reads v's new one."""
@@ -91,7 +98,7 @@ class Forwarder:
         primal = replace_hoisted(stmt, walk)
         if found is None:
             shown = isinstance(stmt.value, (Pack, DictPack))
-            zero = walk.zero(stmt.value) if shown else self.facts.zero(name)
+            zero = walk.zero(stmt.value) if shown else walk.zero_of(name)
             return [*hoisted_statements(walk, stmt.pos), primal, Assign(dot, zero, pos=stmt.pos)]
         found = self.own(walk.read_target_in(found), stmt.value, name)
         tangent = Assign(dot, found, pos=stmt.pos)
@@ -112,13 +119,6 @@ class Forwarder:
             return Call(Prim(HELPERS["copy_of"], "copy_of"), (found,), kind=found.kind)
         return found
 
-    def place(self, target: Expr, walk: Tangents) -> Expr:
-        """x_dot[i] of x[i]."""
-        if isinstance(target, Name):
-            return self.dot(target.id)
-        assert isinstance(target, Load)
-        return dataclasses.replace(target, base=self.place(target.base, walk), index=walk.index(target.index, target))
-
     def store(self, stmt: Store) -> list[Stmt]:
         """x_dot[i] op= ...; x[i] op= e."""
         target, op, owner = stmt.target, stmt.op, root(stmt.target) or ""
@@ -128,13 +128,13 @@ class Forwarder:
             found = walk.of(stmt.value, masked)
             if found is None or self._reads(found, owner):
                 walk = self.tangents(stmt.value, None)
-        place = self.place(target, walk)
+        place = walk.place(target)
         out: list[Stmt] = []
         if op in ("", "at", "+", "-"):
             found = walk.of(stmt.value, masked)
             if found is not None:
                 found = self.own(walk.read_target_in(found), stmt.value, owner)
-                out = [_settled(place, found, op, stmt)]
+                out = [_settled(place, walk.fit(found, stmt.value.kind, target.kind), walk.adding.get(op, op), stmt)]
             elif op == "":
                 whole = walk.zero(stmt.value) if _is_item(target) else ZERO
                 out = [Store(place, whole, "", pos=stmt.pos)]
@@ -145,7 +145,7 @@ class Forwarder:
             if scaled:
                 assert isinstance(found, Op)
                 out = [Store(place, found.args[1], op, pos=stmt.pos)]
-            else:
+            elif found != place:
                 out = [Store(place, ZERO if found is None else found, "", pos=stmt.pos)]
         ahead, primal = hoisted_statements(walk, stmt.pos), replace_hoisted(stmt, walk)
         return [*ahead, primal, *out] if walk.reads_target else [*ahead, *out, primal]
@@ -165,7 +165,7 @@ class Forwarder:
     def push(self, stmt: Push) -> list[Stmt]:
         """xs_dot.append(...); xs.append(e)."""
         walk = self.tangents(stmt.value, None)
-        place = self.place(stmt.target, walk)
+        place = walk.place(stmt.target)
         found = self.own(walk.full(stmt.value), stmt.value, root(stmt.target) or "")
         index = None if stmt.index is None else walk.need(stmt.index)
         tangent = Push(place, found, index, pos=stmt.pos)
@@ -174,7 +174,7 @@ class Forwarder:
     def pop(self, stmt: Pop) -> list[Stmt]:
         """x_dot = xs_dot.pop(); x = xs.pop()."""
         walk = self.tangents(stmt.target, None)
-        place = self.place(stmt.target, walk)
+        place = walk.place(stmt.target)
         index = None if stmt.index is None else walk.need(stmt.index)
         out = None
         if stmt.out is not None and stmt.out.id in self.facts.active:
