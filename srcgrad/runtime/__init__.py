@@ -15,23 +15,30 @@ from srcgrad.runtime.helpers import (
 )
 from srcgrad.runtime.matrices import (
     cholesky_adjoint,
+    cholesky_tangent,
     eigenvalues_adjoint,
+    eigenvalues_tangent,
     eigenvectors,
     eigenvectors_adjoint,
+    eigenvectors_tangent,
+    from_lower,
     log_abs_det,
     sign_of_det,
     singular_values_adjoint,
+    singular_values_tangent,
     to_lower,
 )
 from srcgrad.runtime.numerical import (
     add_along,
     convolve_adjoint,
     cumprod_adjoint,
+    cumprod_tangent,
     interp_adjoint,
     interp_slope,
     median_weights,
     trapezoid_weights,
     vander_adjoint,
+    vander_tangent,
 )
 
 HELPERS = {
@@ -40,18 +47,21 @@ HELPERS = {
         add_to, check_view, copy_of, reshape_like, scalar_adjoint, unbroadcast, winners, with_attributes, with_items,
         zeros_like,
         add_at, grid, products_of_others, split_like, undiagonal, untile,
-        cholesky_adjoint, eigenvalues_adjoint, eigenvectors, eigenvectors_adjoint, log_abs_det, sign_of_det,
-        singular_values_adjoint, to_lower,
-        add_along, convolve_adjoint, cumprod_adjoint, interp_adjoint, interp_slope, median_weights, trapezoid_weights,
-        vander_adjoint,
+        cholesky_adjoint, cholesky_tangent, eigenvalues_adjoint, eigenvalues_tangent, eigenvectors,
+        eigenvectors_adjoint, eigenvectors_tangent, from_lower, log_abs_det, sign_of_det, singular_values_adjoint,
+        singular_values_tangent, to_lower,
+        add_along, convolve_adjoint, cumprod_adjoint, cumprod_tangent, interp_adjoint, interp_slope, median_weights,
+        trapezoid_weights, vander_adjoint, vander_tangent,
     )
 }  # fmt: skip
 """The helpers by the names that generated code calls them by."""
 
 __all__ = [
-    "HELPERS", "add_along", "add_at", "add_to", "check_view", "cholesky_adjoint", "convolve_adjoint", "copy_of",
-    "cumprod_adjoint", "eigenvalues_adjoint", "eigenvectors", "eigenvectors_adjoint", "grid", "interp_adjoint",
+    "HELPERS", "add_along", "add_at", "add_to", "check_view", "cholesky_adjoint", "cholesky_tangent",
+    "convolve_adjoint", "copy_of", "cumprod_adjoint", "cumprod_tangent", "eigenvalues_adjoint", "eigenvalues_tangent",
+    "eigenvectors", "eigenvectors_adjoint", "eigenvectors_tangent", "from_lower", "grid", "interp_adjoint",
     "interp_slope", "log_abs_det", "median_weights", "products_of_others", "reshape_like", "scalar_adjoint",
-    "sign_of_det", "singular_values_adjoint", "split_like", "to_lower", "trapezoid_weights", "unbroadcast",
-    "undiagonal", "untile", "vander_adjoint", "winners", "with_attributes", "with_items", "zeros_like",
+    "sign_of_det", "singular_values_adjoint", "singular_values_tangent", "split_like", "to_lower",
+    "trapezoid_weights", "unbroadcast", "undiagonal", "untile", "vander_adjoint", "vander_tangent", "winners",
+    "with_attributes", "with_items", "zeros_like",
 ]  # fmt: skip
