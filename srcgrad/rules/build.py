@@ -225,9 +225,15 @@ def chosen(test: Sym, this: Like, other: Like) -> Sym:
     return picked(test, this, other) if numbers else _np_where(test, this, other)
 
 
+def _element(expr: Expr) -> Expr:
+    """The number in an array without axes: not the array itself, which may be written later."""
+    kind = kind_of(expr)
+    return Sym(expr)[()].expr if isinstance(kind, Array) and rank(kind) == 0 else expr
+
+
 def picked(test: Sym, this: Like, other: Like) -> Sym:
     """`this if test else other`, of the kind of the one that is no literal."""
-    body, orelse = lift(this), lift(other)
+    body, orelse = (_element(lift(value)) for value in (this, other))
     kind = kind_of(orelse if isinstance(body, Const) else body)
     return Sym(Cond(test.expr, body, orelse, kind=kind))
 
@@ -318,5 +324,10 @@ def cast(s: Sym, arg: Kind) -> Sym:
     if isinstance(kind, Scalar) and kind.weak:
         return s
     if isinstance(kind, (Scalar, Array)) and kind.dtype != arg.dtype:
-        return s.astype(arg.dtype)
+        return number(s, arg.dtype) if isinstance(s.expr, Cond) else s.astype(arg.dtype)
     return s
+
+
+def number(s: Sym, dtype: str) -> Sym:
+    """A number in a dtype, also one that may turn out to be a Python number, which has no astype."""
+    return helper(np.dtype(dtype).type, f"np.{dtype}")(s)

@@ -15,10 +15,10 @@ import numpy as np
 
 from srcgrad.analysis.infer import infer_call, infer_op
 from srcgrad.errors import KindError, NoRuleError
-from srcgrad.ir.kinds import Array, Kind, ListOf, Scalar, dims, forget_value, rank
+from srcgrad.ir.kinds import Array, Kind, ListOf, Opaque, Scalar, dims, forget_value, rank
 from srcgrad.ir.nodes import Call, Const, Expr, Load, Name, Op, Pack
 from srcgrad.rules import arithmetic
-from srcgrad.rules.build import Sym, axis_kept, chosen, guarded, helper, kind_of, lift, same_shape, using_math, xp
+from srcgrad.rules.build import Sym, axis_kept, chosen, guarded, helper, kind_of, lift, number, same_shape, using_math, xp
 from srcgrad.rules.contributions import (
     Mask,
     call_builder,
@@ -186,7 +186,7 @@ def _full(
     if rule.form != "elementwise" or rank(node) == 0 or _spans(s.kind, node):
         return s
     kinds = {name: kind_of(value) for name, value in bound.items()}
-    wide = [name for name in bound if rank(kinds[name]) != 0]
+    wide = [name for name, kind in kinds.items() if rank(kind) != 0 and not isinstance(kind, Opaque)]
     leaves = list(_leaves(s.expr))
     found = {name for name in wide if syms[name].expr in leaves or (name in moved and moved[name].expr in leaves)}
     whole = [name for name in wide if same_shape(node, kinds[name], others_of(bound, kinds, name))]
@@ -239,11 +239,9 @@ def _of_kind(s: Sym, node: Kind) -> Sym:
         return s
     if not isinstance(kind, (Scalar, Array)) or kind.dtype == node.dtype:
         return s
-    if isinstance(kind, Scalar) and kind.weak:
-        return helper(np.dtype(node.dtype).type, f"np.{node.dtype}")(s)
     if isinstance(node, Scalar) and node.weak:
         return helper(float)(s)
-    return s.astype(node.dtype)
+    return number(s, node.dtype) if isinstance(kind, Scalar) else s.astype(node.dtype)
 
 
 # ---- the function itself -------------------------------------------------------------------------------------
