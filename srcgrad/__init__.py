@@ -4,7 +4,19 @@
 the gradient as a module that imports only NumPy. Errors are subclasses of `SrcgradError`.
 """
 
-from srcgrad.api import GradientFunction, elementwise_grad, emit, grad, jvp, linearize, sparse_hessian, sparse_jacobian, sparsity, value_and_grad, vjp
+from srcgrad.api import (
+    GradientFunction,
+    elementwise_grad,
+    emit,
+    grad,
+    jvp,
+    linearize,
+    sparse_hessian,
+    sparse_jacobian,
+    sparsity,
+    value_and_grad,
+    vjp,
+)
 from srcgrad.errors import SrcgradError
 
 __all__ = [

@@ -15,23 +15,30 @@ from srcgrad.runtime.helpers import (
 )
 from srcgrad.runtime.matrices import (
     cholesky_adjoint,
+    cholesky_tangent,
     eigenvalues_adjoint,
+    eigenvalues_tangent,
     eigenvectors,
     eigenvectors_adjoint,
+    eigenvectors_tangent,
+    from_lower,
     log_abs_det,
     sign_of_det,
     singular_values_adjoint,
+    singular_values_tangent,
     to_lower,
 )
 from srcgrad.runtime.numerical import (
     add_along,
     convolve_adjoint,
     cumprod_adjoint,
+    cumprod_tangent,
     interp_adjoint,
     interp_slope,
     median_weights,
     trapezoid_weights,
     vander_adjoint,
+    vander_tangent,
 )
 from srcgrad.runtime.sets import accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of
 
@@ -41,20 +48,12 @@ HELPERS = {
         add_to, check_view, copy_of, reshape_like, scalar_adjoint, unbroadcast, winners, with_attributes, with_items,
         zeros_like,
         add_at, grid, products_of_others, split_like, undiagonal, untile,
-        cholesky_adjoint, eigenvalues_adjoint, eigenvectors, eigenvectors_adjoint, log_abs_det, sign_of_det,
-        singular_values_adjoint, to_lower,
-        add_along, convolve_adjoint, cumprod_adjoint, interp_adjoint, interp_slope, median_weights, trapezoid_weights,
-        vander_adjoint,
+        cholesky_adjoint, cholesky_tangent, eigenvalues_adjoint, eigenvalues_tangent, eigenvectors,
+        eigenvectors_adjoint, eigenvectors_tangent, from_lower, log_abs_det, sign_of_det, singular_values_adjoint,
+        singular_values_tangent, to_lower,
+        add_along, convolve_adjoint, cumprod_adjoint, cumprod_tangent, interp_adjoint, interp_slope, median_weights,
+        trapezoid_weights, vander_adjoint, vander_tangent,
         accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of,
     )
 }  # fmt: skip
 """The helpers by the names that generated code calls them by."""
-
-__all__ = [
-    "HELPERS", "accumulated_sets", "add_along", "add_at", "add_to", "check_view", "cholesky_adjoint",
-    "convolve_adjoint", "copy_of", "cumprod_adjoint", "eigenvalues_adjoint", "eigenvectors", "eigenvectors_adjoint",
-    "grid", "interp_adjoint", "interp_slope", "joined_sets", "log_abs_det", "median_weights", "no_sets",
-    "product_sets", "products_of_others", "reshape_like", "scalar_adjoint", "sign_of_det", "singular_values_adjoint",
-    "split_like", "spread_sets", "to_lower", "trapezoid_weights", "unbroadcast", "undiagonal", "union_of", "untile",
-    "vander_adjoint", "winners", "with_attributes", "with_items", "zeros_like",
-]  # fmt: skip
