@@ -84,7 +84,10 @@ def matching(given: Any, value: Any, where: str) -> Any:
             )
         if not any(map(has_floats, inside.values())):
             return given
-        return like(value, {key: matching(found[key], item, f"{where}[{key!r}]") for key, item in inside.items()})
+        made = {key: matching(found[key], item, f"{where}[{key!r}]") for key, item in inside.items()}
+        if isinstance(value, list):  # an int among floats counts as one of them
+            made = {k: 0.0 if m is None and isinstance(inside[k], (int, np.integer)) else m for k, m in made.items()}
+        return like(value, made)
     if not is_differentiable(value):
         if given is None or not has_floats(given):
             return None

@@ -78,6 +78,19 @@ def tangent(
         using_math.reset(token)
 
 
+def elementwise_tangents(
+    rule: Rule, call: Call | Op, moved: dict[str, Any], syms: dict[str, Any], out: Sym, masked: bool, out_ready: bool
+) -> Sym:
+    """The same for an elementwise function and tangents that may have further axes in front (see directions)."""
+    bound = rule.bind(call)
+    token = using_math.set(getattr(as_prim(call).fn, "__module__", "") == "math")
+    try:
+        terms = _terms(rule, call, moved, bound, syms, out, masked, out_ready)
+        return _full(_sum(terms), rule, call, bound, syms, moved, out)
+    finally:
+        using_math.reset(token)
+
+
 def has_tangent(rule: Rule, name: str) -> bool:
     """Whether the rule says what the tangent of the argument contributes to the result's."""
     ruled = name in rule.builders if rule.form == "elementwise" else name in rule.linear

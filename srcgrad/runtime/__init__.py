@@ -11,6 +11,7 @@ from srcgrad.runtime.helpers import (
     winners,
     with_attributes,
     with_items,
+    zero_directions,
     zeros_like,
 )
 from srcgrad.runtime.matrices import (
@@ -46,7 +47,7 @@ HELPERS = {
     function.__name__: function
     for function in (
         add_to, check_view, copy_of, reshape_like, scalar_adjoint, unbroadcast, winners, with_attributes, with_items,
-        zeros_like,
+        zero_directions, zeros_like,
         add_at, grid, products_of_others, split_like, undiagonal, untile,
         cholesky_adjoint, cholesky_tangent, eigenvalues_adjoint, eigenvalues_tangent, eigenvectors,
         eigenvectors_adjoint, eigenvectors_tangent, from_lower, log_abs_det, sign_of_det, singular_values_adjoint,

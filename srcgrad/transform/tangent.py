@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, is_float
-from srcgrad.ir.nodes import Assign, Call, Expr, Name, Prim, Return, Stmt
+from srcgrad.ir.nodes import Assign, Call, Expr, Load, Name, Prim, Return, Stmt
 from srcgrad.ir.walk import names_in
 from srcgrad.optimize.pipeline import optimize_forward
 from srcgrad.rules.build import Sym
@@ -18,6 +18,7 @@ from srcgrad.runtime import HELPERS
 from srcgrad.specialize.program import Program
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr, leaves
 from srcgrad.transform.forward.calls import Callees
+from srcgrad.transform.forward.directions import COUNT, Directions, NoDirections
 from srcgrad.transform.forward.expressions import Tangents
 from srcgrad.transform.forward.patterns import IndexSets
 from srcgrad.transform.forward.statements import Forwarder
@@ -31,9 +32,9 @@ from srcgrad.transform.results import (
     unshared,
     wanted,
 )
-from srcgrad.transform.reverse.facts import Facts
+from srcgrad.transform.reverse.facts import ZERO, Facts
 
-ALGEBRAS: dict[str, type[Tangents]] = {"jvp": Tangents, "deps": IndexSets}
+ALGEBRAS: dict[str, type[Tangents]] = {"jvp": Tangents, "jvps": Directions, "deps": IndexSets}
 """What tangents are, by the mode of the wish."""
 
 
@@ -47,6 +48,10 @@ def push_forward(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Gr
     algebra = ALGEBRAS[wish.mode]
     forwarder = Forwarder(facts, dict(dots), callees.invoke, algebra)
     start = [*entry_copies(program, facts, entry), *_entry(entry, facts, forwarder, dots)]
+    if algebra is Directions:
+        if COUNT.id in program.used:
+            raise NoDirections
+        start.insert(0, Assign(COUNT, Call(Prim(len, "len"), (_stack(dots),), kind=COUNT.kind)))
     forward = forwarder.block(body)
     found = {r.id: forwarder.dot(r.id) if r.id in facts.active else forwarder.zero(r.id) for r in results}
     tangents = _result(program.result, found, program)
@@ -75,6 +80,16 @@ def _given(program: Program, wish: Wish, facts: Facts, algebra: type[Tangents]) 
                 read = program.inputs.local.get(leaf.expr.id, leaf.expr.id)
                 dots[leaf.expr.id] = Name(parameter + read[len(text) :], kind=algebra.lifted(facts.kinds[leaf.expr.id]))
     return dots, taken
+
+
+def _stack(dots: dict[str, Expr]) -> Expr:
+    """A tangent whose first axis is that of the directions."""
+    first = next(iter(dots.values()), None)
+    while first is not None and isinstance(first.kind, ListOf):
+        first = Load(first, ZERO, kind=first.kind.item)
+    if first is None or not isinstance(first.kind, Array):
+        raise NoDirections
+    return first
 
 
 def _entry(entry: dict[str, Kind], facts: Facts, forwarder: Forwarder, given: dict[str, Expr]) -> list[Stmt]:

@@ -97,7 +97,7 @@ class Forwarder:
         ahead = hoisted_statements(walk, stmt.pos)
         primal = replace_hoisted(stmt, walk)
         if found is None:
-            shown = isinstance(stmt.value, (Pack, DictPack))
+            shown = isinstance(stmt.value, (Pack, DictPack)) or isinstance(stmt.value.kind, Scalar)
             zero = walk.zero(stmt.value) if shown else walk.zero_of(name)
             return [*hoisted_statements(walk, stmt.pos), primal, Assign(dot, zero, pos=stmt.pos)]
         found = self.own(walk.read_target_in(found), stmt.value, name)
@@ -134,7 +134,10 @@ class Forwarder:
             found = walk.of(stmt.value, masked)
             if found is not None:
                 found = self.own(walk.read_target_in(found), stmt.value, owner)
-                out = [_settled(place, walk.fit(found, stmt.value.kind, target.kind), walk.adding.get(op, op), stmt)]
+                found = walk.fit(found, stmt.value.kind, target.kind)
+                if op in ("+", "-") and _is_item(target):  # an item may be an array that others hold
+                    found, op = (Sym(place) + found if op == "+" else Sym(place) - found).expr, ""
+                out = [_settled(place, found, walk.adding.get(op, op), stmt)]
             elif op == "":
                 whole = walk.zero(stmt.value) if _is_item(target) else ZERO
                 out = [Store(place, whole, "", pos=stmt.pos)]
