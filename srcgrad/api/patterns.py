@@ -80,6 +80,7 @@ def _members(row: int) -> list[int]:
     """The places of the bits of an int, ascending."""
     if not row:
         return []
+    row = int(row)
     low = (row & -row).bit_length() - 1
     bits = np.frombuffer((row >> low).to_bytes((row.bit_length() - low + 7) // 8, "little"), dtype=np.uint8)
     found: list[int] = (np.flatnonzero(np.unpackbits(bits, bitorder="little")) + low).tolist()

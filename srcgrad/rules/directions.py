@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.errors import NoRuleError
+from srcgrad.errors import KindError, NoRuleError
 from srcgrad.ir.kinds import Array, Kind, ListOf, Scalar, rank
 from srcgrad.ir.nodes import Call, Const, Op
 from srcgrad.rules.build import Sym, const, lift, xp
@@ -54,6 +54,15 @@ def pushed(
     """The stacked tangents of the call's result (see tangents.tangent for the arguments)."""
     if rank(call.kind) is None:
         raise NoDirections
+    try:
+        return _pushed(rule, call, tangents, args, out, masked, ready)
+    except KindError:
+        raise NoDirections from None
+
+
+def _pushed(
+    rule: Rule, call: Call | Op, tangents: dict[str, Any], args: dict[str, Any], out: Sym, masked: bool, ready: bool
+) -> Sym:
     tangents = {name: t for name, t in tangents.items() if name not in rule.zero}
     if rule.form == "elementwise":
         if any(not isinstance(t, Sym) for t in tangents.values()):
@@ -61,9 +70,8 @@ def pushed(
         moved = {name: aligned(t, args[name].kind, call.kind) for name, t in tangents.items()}
         return _in_dtype(elementwise_tangents(rule, call, moved, args, out, masked, ready), call.kind)
     build = _BUILDERS.get(as_prim(call).fn)
-    if build is None:
-        return _in_dtype(_by_partials(rule, tangents, args, out), call.kind)
-    return _in_dtype(build(tangents, args, out), call.kind)
+    made = _by_partials(rule, tangents, args, out) if build is None else build(tangents, args, out)
+    return _in_dtype(made, call.kind)
 
 
 def _by_partials(rule: Rule, tangents: dict[str, Any], args: dict[str, Any], out: Sym) -> Sym:
@@ -224,8 +232,13 @@ def _display(tangents: dict[str, Any], args: dict[str, Any], out: Sym) -> Sym:
     (name, t), *more = tangents.items()
     if more or set(args) - {name, "dtype", "copy"}:
         raise NoDirections
-    if isinstance(t, Sym):
+    if isinstance(t, Sym) and isinstance(t.kind, Array):
         return t.copy()
+    if isinstance(t, Sym):
+        if not isinstance(t.kind, ListOf) or isinstance(t.kind.item, ListOf):
+            raise NoDirections
+        stacked: Sym = xp.stack(t, axis=1)
+        return stacked
     if any(not isinstance(item, Sym) for item in t):
         raise NoDirections
     made: Sym = xp.stack(t, axis=1)
@@ -234,6 +247,8 @@ def _display(tangents: dict[str, Any], args: dict[str, Any], out: Sym) -> Sym:
 
 def _itself(tangents: dict[str, Any], args: dict[str, Any], out: Sym) -> Sym:
     name, t = _one(tangents)
+    if not isinstance(t.kind, Array):
+        raise NoDirections
     return t
 
 

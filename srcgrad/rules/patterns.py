@@ -18,7 +18,7 @@ from srcgrad import runtime
 from srcgrad.ir.kinds import Array, ListOf, Scalar, rank
 from srcgrad.ir.nodes import Call, Op
 from srcgrad.rules.build import Sym, helper, lift, same_shape
-from srcgrad.rules.registry import Rule, as_prim
+from srcgrad.rules.registry import OPS, Rule, as_prim
 
 MOVING: set[Callable[..., Any]] = {
     np.array, np.asarray, np.asanyarray, np.ascontiguousarray, np.atleast_1d, np.atleast_2d, np.atleast_3d,
@@ -30,6 +30,9 @@ MOVING: set[Callable[..., Any]] = {
 }  # fmt: skip
 """Each element of the result is an element of an argument."""
 
+CREATING: set[Callable[..., Any]] = {np.array, np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray}
+"""Those whose result is an array of objects only if they are told so."""
+
 REDUCING: set[Callable[..., Any]] = {
     np.sum, np.mean, np.prod, np.max, np.min, np.amax, np.amin, np.var, np.std, np.nansum, np.nanmean, np.nanmax,
     np.nanmin, np.linalg.norm, np.median, np.ptp, np.average, np.add.reduce, np.multiply.reduce, np.logaddexp.reduce,
@@ -37,7 +40,7 @@ REDUCING: set[Callable[..., Any]] = {
 """Along `axis` each element of the result depends on all elements of the argument."""
 
 ACCUMULATING: set[Callable[..., Any]] = {np.cumsum, np.cumprod, np.nancumsum, np.add.accumulate, np.multiply.accumulate}
-PRODUCTS: set[Callable[..., Any]] = {np.matmul, np.dot, np.inner, np.vdot, np.outer}
+PRODUCTS: set[Callable[..., Any]] = {OPS["@"], np.matmul, np.dot, np.inner, np.vdot, np.outer}
 
 union = helper(runtime.union_of)
 """Joins the sets of an array along an axis, or all of them."""
@@ -100,6 +103,9 @@ def _same_call(rule: Rule, call: Call, bound: dict[str, Any], sets: dict[str, An
         return lift(0) if isinstance(value.kind, Scalar) else helper(runtime.no_sets)(value).expr
 
     new = {name: moved(value, sets.get(name)) if name in rule.builders else value for name, value in bound.items()}
+    if call.prim.fn in CREATING:
+        given = next(name for name in sets)
+        return Sym(Call(call.prim, (lift(new[given]),), (("dtype", lift(object)),), kind=call.kind))
     order = list(bound)
     count = len(call.args)
     args: list[Any] = []

@@ -85,8 +85,8 @@ def elementwise_tangents(
     bound = rule.bind(call)
     token = using_math.set(getattr(as_prim(call).fn, "__module__", "") == "math")
     try:
-        terms = _terms(rule, call, moved, bound, syms, out, masked, out_ready)
-        return _full(_sum(terms), rule, call, bound, syms, moved, out)
+        total = _sum(_terms(rule, call, moved, bound, syms, out, masked, out_ready))
+        return total if _is_zero(total) else _full(total, rule, call, bound, syms, moved, out)
     finally:
         using_math.reset(token)
 

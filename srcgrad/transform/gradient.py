@@ -145,6 +145,7 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     ]
     block = reverser.block(body, env)
     block.chunks = [*moving_entry, *block.chunks]
+    start = after_views(start, block)
     finish: list[Stmt] = []
     for name in sorted(independent & active):
         if name not in env and name not in facts.moving:
@@ -242,6 +243,12 @@ def _widens(kind: Array, value: Kind) -> bool:
     if not isinstance(value, (Array, Scalar)) or (isinstance(value, Scalar) and value.weak):
         return False
     return np.promote_types(kind.dtype, value.dtype) != np.dtype(kind.dtype)
+
+
+def after_views(start: list[Stmt], block: Block) -> list[Stmt]:
+    """Leave to the block what adds to adjoints that are views: the block binds them first."""
+    block.start += [stmt for stmt in start if isinstance(stmt, Store)]
+    return [stmt for stmt in start if not isinstance(stmt, Store)]
 
 
 def _record(

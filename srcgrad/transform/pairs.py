@@ -249,6 +249,8 @@ class Pairs:
             start.append(Assign(d, value))
             env[out.id] = "owned" if isinstance(out.kind, Scalar) or value is not seed else "shared"
         block = reverser.block(body, env)
+        block.start += [stmt for stmt in start if isinstance(stmt, Store)]  # views are bound there first
+        start = [stmt for stmt in start if not isinstance(stmt, Store)]
         finish: list[Stmt] = []
         numbers: list[Name] = []
         for p, a in zip(callee.params, active, strict=True):

@@ -140,7 +140,7 @@ def seed(results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[
             continue
         kind = facts.kinds[result.id]
         d = facts.adjoint(result.id)
-        given = Name(name, kind=Scalar("float64"))
+        given = Name(name, kind=kind if wish.mode == "vjp" and isinstance(kind, Array) else Scalar("float64"))
         held = Name(result.id, kind=kind)
         single = isinstance(kind, Array) and kind.dims is not None and all(n == 1 for n in kind.dims)
         value: Expr = given
@@ -149,6 +149,9 @@ def seed(results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[
             value = Call(Prim(np.dtype(kind.dtype).type, f"np.{kind.dtype}"), (given,), kind=kind)
         if isinstance(kind, Array) and wish.mode == "grad" and not single:
             value = Call(Prim(HELPERS["scalar_adjoint"], "scalar_adjoint"), (held, given), kind=kind)
+        elif isinstance(given.kind, Array):
+            added = result.id in facts.moving or result.id in facts.views
+            value = given if added else Sym(given).copy().expr
         elif isinstance(kind, Array):
             value = xp.full_like(Sym(held), Sym(given)).expr
             if kind.dims is None:

@@ -49,7 +49,7 @@ def push_forward(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Gr
     forwarder = Forwarder(facts, dict(dots), callees.invoke, algebra)
     start = [*entry_copies(program, facts, entry), *_entry(entry, facts, forwarder, dots)]
     if algebra is Directions:
-        if COUNT.id in program.used:
+        if COUNT.id in program.used or program.callees:
             raise NoDirections
         start.insert(0, Assign(COUNT, Call(Prim(len, "len"), (_stack(dots),), kind=COUNT.kind)))
     forward = forwarder.block(body)
