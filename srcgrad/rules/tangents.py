@@ -18,7 +18,19 @@ from srcgrad.errors import KindError, NoRuleError
 from srcgrad.ir.kinds import Array, Kind, ListOf, Opaque, Scalar, dims, forget_value, rank
 from srcgrad.ir.nodes import Call, Const, Expr, Load, Name, Op, Pack
 from srcgrad.rules import arithmetic
-from srcgrad.rules.build import Sym, axis_kept, chosen, guarded, helper, kind_of, lift, number, same_shape, using_math, xp
+from srcgrad.rules.build import (
+    Sym,
+    axis_kept,
+    chosen,
+    guarded,
+    helper,
+    kind_of,
+    lift,
+    number,
+    same_shape,
+    using_math,
+    xp,
+)
 from srcgrad.rules.contributions import (
     Mask,
     call_builder,

@@ -209,6 +209,7 @@ CASES = [
     (np.trapezoid, (A23,), {"dx": 0.1}),
     (np.interp, (V3, np.array([-1.0, 0.1, 0.7]), W3), {}), (np.interp, (0.4, np.array([-1.0, 0.1, 0.7]), W3), {}),
     (np.vander, (V3,), {}), (np.vander, (V3, 4, True), {}), (np.polyval, (V3, V2), {}), (np.polyval, (V3, 0.5), {}),
+    (np.polyder, (V3,), {}), (np.polyder, (V3[:1],), {}),
     *((np.convolve, (a, b, mode), {}) for a, b in ((M44[0], V3), (V3, M44[0]), (V3, V2))
       for mode in ("full", "same", "valid")),
     (np.kron, (V3, V2), {}), (np.kron, (A23, A33), {}), (np.tensordot, (A23, A32, 1), {}),
