@@ -118,6 +118,7 @@ CASES = [
     (np.var, (A23,), {"axis": 1, "ddof": 1}), (np.std, (V3,), {"ddof": 1}),
     (np.cumsum, (V3,), {}), (np.cumsum, (A23,), {}), (np.cumsum, (A23,), {"axis": 1}),
     (np.sort, (V3,), {}), (np.sort, (A23,), {}), (np.sort, (A23,), {"axis": 0}),
+    (np.sort, (A23,), {"axis": None}),
     (np.diff, (V3,), {}), (np.diff, (A23,), {"axis": 0}),
     (np.reshape, (A23, (3, 2)), {}), (np.reshape, (A23, -1), {}), (np.ravel, (A23,), {}), (np.ndarray.flatten,
     (A23,), {}),

@@ -128,6 +128,22 @@ def test_general(case, mode):
     assert count or (fn is np.arange and len(args) == 1)
 
 
+STACK = np.random.default_rng(5).standard_normal((2, 3, 3)) + 3 * np.eye(3)
+FORWARD_ONLY = [
+    (np.einsum, ("i...,i->...", STACK, V2), {}), (np.einsum, ("ii->i", A33), {}), (np.trace, (STACK,), {}),
+    (np.linalg.solve, (STACK, STACK[:, :, :2] + 1), {}), (np.linalg.solve, (STACK, A33), {}),
+    (np.take, (A23, np.array([0, 4])), {}), (np.kron, (STACK, A23), {}),
+    (np.repeat, (V2, np.array([1, 2])), {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", range(len(FORWARD_ONLY)), ids=lambda k: f"{name_of(FORWARD_ONLY[k][0])}-{k}")
+def test_forward_goes_further_than_reverse(case):
+    fn, args, kwargs = FORWARD_ONLY[case]
+    call, env = build(fn, args, kwargs)
+    assert hold_all(call, env, rng_for("forward only", case), reverse=False)
+
+
 @pytest.mark.parametrize("case", range(len(CASES)), ids=lambda k: f"{name_of(CASES[k][0])}-{k}")
 def test_tangents_can_be_differentiated_again(case):
     """What a tangent is made of has rules itself, or is a helper, whose source is read."""
@@ -361,7 +377,7 @@ def test_what_has_no_derivative_has_the_tangent_zero():
     (np.sum, ([1.0, 2.0],), {}, "of a list"), (np.pad, (A23, 1), {"constant_values": 2.5}, "constant_values"),
     (np.prod, (A23,), {"axis": (0, 1)}, "several axes"), (np.interp, (V3, W3, V3), {}, "`xp`"),
     (np.linalg.norm, (A33,), {"ord": 2}, "ord=2"), (np.sin, (np.zeros(2, complex),), {}, "complex"),
-    (np.median, (A23,), {"axis": (0, 1)}, "several axes"),
+    (np.median, (A23,), {"axis": (0, 1)}, "several axes"), (np.atleast_1d, (V3, W3), {}, "several results"),
 ])  # fmt: skip
 def test_refusals(fn, args, kwargs, word):
     call, env = build(fn, args, kwargs)
