@@ -55,7 +55,8 @@ def _solve_tangent(t: tuple[Sym | None, Sym | None], out: Sym, a: Sym, b: Sym) -
     of_a, of_b = t
     if of_a is None:
         return xp.linalg.solve(a, of_b)
-    _plain_solve(a, b)
+    if rank(b.kind) in (None, 0) or (rank(b.kind) == 1 and rank(a.kind) != 2):
+        _plain_solve(a, b)
     moved = of_a @ out
     return -xp.linalg.solve(a, moved) if of_b is None else xp.linalg.solve(a, of_b - moved)
 

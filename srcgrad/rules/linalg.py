@@ -191,6 +191,8 @@ def _einsum(d: Sym, subscripts: Any, operands: list[Sym], optimize: Any = False)
 @jvp(np.einsum, "operands")
 def _einsum_tangent(t: list[Sym | None], subscripts: Any, operands: list[Sym], optimize: Any = False) -> Sym:
     """One product for each operand, with its tangent in its place."""
+    if "." in str(literal(subscripts, "subscripts")) and any(rank(x.kind) is None for x in operands):
+        raise KindError("np.einsum with an ellipsis of arrays whose number of axes is not known")
     given = {} if optimize is False else {"optimize": optimize}
     terms = [
         xp.einsum(subscripts, *operands[:k], moved, *operands[k + 1 :], **given)

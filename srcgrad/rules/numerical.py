@@ -199,6 +199,12 @@ def _polyval_tangent(t: Sym, p: Sym, x: Sym) -> Sym:
     return t * xp.polyval(xp.polyder(p), x)
 
 
+@linear(np.polyder, "p")
+def _polyder(d: Sym, p: Sym) -> Sym:
+    _vectors("np.polyder", p)
+    return xp.pad(d * xp.arange(p.size - 1, 0, -1), (0, 1))
+
+
 @linear(np.convolve, "a")
 def _convolve(d: Sym, a: Sym, v: Sym, mode: Any = "full") -> Sym:
     _vectors("np.convolve", a, v)

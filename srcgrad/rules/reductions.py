@@ -164,6 +164,8 @@ def _sort(d: Sym, a: Sym, axis: Any = -1) -> Sym:
     k = literal(axis)
     if rank(a.kind) == 1:
         return d[xp.argsort(xp.argsort(a))]
+    if k is None:
+        return d[xp.argsort(xp.argsort(a, axis=None))].reshape(a.shape)
     order = xp.argsort(xp.argsort(a, axis=k), axis=k)
     return xp.take_along_axis(d, order, axis=k)
 
@@ -173,6 +175,8 @@ def _sort_tangent(t: Sym, a: Sym, axis: Any = -1) -> Sym:
     k = literal(axis)
     if rank(a.kind) == 1:
         return t[xp.argsort(a)]
+    if k is None:
+        return xp.ravel(t)[xp.argsort(a, axis=None)]
     return xp.take_along_axis(t, xp.argsort(a, axis=k), axis=k)
 
 

@@ -59,14 +59,17 @@ def tangent(
     rule may read it to read less else. masked: the tangents may be exactly zero because a choice went the other way;
     then singular partials are guarded, so that zero stays zero.
 
-    What comes out may be a tangent itself (`x + 1`) or a view of one (`x.T`): a target that is written needs a copy,
-    as the primal's would of an argument. Raises NoRuleError for what the rule does not handle.
+    A tangent may be read several times, so one that is more than a name is best given one first. What comes out may
+    be a tangent itself (`x + 1`) or a view of one (`x.T`): a target that is written needs a copy where the primal's
+    is none. Raises NoRuleError for what the rule does not handle.
     """
     bound = rule.bind(call)
     syms = {name: args.get(name, sym_of(value)) for name, value in bound.items()}
     moved = {name: t for name, t in tangents.items() if name in bound and _moves(t)}
     refuse_unknown(rule, call, syms, set(moved))
     refuse_complex(call, syms)
+    if call.kind == Opaque(tuple):
+        raise NoRuleError(f"The derivative of {as_prim(call).text} with several results is not known.", pos=call.pos)
     moved = {name: moved[name] for name in bound if name in moved and name not in rule.zero and carries(syms[name])}
     token = using_math.set(getattr(as_prim(call).fn, "__module__", "") == "math")
     try:

@@ -23,6 +23,7 @@ from srcgrad.transform.forward.expressions import Tangents
 from srcgrad.transform.forward.patterns import IndexSets
 from srcgrad.transform.forward.statements import Forwarder
 from srcgrad.transform.gradient import Gradient, function_name, prepare, tuple_of
+from srcgrad.transform.masks import find_masked_tangents
 from srcgrad.transform.results import (
     NOTHING,
     Wish,
@@ -43,6 +44,7 @@ def push_forward(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Gr
     ready = prepare(fn, args, wish)
     program, facts, body, results = ready.program, ready.facts, ready.body, ready.results
     entry = ready.entry
+    facts.masked = find_masked_tangents(body, facts.active)
     dots, taken = _given(program, wish, facts, ALGEBRAS[wish.mode])
     callees = Callees(program.callees, program.used, ready.writes, ALGEBRAS[wish.mode], wish.mode)
     algebra = ALGEBRAS[wish.mode]

@@ -2,173 +2,27 @@
 
 import math
 import operator
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from srcgrad import runtime
-from srcgrad.analysis.infer import infer_call, infer_op
+from srcgrad.analysis.infer import infer_call, infer_op, kind_of
 from srcgrad.codegen import text_of
 from srcgrad.errors import NoRuleError, SrcgradError
-from srcgrad.ir.kinds import Array, Extent, ListOf, Scalar
+from srcgrad.ir.kinds import Array, Extent, Scalar, is_float
 from srcgrad.ir.nodes import Call, Const, Name, Op, Pack, Prim
+from srcgrad.ir.walk import subexpressions
 from srcgrad.rules.build import Sym
-from srcgrad.rules.contributions import contributions
-from srcgrad.rules.registry import OPS, RULES, rule_of
+from srcgrad.rules.members import METHODS
+from srcgrad.rules.registry import OPS, RULES, lookup, rule_of
 from srcgrad.rules.tangents import has_tangent, tangent
-from tests.rules import rule_eval
-from tests.rules.rule_eval import ListValue, consistent, evaluate, like, weight
+from tests.rules.rule_eval import evaluate
+from tests.rules.tangent_eval import build, dotted, floats, hold, hold_all, leaves, run, spelled
 from tests.rules.test_rules import CASES, ELEMENTWISE, ONE, TWO, draw, is_scalar_function, name_of, rng_for
 
-NAMES = {"np": np, "math": math, "inf": np.inf, "nan": np.nan, **runtime.HELPERS}
 R = np.random.default_rng(11)
 A23, A33, V3, W3, V2 = (R.standard_normal(s) for s in [(2, 3), (3, 3), 3, 3, 2])
-
-
-def spelled(fn):
-    """A function's name in the text of a program, and how it is called."""
-    name = fn.__name__
-    for owner, path in ((np.linalg, "np.linalg."), (np, "np."), (math, "math."), (runtime, "")):
-        if getattr(owner, name, None) is fn:
-            return f"{path}{name}", "function"
-    return name, "method" if getattr(np.ndarray, name, None) is fn else "function"
-
-
-def build(fn, args, kwargs, mode="symbolic"):
-    """A call as a user would write it, and the values of its variables."""
-    call, env = rule_eval.build(fn, args, kwargs, mode)
-    return call if isinstance(call, Op) else replace(call, prim=Prim(fn, *spelled(fn))), env
-
-
-def run(expr, env):
-    """The value of an expression as it is printed."""
-    return eval(text_of(expr), {**NAMES, **env})
-
-
-# ---- tangents of the arguments ----------------------------------------------------------------------------------
-
-
-def dotted(value, active, dots):
-    """The tangent of an argument: a Sym, a list of such for a display, None where nothing in it is active."""
-    if isinstance(value, list):
-        found = [dotted(v, active, dots) for v in value]
-        return found if any(v is not None for v in found) else None
-    if isinstance(value, Pack):
-        return dotted(list(value.items), active, dots)
-    if isinstance(value, Name) and value.id in active:
-        return Sym(Name(dots[value.id], kind=value.kind))
-    return None
-
-
-def floats(value):
-    return all(floats(v) for v in value) if isinstance(value, list) else np.asarray(value).dtype.kind == "f"
-
-
-def moved(x, t, h):
-    """x + h t, for arrays, numbers and lists of them."""
-    if isinstance(x, list):
-        return ListValue(moved(a, b, h) for a, b in zip(x, t))
-    new = np.asarray(x, "float64") + h * np.asarray(t, "float64")
-    return new if isinstance(x, np.ndarray) else float(new)
-
-
-def difference(call, env, dots, h):
-    """The central difference of the call along the tangents."""
-    ends = [evaluate(call, {**env, **{n: moved(env[n], t, s * h) for n, t in dots.items()}}) for s in (1, -1)]
-    if isinstance(ends[0], list):
-        return [(a - b) / (2 * h) for a, b in zip(*ends)]
-    return (np.asarray(ends[0], "float64") - np.asarray(ends[1], "float64")) / (2 * h)
-
-
-def same_form(got, out, kind):
-    """The tangent has the shape and the dtype of the result."""
-    if isinstance(out, list):
-        assert isinstance(got, list) and len(got) == len(out)
-        for g, o in zip(got, out):
-            same_form(g, o, kind.item if isinstance(kind, ListOf) else None)
-        return
-    assert np.shape(got) == np.shape(out), (np.shape(got), np.shape(out))
-    literal_zero = isinstance(got, float) and got == 0
-    assert np.asarray(got).dtype == np.asarray(out).dtype or literal_zero, (np.asarray(got).dtype, out.dtype)
-    if isinstance(kind, Array) and kind.dims is not None:
-        assert isinstance(got, np.ndarray), type(got)
-
-
-def inner(x, y):
-    return weight(x, y)
-
-
-def adjoint_of(call, env, out, d, active, masked=False):
-    """What the rule contributes to the active arguments, by name."""
-    rule = rule_of(call)
-    scope = {**env, "out": out, "d": d}
-    bound, sums = rule.bind(call), {}
-    wanted = {param for param, value in bound.items() if leaves(value) & active}
-    terms = contributions(rule, call, Sym(Name("d", kind=call.kind)), False, {}, Sym(Name("out", kind=call.kind)),
-                          wanted, masked)  # fmt: skip
-    for term in terms:
-        arg = bound[term.param]
-        for k in () if term.index is None else (term.index,) if isinstance(term.index, int) else term.index:
-            arg = arg[k] if isinstance(arg, list) else arg.items[k]
-        if arg.id not in active:
-            continue
-        value = evaluate(term.sym.expr, scope)
-        if term.lazy:
-            value = np.broadcast_to(value, np.shape(env[arg.id]))
-        sums[arg.id] = value if arg.id not in sums else sums[arg.id] + value
-    return sums
-
-
-def hold(call, env, rng, active=None, numeric=True, masked=False, reverse=True, tol=2e-5, ready=True):
-    """Hold the tangent of a call against central differences and its adjoint. Returns the tangent's expression."""
-    rule = rule_of(call)
-    out = evaluate(call, env)
-    bound = rule.bind(call)
-    active = {name for name in env if floats(env[name])} if active is None else active
-    dots = {name: like(env[name], rng) for name in active}
-    names = {name: f"{name}_dot" for name in active}
-    given = {param: dotted(value, active, names) for param, value in bound.items()}
-    given = {param: t for param, t in given.items() if t is not None}
-    found = tangent(rule, call, given, {}, Sym(Name("out", kind=call.kind)), masked, ready)
-    scope = {**env, "out": out, **{names[n]: t for n, t in dots.items()}}
-    got = run(found.expr, scope)
-    same_form(got, out, call.kind)
-    zero = isinstance(got, float) and got == 0  # 0.0 stands for zeros of any kind
-    if not isinstance(got, list) and isinstance(found.kind, (Scalar, Array)) and not zero:
-        consistent(found.kind, evaluate(found.expr, scope))
-    single = any(getattr(v, "dtype", None) == np.float32 for v in [*env.values(), out])
-    if numeric:
-        expected = difference(call, env, dots, 1e-2 if single else 1e-6)
-        for g, e in zip(got, expected) if isinstance(got, list) else [(got, expected)]:
-            np.testing.assert_allclose(g, e, rtol=2e-2 if single else tol, atol=2e-2 if single else tol)
-    if reverse:
-        w = like(out, rng)
-        back = adjoint_of(call, env, out, w, active, masked)
-        left, right = inner(got, w), sum(inner(dots[name], b) for name, b in back.items())
-        scale = 1 + abs(left) + sum(abs(inner(np.abs(dots[n]), np.abs(b))) for n, b in back.items()
-                                    if not isinstance(b, list))  # fmt: skip
-        assert abs(left - right) <= (1e-4 if single else 1e-11) * scale, (left, right, text_of(found.expr))
-    return found.expr
-
-
-def hold_all(call, env, rng, **options):
-    """Each active argument by itself, and all of them together."""
-    rule = rule_of(call)
-    useful = {name for name in env if floats(env[name])}
-    bound = rule.bind(call)
-    flat = {n for param in rule.builders if param in bound for n in leaves(bound[param])}
-    useful &= flat
-    for active in [*({name} for name in sorted(useful)), useful]:
-        if active:
-            hold(call, env, rng, active, **options)
-    return len(useful)
-
-
-def leaves(value):
-    if isinstance(value, list):
-        return {n for v in value for n in leaves(v)}
-    return leaves(list(value.items)) if isinstance(value, Pack) else {value.id} if isinstance(value, Name) else set()
 
 
 # ---- the rules --------------------------------------------------------------------------------------------------
@@ -244,15 +98,20 @@ MORE = [
     (np.pad, (V3, (0, 2)), {"constant_values": 3.0}), (np.pad, (A23, ((1, 0), (0, 1))), {}),
     (np.linalg.solve, (A33 + 4 * np.eye(3), A33), {}), (np.sum, (A23,), {"axis": (0, 1), "keepdims": True}),
     (max, (1.5, 2.5, 0.1), {}), (np.cumprod, (np.array([1.0, 0.0, 2.0, 0.0, 3.0]),), {}),
-    (np.vander, (V3, 5), {"increasing": True}), (np.vander, (V3, 1), {}), (np.interp, (A23, np.array([-2.0, 0.01, 2]), W3),
-     {}), (np.nansum, (np.array([1.0, np.nan, 2.0]),), {}), (np.nanmean, (np.array([[1.0, np.nan], [3.0, 2.0]]),),
+    (np.vander, (V3, 5), {"increasing": True}), (np.vander, (V3, 1), {}),
+    (np.interp, (A23, np.array([-2.0, 0.01, 2]), W3), {}), (np.nansum, (np.array([1.0, np.nan, 2.0]),), {}),
+    (np.nanmean, (np.array([[1.0, np.nan], [3.0, 2.0]]),),
     {"axis": 1}), (np.nanmax, (np.array([[1.0, np.nan], [3.0, 2.0]]),), {"axis": 1}),
-    (np.sum, (np.zeros((0, 3)),), {"axis": 0}), (np.prod, (np.zeros((0, 3)),), {"axis": 0}), (np.sort, (np.zeros(0),), {}),
-    (np.cumsum, (np.zeros((0, 3)),), {}), (np.cumprod, (np.zeros(0),), {}), (np.matmul, (np.zeros((2, 0)), np.zeros(0)), {}),
-    (np.linalg.norm, (np.zeros(0),), {}), (np.concatenate, ([np.zeros(0), V3],), {}), (np.stack, ([np.zeros(0)] * 2,), {}),
+    (np.sum, (np.zeros((0, 3)),), {"axis": 0}), (np.prod, (np.zeros((0, 3)),), {"axis": 0}),
+    (np.sort, (np.zeros(0),), {}),
+    (np.cumsum, (np.zeros((0, 3)),), {}), (np.cumprod, (np.zeros(0),), {}),
+    (np.matmul, (np.zeros((2, 0)), np.zeros(0)), {}),
+    (np.linalg.norm, (np.zeros(0),), {}), (np.concatenate, ([np.zeros(0), V3],), {}),
+    (np.stack, ([np.zeros(0)] * 2,), {}),
     (np.where, (np.zeros(0) > 0, np.zeros(0), 1.0), {}), (np.reshape, (np.zeros((0, 3)), (3, 0)), {}),
     (np.sum, (np.array(2.0),), {}), (np.exp, (np.array(2.0),), {}), (np.add, (np.array(2.0), 1.0), {}),
-    (np.array, (np.array(2.0),), {}), (np.reshape, (np.array(2.0), (1,)), {}), (np.broadcast_to, (np.array(2.0), (2,)), {}),
+    (np.array, (np.array(2.0),), {}), (np.reshape, (np.array(2.0), (1,)), {}),
+    (np.broadcast_to, (np.array(2.0), (2,)), {}),
     (np.where, (True, np.array(2.0), 1.0), {}), (np.negative, (V3,), {}), (np.positive, (V3,), {}),
 ]  # fmt: skip
 
@@ -267,6 +126,36 @@ def test_general(case, mode):
     reverse = fn is not np.trapezoid or np.ndim(args[0]) == 1  # the reverse knows vectors only
     count = hold_all(call, env, rng, numeric=not nan, reverse=reverse)
     assert count or (fn is np.arange and len(args) == 1)
+
+
+STACK = np.random.default_rng(5).standard_normal((2, 3, 3)) + 3 * np.eye(3)
+FORWARD_ONLY = [
+    (np.einsum, ("i...,i->...", STACK, V2), {}), (np.einsum, ("ii->i", A33), {}), (np.trace, (STACK,), {}),
+    (np.linalg.solve, (STACK, STACK[:, :, :2] + 1), {}), (np.linalg.solve, (STACK, A33), {}),
+    (np.take, (A23, np.array([0, 4])), {}), (np.kron, (STACK, A23), {}),
+    (np.repeat, (V2, np.array([1, 2])), {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", range(len(FORWARD_ONLY)), ids=lambda k: f"{name_of(FORWARD_ONLY[k][0])}-{k}")
+def test_forward_goes_further_than_reverse(case):
+    fn, args, kwargs = FORWARD_ONLY[case]
+    call, env = build(fn, args, kwargs)
+    assert hold_all(call, env, rng_for("forward only", case), reverse=False)
+
+
+@pytest.mark.parametrize("case", range(len(CASES)), ids=lambda k: f"{name_of(CASES[k][0])}-{k}")
+def test_tangents_can_be_differentiated_again(case):
+    """What a tangent is made of has rules itself, or is a helper, whose source is read."""
+    fn, args, kwargs = CASES[case]
+    call, env = build(fn, args, kwargs)
+    rule = rule_of(call)
+    given = {p: dotted(v, set(env), {n: f"{n}_dot" for n in env}) for p, v in rule.bind(call).items()
+             if p in rule.builders}  # fmt: skip
+    found = tangent(rule, call, given, {}, Sym(Name("out", kind=call.kind)))
+    for part in subexpressions(found.expr):
+        if isinstance(part, Call) and is_float(kind_of(part)):
+            assert lookup(part.prim.fn) is not None or part.prim.fn in runtime.HELPERS.values(), part.prim.text
 
 
 SINGLE = [k for k, (fn, args, kwargs) in enumerate(CASES) if fn is not np.ndarray.item
@@ -285,9 +174,8 @@ def test_single_precision_of_general(case):
 
 
 def test_every_rule_has_a_forward_form():
-    missing = [(name_of(fn), name) for fn, rule in RULES.items() for name in rule.builders if not has_tangent(rule, name)]
-    assert not missing
     for fn, rule in RULES.items():
+        assert all(has_tangent(rule, name) for name in rule.builders), name_of(fn)
         for wanted in rule.tangents:
             assert set(wanted) <= {*rule.builders, *rule.zero}, name_of(fn)
 
@@ -321,7 +209,8 @@ TIES = [
       for kw in ({}, {"axis": 0}, {"axis": 1, "keepdims": True}, {"keepdims": True})),
     *((np.linalg.norm, (x,), {"ord": o, **kw}) for x, kw in ((np.array([1.0, -1.0, 0.0]), {}), (np.ones((2, 3)),
        {"axis": 1})) for o in (1, 2, np.inf)),
-    (np.linalg.norm, (np.zeros(3),), {}), (np.linalg.norm, (np.zeros((2, 3)),), {"axis": 0}), (np.std, (np.ones(3),), {}),
+    (np.linalg.norm, (np.zeros(3),), {}), (np.linalg.norm, (np.zeros((2, 3)),), {"axis": 0}),
+    (np.std, (np.ones(3),), {}),
     (np.sort, (np.array([2.0, 1.0, 1.0, 2.0]),), {}), (np.median, (np.ones(4),), {}), (np.hypot, (0.0, 0.0), {}),
     (operator.pow, (np.array([0.0, 1.0]), np.array([0.0, 2.0])), {}), (operator.pow, (np.array([0.0, 1.0]), 2), {}),
     (np.prod, (np.zeros(3),), {}), (np.prod, (np.array([0.0, 2.0, 3.0]),), {}), (np.heaviside, (np.array([0.0, 1.0]),
@@ -345,10 +234,12 @@ CHOICES = [
     (np.where, (np.array([True, False, True]), 2.0, X), {}, BAD, [0, 1, 0]),
     (np.maximum, (X, 2.0), {}, BAD, [0, 1, 0]), (np.minimum, (0.0, X), {}, np.array([np.nan, np.inf, 1.0]), [0, 0, 1]),
     (np.maximum, (X, 2), {}, BAD, [0, 1, 0]), (np.clip, (X, 2, 9), {}, BAD, [0, 1, 0]), (np.max, (X,), {}, BAD, 1),
-    (np.nanmax, (X,), {}, BAD, 1), (np.max, (X,), {"axis": 0}, BAD, 1), (np.ptp, (X[:2],), {}, np.array([2.0, 3.0]), 1),
+    (np.nanmax, (X,), {}, BAD, 1), (np.max, (X,), {"axis": 0}, BAD, 1),
+    (np.ptp, (X[:2],), {}, np.array([2.0, 3.0]), 1),
     (np.linalg.norm, (X,), {"ord": np.inf}, BAD, 1), (np.nansum, (np.array([np.nan, 1.0, np.nan]),), {}, BAD, 1),
-    (np.nanmean, (np.array([np.nan, 1.0, np.nan]),), {}, BAD, 1), (np.nan_to_num, (np.array([np.nan, 1.0, np.inf]),), {},
-     BAD, [0, 1, 0]), (np.heaviside, (np.array([1.0, 0.0, -1.0]), X), {}, BAD, [0, 1, 0]),
+    (np.nanmean, (np.array([np.nan, 1.0, np.nan]),), {}, BAD, 1),
+    (np.nan_to_num, (np.array([np.nan, 1.0, np.inf]),), {}, BAD, [0, 1, 0]),
+    (np.heaviside, (np.array([1.0, 0.0, -1.0]), X), {}, BAD, [0, 1, 0]),
     (max, (2.0, 1.0), {}, np.inf, 0), (max, (3.0, 2.0, 1.0), {}, np.inf, 0), (min, (2.0, 1), {}, np.nan, 0),
     (np.maximum, (2.0, 1.0), {}, np.inf, 0), (np.clip, (1.0, 2, 3), {}, np.nan, 0),
     (np.median, (X,), {}, np.array([1.0, 1.0, 1.0]), 1),
@@ -387,26 +278,33 @@ def test_zero_stays_zero_where_it_may_have_been_masked(fn, args, t):
 
 # ---- how it reads -----------------------------------------------------------------------------------------------
 
-N, MN, ANY = Array("float64", (Extent("x.0"),)), Array("float64", (Extent("A.0"), Extent("x.0"))), Array("float64", (None,))
-KINDS = {"x": N, "y": N, "A": MN, "s": Scalar("float64", False), "u": ANY, "v": ANY,
-         "B": Array("float64", (Extent("x.0"), Extent("x.0")))}  # fmt: skip
+ROWS, N = Extent("A.0"), Extent("x.0")
+VECTOR, ANY = Array("float64", (N,)), Array("float64", (None,))
+KINDS = {"x": VECTOR, "y": VECTOR, "s": Scalar("float64", False), "u": ANY, "v": ANY,
+         "A": Array("float64", (ROWS, N)), "B": Array("float64", (N, N))}  # fmt: skip
 
 
-def shown(fn, *args, active, **kwargs):
-    """The tangent of a call on variables of these names."""
+def call_of(fn, *args, style=None, **kwargs):
+    """A call on the variables of these names, and on constants."""
+
     def lifted(a):
         if isinstance(a, list):
             return Pack("list", tuple(lifted(i) for i in a))
-        return Name(a, kind=KINDS[a]) if a in KINDS else Const(a)
+        return Name(a, kind=KINDS[a]) if isinstance(a, str) and a in KINDS else Const(a)
 
-    exprs = tuple(lifted(a) for a in args)
+    exprs, named = tuple(lifted(a) for a in args), tuple((k, Const(v)) for k, v in kwargs.items())
     op = next((o for o, f in OPS.items() if f is fn), None)
-    named = tuple((k, Const(v)) for k, v in kwargs.items())
-    prim = Prim(fn, *spelled(fn))
-    call = Op(op, exprs, kind=infer_op(op, exprs)) if op else Call(prim, exprs, named, kind=infer_call(prim, exprs, named))
+    if op:
+        return Op(op, exprs, kind=infer_op(op, exprs))
+    prim = Prim(fn, *(style or spelled(fn)))
+    return Call(prim, exprs, named, kind=infer_call(prim, exprs, named))
+
+
+def shown(call, active, args=(), ready=True):
+    """The tangent of a call as it is printed."""
     rule = rule_of(call)
     given = {p: dotted(v, set(active), {n: f"{n}_dot" for n in active}) for p, v in rule.bind(call).items()}
-    return text_of(tangent(rule, call, given, {}, Sym(Name("out", kind=call.kind)), out_ready=True).expr)
+    return text_of(tangent(rule, call, given, dict(args), Sym(Name("out", kind=call.kind)), out_ready=ready).expr)
 
 
 @pytest.mark.parametrize("expected, fn, args, active", [
@@ -425,13 +323,51 @@ def shown(fn, *args, active, **kwargs):
     ("x_dot * np.sign(x)", np.abs, "x", "x"), ("np.mean(x_dot[x == out])", np.max, "x", "x"),
     ("A_dot @ x + A @ x_dot", operator.matmul, "Ax", "Ax"), ("2 * (x_dot @ x)", operator.matmul, "xx", "x"),
     ("np.sum(A_dot)", np.sum, "A", "A"), ("np.stack([x_dot, np.zeros_like(y)])", np.stack, [["x", "y"]], "x"),
-    ("np.array([s_dot, 0.0])", np.array, [["s", 1.0]], "s"), ("2 * np.mean(x_dot * (x - np.mean(x)))", np.var, "x", "x"),
-    ("out * np.trace(np.linalg.solve(B, B_dot))", np.linalg.det, "B", "B"), ("-(out @ B_dot @ out)", np.linalg.inv, "B", "B"),
-    ("np.linalg.solve(B, x_dot - B_dot @ out)", np.linalg.solve, "Bx", "Bx"), ("x @ x_dot / (out + (out == 0))",
-     np.linalg.norm, "x", "x"), ("(x_dot * x + y_dot * y) / (out + (out == 0))", np.hypot, "xy", "xy"),
+    ("np.array([s_dot, 0.0])", np.array, [["s", 1.0]], "s"),
+    ("2 * np.mean(x_dot * (x - np.mean(x)))", np.var, "x", "x"),
+    ("out * np.trace(np.linalg.solve(B, B_dot))", np.linalg.det, "B", "B"),
+    ("-(out @ B_dot @ out)", np.linalg.inv, "B", "B"),
+    ("np.linalg.solve(B, x_dot - B_dot @ out)", np.linalg.solve, "Bx", "Bx"),
+    ("x @ x_dot / (out + (out == 0))", np.linalg.norm, "x", "x"),
+    ("(x_dot * x + y_dot * y) / (out + (out == 0))", np.hypot, "xy", "xy"),
 ])  # fmt: skip
 def test_expressions_read_as_a_person_writes_them(expected, fn, args, active):
-    assert shown(fn, *args, active=active) == expected
+    assert shown(call_of(fn, *args), active) == expected
+
+
+@pytest.mark.parametrize("expected, name, args, kwargs, active", [
+    ("A_dot.sum(axis=1)", "sum", "A", {"axis": 1}, "A"), ("A_dot.T", "T", "A", {}, "A"),
+    ("A_dot.reshape(3, 2)", "reshape", ["A", 3, 2], {}, "A"), ("x_dot.dot(y) + x.dot(y_dot)", "dot", "xy", {}, "xy"),
+    ("A.dot(x_dot)", "dot", "Ax", {}, "x"), ("x_dot.astype(np.float32)", "astype", ["x", np.float32], {}, "x"),
+    ("A_dot.swapaxes(0, 1)", "swapaxes", ["A", 0, 1], {}, "A"), ("x_dot.copy()", "copy", "x", {}, "x"),
+    ("B_dot.trace()", "trace", "B", {}, "B"), ("x_dot.cumsum()", "cumsum", "x", {}, "x"),
+    ("np.where((x >= 0) & (x <= 1), x_dot, 0.0)", "clip", ["x", 0, 1], {}, "x"),
+])  # fmt: skip
+def test_methods_stay_methods(expected, name, args, kwargs, active):
+    fn = np.transpose if name == "T" else METHODS[name]
+    style = (name, "attribute" if name == "T" else "method")
+    assert shown(call_of(fn, *args, style=style, **kwargs), active) == expected
+
+
+def test_arguments_are_written_as_given():
+    held = Sym(Name("held", kind=KINDS["A"]))
+    assert shown(call_of(operator.matmul, "A", "x"), "x", {"a": held}) == "held @ x_dot"
+    assert shown(call_of(np.dot, "A", "x"), "x", {"a": held}) == "np.dot(held, x_dot)"
+    assert shown(call_of(operator.mul, "A", "x"), "x", {"x": held}) == "held * x_dot"
+    pair = [Sym(Name("held_x", kind=KINDS["x"])), Sym(Name("held_y", kind=KINDS["y"]))]
+    assert shown(call_of(np.stack, ["x", "y"]), "y", {"arrays": pair}) == "np.stack([np.zeros_like(held_x), y_dot])"
+
+
+def test_the_result_is_read_only_where_it_is_at_hand():
+    assert shown(call_of(operator.truediv, "x", "y"), "y", ready=False) == "-(y_dot * x / (y * y))"
+    assert shown(call_of(operator.truediv, "x", "y"), "y") == "-(y_dot * out / y)"
+
+
+def test_what_has_no_derivative_has_the_tangent_zero():
+    call = call_of(np.imag, "x")
+    assert shown(call, "x") == "np.zeros_like(out)"
+    assert shown(call_of(np.copysign, "x", "y"), "y") == "np.zeros_like(out)"
+    assert shown(call_of(np.arange, "s"), "s") == "np.zeros_like(out)"
 
 
 # ---- refusals ---------------------------------------------------------------------------------------------------
@@ -441,7 +377,7 @@ def test_expressions_read_as_a_person_writes_them(expected, fn, args, active):
     (np.sum, ([1.0, 2.0],), {}, "of a list"), (np.pad, (A23, 1), {"constant_values": 2.5}, "constant_values"),
     (np.prod, (A23,), {"axis": (0, 1)}, "several axes"), (np.interp, (V3, W3, V3), {}, "`xp`"),
     (np.linalg.norm, (A33,), {"ord": 2}, "ord=2"), (np.sin, (np.zeros(2, complex),), {}, "complex"),
-    (np.median, (A23,), {"axis": (0, 1)}, "several axes"),
+    (np.median, (A23,), {"axis": (0, 1)}, "several axes"), (np.atleast_1d, (V3, W3), {}, "several results"),
 ])  # fmt: skip
 def test_refusals(fn, args, kwargs, word):
     call, env = build(fn, args, kwargs)

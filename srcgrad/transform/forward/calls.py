@@ -19,7 +19,7 @@ from srcgrad.optimize.pipeline import optimize_part
 from srcgrad.specialize.outline import Callee
 from srcgrad.transform.forward.expressions import Tangents
 from srcgrad.transform.forward.statements import Forwarder
-from srcgrad.transform.masks import find_masked
+from srcgrad.transform.masks import find_masked_tangents
 from srcgrad.transform.pairs import Generated, returned
 from srcgrad.transform.reverse.facts import Facts, kinds_of
 from srcgrad.transform.webs import split_webs
@@ -80,7 +80,7 @@ class Callees:
         dependent = {o.id for o in outs if is_float(o.kind)} | written
         found = find_active(body, independent, dependent, aliases) | independent if independent else set()
         facts = Facts(kinds, found, aliases, used, callee.flags, set(entry))
-        facts.masked = find_masked(body, facts.active)
+        facts.masked = find_masked_tangents(body, facts.active)
         forwarder = Forwarder(facts, {}, self.invoke, self.algebra)
         taken = [forwarder.dot(p.id) for p, on in zip(callee.params, active, strict=True) if on]
         start = [Assign(forwarder.dot(n), forwarder.zero(n)) for n in entry if n in facts.active - independent]

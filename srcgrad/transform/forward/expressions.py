@@ -14,13 +14,14 @@ from typing import Any, ClassVar
 from srcgrad.errors import UnsupportedError
 from srcgrad.ir.kinds import Array, Kind, ListOf, Scalar
 from srcgrad.ir.nodes import Call, Cond, Const, DictPack, Expr, Load, Name, Op, Pack, Prim
-from srcgrad.ir.walk import substitute
+from srcgrad.ir.walk import children, substitute
 from srcgrad.rules.build import Sym, xp
 from srcgrad.rules.registry import Rule, rule_of
 from srcgrad.rules.tangents import tangent
 from srcgrad.runtime import HELPERS
+from srcgrad.transform.masks import masks
 from srcgrad.transform.reverse.facts import ZERO_FLOAT
-from srcgrad.transform.values import MASKING, RESULT, Values
+from srcgrad.transform.values import RESULT, Values
 
 
 def _no_dot(name: str) -> Expr:
@@ -44,11 +45,8 @@ class Tangents(Values):
         """The kind of the tangent of a value."""
         return kind
 
-    def of(self, node: Expr, masked: bool = False) -> Expr | None:
-        """The tangent of a node, None where it is zero.
-
-        masked: the node's value may be discarded (np.where), so an infinite tangent may not spoil the others.
-        """
+    def of(self, node: Expr) -> Expr | None:
+        """The tangent of a node, None where it is zero."""
         if not self.active(node):
             return None
         match node:
@@ -58,16 +56,16 @@ class Tangents(Values):
                 found = self.of(base)
                 return None if found is None else self.item(found, node, self.index(index, base))
             case Pack(items=items):
-                return dataclasses.replace(node, items=tuple(self.full(item, masked) for item in items))
+                return dataclasses.replace(node, items=tuple(self.full(item) for item in items))
             case DictPack(values=values):
-                return dataclasses.replace(node, values=tuple(self.full(item, masked) for item in values))
+                return dataclasses.replace(node, values=tuple(self.full(item) for item in values))
             case Op(op="+", args=(a, b)) if isinstance(node.kind, ListOf):
                 return dataclasses.replace(node, args=(self.full(a), self.full(b)))
             case Op(op="*", args=(a, b)) if isinstance(node.kind, ListOf):
                 repeated = (self.need(a), self.full(b)) if isinstance(a.kind, Scalar) else (self.full(a), self.need(b))
                 return dataclasses.replace(node, args=repeated)
             case Op() | Call():
-                return self._of_call(node, masked)
+                return self._of_call(node)
             case Cond(test=test, body=body, orelse=orelse):
                 return Cond(self.need(test), self.full(body), self.full(orelse), kind=node.kind, pos=node.pos)
         raise UnsupportedError("no derivative flows through this expression", pos=node.pos)
@@ -91,9 +89,9 @@ class Tangents(Values):
         """A zero tangent for a variable."""
         return self.facts.zero(name)
 
-    def full(self, node: Expr, masked: bool = False) -> Expr:
+    def full(self, node: Expr) -> Expr:
         """The tangent of a node, with the zero written out."""
-        found = self.of(node, masked)
+        found = self.of(node)
         return self.zero(node) if found is None else found
 
     def zero(self, node: Expr) -> Expr:
@@ -113,16 +111,17 @@ class Tangents(Values):
         """Let the statement's result be read from its target."""
         return expr if self.target is None else substitute(expr, {RESULT: self.target})
 
-    def _of_call(self, node: Op | Call, masked: bool) -> Expr | None:
+    def _of_call(self, node: Op | Call) -> Expr | None:
         rule = rule_of(node)
         if rule.form == "constant":
             return None
         bound = rule.bind(node)
         placeholders, table, wanted = self.placeholders(rule, bound)
-        inner = masked or (isinstance(node, Call) and node.prim.fn in MASKING)
+        # tangents that a choice made zero stay so where the partial derivative is infinite
+        masked = any(masks(child, self.facts.masked) for child in children(node))
         tangents: dict[str, Any] = {}
         for name in (name for name in bound if name in wanted):
-            found = self._argument(bound[name], inner)
+            found = self._argument(bound[name])
             if found is not None:
                 tangents[name] = found
         if not tangents:
@@ -142,11 +141,11 @@ class Tangents(Values):
         """The tangent of a call, by its rule."""
         return tangent(rule, node, tangents, args, out, masked, ready)
 
-    def _argument(self, value: Any, masked: bool) -> Any:
+    def _argument(self, value: Any) -> Any:
         """The tangent of an argument: a Sym, or a list for a display; None where it is zero."""
         if isinstance(value, list) or isinstance(value, Pack):
             items = value if isinstance(value, list) else value.items
-            found = [self._argument(item, masked) for item in items]
+            found = [self._argument(item) for item in items]
             return None if all(item is None for item in found) else found
-        made = self.of(value, masked)
+        made = self.of(value)
         return None if made is None else Sym(made)

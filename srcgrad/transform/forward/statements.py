@@ -87,12 +87,11 @@ class Forwarder:
     def assign(self, stmt: Assign, name: str) -> list[Stmt]:
         """v_dot = ...; v = e. The tangent comes first, since it reads old values, unless it reads v's new one."""
         assert isinstance(stmt.target, Name)
-        masked = name in self.facts.masked
         walk = self.tangents(stmt.value, stmt.target)
-        found = walk.of(stmt.value, masked)
+        found = walk.of(stmt.value)
         if found is not None and walk.reads_target and name in names_in(stmt.value):
             walk = self.tangents(stmt.value, None)  # the old value and the new one cannot both be in v
-            found = walk.of(stmt.value, masked)
+            found = walk.of(stmt.value)
         dot = self.dot(name)
         ahead = hoisted_statements(walk, stmt.pos)
         primal = replace_hoisted(stmt, walk)
@@ -122,16 +121,15 @@ class Forwarder:
     def store(self, stmt: Store) -> list[Stmt]:
         """x_dot[i] op= ...; x[i] op= e."""
         target, op, owner = stmt.target, stmt.op, root(stmt.target) or ""
-        masked = owner in self.facts.masked
         walk = self.tangents(stmt.value, target if op == "" and self._read_back(stmt) else None)
         if walk.target is not None:
-            found = walk.of(stmt.value, masked)
+            found = walk.of(stmt.value)
             if found is None or self._reads(found, owner):
                 walk = self.tangents(stmt.value, None)
         place = walk.place(target)
         out: list[Stmt] = []
         if op in ("", "at", "+", "-"):
-            found = walk.of(stmt.value, masked)
+            found = walk.of(stmt.value)
             if found is not None:
                 found = self.own(walk.read_target_in(found), stmt.value, owner)
                 found = walk.fit(found, stmt.value.kind, target.kind)
@@ -143,7 +141,7 @@ class Forwarder:
                 out = [Store(place, whole, "", pos=stmt.pos)]
         else:
             tree = Op(op, (target, stmt.value), kind=target.kind, pos=stmt.pos)
-            found = walk.of(tree, masked)
+            found = walk.of(tree)
             scaled = found is not None and isinstance(found, Op) and found.op == op and found.args[0] == place
             if scaled:
                 assert isinstance(found, Op)
