@@ -27,9 +27,12 @@ def optimize(forward: Sequence[Stmt], reverse: Sequence[Stmt], end: Return, fact
     return finish(_passes((*forward, MARK, *reverse, end), set(), facts))
 
 
-def optimize_forward(body: Sequence[Stmt], end: Return, facts: Facts) -> list[Stmt]:
-    """The statements of a forward mode's function, with what nobody reads removed."""
-    return list(_passes((*body, end), set(), facts))
+def optimize_forward(body: Sequence[Stmt], end: Return, facts: Facts, kept: set[str] | None = None) -> list[Stmt]:
+    """The statements of a forward mode's function, with what nobody reads removed.
+
+    kept: the arrays in which it leaves results.
+    """
+    return list(_passes((*body, end), kept or set(), facts))
 
 
 def optimize_part(body: Sequence[Stmt], kept: set[str], facts: Facts) -> list[Stmt]:

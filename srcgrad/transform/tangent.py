@@ -46,6 +46,8 @@ def push_forward(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Gr
     entry = ready.entry
     facts.masked = find_masked_tangents(body, facts.active)
     dots, taken = _given(program, wish, facts, ALGEBRAS[wish.mode])
+    name = function_name(program, wish.mode)
+    program.used.add(name)
     callees = Callees(program.callees, program.used, ready.writes, ALGEBRAS[wish.mode], wish.mode)
     algebra = ALGEBRAS[wish.mode]
     forwarder = Forwarder(facts, dict(dots), callees.invoke, algebra)
@@ -63,7 +65,7 @@ def push_forward(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Gr
     text_body = unshared(text_body, facts, taken, wish.value)
     disjoint = [n for n in entry if isinstance(facts.kinds.get(n), Array) and facts.aliases.is_written(n)]
     return Gradient(
-        function_name(program, wish.mode), text_body, program, taken, [(place,) for place in wish.wrt],
+        name, text_body, program, taken, [(place,) for place in wish.wrt],
         disjoint=disjoint, functions=list(callees.functions.values()),
     )  # fmt: skip
 

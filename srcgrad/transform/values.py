@@ -16,7 +16,7 @@ from srcgrad.analysis.aliases import basic, sources
 from srcgrad.ir.base import Pos, Stmt
 from srcgrad.ir.kinds import Array, Scalar, dims, is_float, rank
 from srcgrad.ir.nodes import Assign, Call, Const, DictPack, Expr, Load, Name, Op, Pack, Push, Slice, Store
-from srcgrad.ir.walk import children, rebuild, root
+from srcgrad.ir.walk import children, rebuild, root, subexpressions
 from srcgrad.rules.build import Sym
 from srcgrad.rules.registry import Rule
 from srcgrad.transform.reverse.facts import Facts
@@ -58,7 +58,7 @@ class Values:
             self.reads_target = True
             return Name(RESULT, kind=node.kind)  # told apart from the target's old value until `read_target`
         if id(node) not in self.memo:
-            self.memo[id(node)] = Name(self.facts.fresh(_hint(node)), kind=node.kind, pos=node.pos)
+            self.memo[id(node)] = Name(self.facts.fresh(hint_of(node)), kind=node.kind, pos=node.pos)
         name = self.memo[id(node)]
         self.facts.kinds[name.id] = node.kind
         self.hoisted[id(node)] = (node, name)
@@ -166,8 +166,9 @@ class Values:
                 return Sym(value)
             if isinstance(value, (Const, Slice, DictPack)):
                 return Sym(value)
-            table[f"%{label}"] = value
-            return Sym(Name(f"%{label}", kind=value.kind))
+            same = next((known for known, node in table.items() if node == value and isinstance(node, Name)), None)
+            table.setdefault(same or f"%{label}", value)  # x * x: one stand-in, so that rules can see it
+            return Sym(Name(same or f"%{label}", kind=value.kind))
 
         placeholders = {name: stand_in(name, value) for name, value in bound.items()}
         wanted = set()
@@ -184,7 +185,7 @@ def _is_shape(node: Expr) -> bool:
     )
 
 
-def _hint(node: Expr) -> str:
+def hint_of(node: Expr) -> str:
     """A name for a hoisted value."""
     if isinstance(node, Call):
         text = node.prim.text.rsplit(".", 1)[-1]
@@ -214,13 +215,14 @@ def hoisted_statements(walk: Values, pos: Pos | None) -> list[Stmt]:
 
 
 def _without_self(node: Expr, walk: Values) -> Expr:
-    return rebuild(node, lambda child: _with_hoisted(child, walk))
+    return rebuild(node, lambda child: with_hoisted(child, walk))
 
 
-def _with_hoisted(node: Expr, walk: Values) -> Expr:
+def with_hoisted(node: Expr, walk: Values) -> Expr:
+    """An expression with its hoisted parts replaced by their variables."""
     if id(node) in walk.hoisted:
         return walk.hoisted[id(node)][1]
-    return rebuild(node, lambda child: _with_hoisted(child, walk))
+    return rebuild(node, lambda child: with_hoisted(child, walk))
 
 
 def replace_hoisted(stmt: Stmt, walk: Values) -> Stmt:
@@ -228,7 +230,7 @@ def replace_hoisted(stmt: Stmt, walk: Values) -> Stmt:
     if not walk.hoisted:
         return stmt
     if isinstance(stmt, (Assign, Store, Push)):
-        return dataclasses.replace(stmt, value=_with_hoisted(stmt.value, walk))
+        return dataclasses.replace(stmt, value=with_hoisted(stmt.value, walk))
     return stmt
 
 
@@ -240,3 +242,14 @@ def holds_all(target: Expr, value: Expr) -> bool:
     return isinstance(target.kind, Scalar) or (
         shape is not None and shape == dims(target.kind) and all(d is not None for d in shape)
     )
+
+
+def factor(total: Expr, seed: Expr) -> tuple[str, Expr] | None:
+    """`d * f` or `d / f` as an in-place operation on d."""
+    if isinstance(total, Op) and total.op in ("*", "/"):
+        a, b = total.args
+        if a == seed and not any(e == seed for e in subexpressions(b)):
+            return total.op, b
+        if total.op == "*" and b == seed and not any(e == seed for e in subexpressions(a)):
+            return "*", a
+    return None

@@ -15,7 +15,7 @@ from srcgrad.analysis.activity import find_active
 from srcgrad.analysis.aliases import find_aliases
 from srcgrad.ir.kinds import Kind, is_float
 from srcgrad.ir.nodes import Assign, Expr, Invoke, Name, Return, Stmt
-from srcgrad.optimize.pipeline import optimize_part
+from srcgrad.optimize.pipeline import optimize_forward
 from srcgrad.specialize.outline import Callee
 from srcgrad.transform.forward.expressions import Tangents
 from srcgrad.transform.forward.statements import Forwarder
@@ -93,5 +93,5 @@ class Callees:
         kept = set(entry) | set(names)
         params = [*(p.id for p in callee.params), *names]
         self.functions[name] = Generated(
-            name, params, optimize_part([*statements, Return(returned(results))], kept, facts)
+            name, params, optimize_forward(statements, Return(returned(results)), facts, kept)
         )

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from srcgrad.analysis.aliases import basic
 from srcgrad.errors import UnsupportedError
 from srcgrad.ir.kinds import Array, Kind, ListOf, Scalar
-from srcgrad.ir.nodes import Call, Cond, Const, DictPack, Expr, Load, Name, Op, Pack, Prim
-from srcgrad.ir.walk import children, substitute
+from srcgrad.ir.nodes import Assign, Call, Cond, Const, DictPack, Expr, Load, Name, Op, Pack, Prim, Stmt
+from srcgrad.ir.walk import children, rebuild, subexpressions, substitute
 from srcgrad.rules.build import Sym, xp
 from srcgrad.rules.registry import Rule, rule_of
 from srcgrad.rules.tangents import tangent
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.masks import masks
 from srcgrad.transform.reverse.facts import ZERO_FLOAT
-from srcgrad.transform.values import RESULT, Values
+from srcgrad.transform.values import RESULT, Values, hint_of
 
 
 def _no_dot(name: str) -> Expr:
@@ -32,11 +33,13 @@ def _no_dot(name: str) -> Expr:
 class Tangents(Values):
     """The tangent of one statement in the making.
 
-    dot: the tangent variable of an active variable. suffix: what its name ends in. adding: how `+=` and `-=` are
+    dot: the tangent variable of an active variable. stmts: what stands ahead of the tangent. suffix: what its name
+    ends in. adding: how `+=` and `-=` are
     written for tangents.
     """
 
     dot: Callable[[str], Expr] = _no_dot
+    stmts: list[Stmt] = field(default_factory=list)
     suffix: ClassVar[str] = "dot"
     adding: ClassVar[dict[str, str]] = {"+": "+", "-": "-", "at": "at"}
 
@@ -132,7 +135,22 @@ class Tangents(Values):
         made = self.apply(rule, node, tangents, placeholders, out, masked, ready)
         if isinstance(made.expr, Const) and made.expr.value == 0:
             return None
-        return self.adopt(made.expr, table)
+        expr = made.expr
+        for name, given in tangents.items():
+            if isinstance(given, Sym):
+                expr = self._once(given.expr, expr, bound[name])
+        return self.adopt(expr, table)
+
+    def _once(self, given: Expr, made: Expr, arg: Expr) -> Expr:
+        """A tangent that a rule reads several times gets a variable, if it is more than a name or a part."""
+        short = isinstance(given, (Name, Const)) or (isinstance(given, Load) and basic(given.index))
+        if short or sum(e == given for e in subexpressions(made)) < 2:
+            return made
+        key = (id(self.tree), len(self.stmts))
+        name = Name(self.facts.temporary(f"{hint_of(arg)}_{self.suffix}", key), kind=given.kind)
+        self.facts.kinds[name.id] = given.kind
+        self.stmts.append(Assign(name, given, pos=self.tree.pos))
+        return _swap(made, given, name)
 
     def apply(
         self, rule: Rule, node: Op | Call, tangents: dict[str, Any], args: dict[str, Any], out: Sym, masked: bool,
@@ -149,3 +167,7 @@ class Tangents(Values):
             return None if all(item is None for item in found) else found
         made = self.of(value)
         return None if made is None else Sym(made)
+
+
+def _swap(expr: Expr, old: Expr, new: Expr) -> Expr:
+    return new if expr == old else rebuild(expr, lambda child: _swap(child, old, new))

@@ -6,6 +6,7 @@ view of the array's tangent, and what is written in place has its tangent writte
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 from srcgrad.analysis.aliases import basic, sources
@@ -16,7 +17,7 @@ from srcgrad.rules.build import Sym, negated
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.forward.expressions import Tangents
 from srcgrad.transform.reverse.facts import ZERO, Facts, short
-from srcgrad.transform.values import hoisted_statements, holds_all, replace_hoisted
+from srcgrad.transform.values import factor, hoisted_statements, holds_all, replace_hoisted, with_hoisted
 
 InvokeTangent = Callable[["Forwarder", Invoke], list[Stmt]]
 
@@ -93,7 +94,7 @@ class Forwarder:
             walk = self.tangents(stmt.value, None)  # the old value and the new one cannot both be in v
             found = walk.of(stmt.value)
         dot = self.dot(name)
-        ahead = hoisted_statements(walk, stmt.pos)
+        ahead = [*hoisted_statements(walk, stmt.pos), *walk.stmts]
         primal = replace_hoisted(stmt, walk)
         if found is None:
             shown = isinstance(stmt.value, (Pack, DictPack)) or isinstance(stmt.value.kind, Scalar)
@@ -142,13 +143,15 @@ class Forwarder:
         else:
             tree = Op(op, (target, stmt.value), kind=target.kind, pos=stmt.pos)
             found = walk.of(tree)
-            scaled = found is not None and isinstance(found, Op) and found.op == op and found.args[0] == place
-            if scaled:
-                assert isinstance(found, Op)
-                out = [Store(place, found.args[1], op, pos=stmt.pos)]
+            scaled = None if found is None else factor(found, place)
+            if scaled is not None:
+                out = [Store(place, scaled[1], scaled[0], pos=stmt.pos)]
             elif found != place:
                 out = [Store(place, ZERO if found is None else found, "", pos=stmt.pos)]
-        ahead, primal = hoisted_statements(walk, stmt.pos), replace_hoisted(stmt, walk)
+        ahead = [*hoisted_statements(walk, stmt.pos), *walk.stmts]
+        primal = dataclasses.replace(
+            stmt, target=with_hoisted(target, walk), value=with_hoisted(stmt.value, walk)
+        )
         return [*ahead, primal, *out] if walk.reads_target else [*ahead, *out, primal]
 
     def _read_back(self, stmt: Store) -> bool:
@@ -170,7 +173,7 @@ class Forwarder:
         found = self.own(walk.full(stmt.value), stmt.value, root(stmt.target) or "")
         index = None if stmt.index is None else walk.need(stmt.index)
         tangent = Push(place, found, index, pos=stmt.pos)
-        return [*hoisted_statements(walk, stmt.pos), tangent, replace_hoisted(stmt, walk)]
+        return [*hoisted_statements(walk, stmt.pos), *walk.stmts, tangent, replace_hoisted(stmt, walk)]
 
     def pop(self, stmt: Pop) -> list[Stmt]:
         """x_dot = xs_dot.pop(); x = xs.pop()."""
