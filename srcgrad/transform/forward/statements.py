@@ -150,7 +150,7 @@ class Forwarder:
                 out = [Store(place, ZERO if found is None else found, "", pos=stmt.pos)]
         ahead = [*hoisted_statements(walk, stmt.pos), *walk.stmts]
         primal = dataclasses.replace(
-            stmt, target=with_hoisted(target, walk), value=with_hoisted(stmt.value, walk)
+            stmt, target=_indexed(target, walk), value=with_hoisted(stmt.value, walk)
         )
         return [*ahead, primal, *out] if walk.reads_target else [*ahead, *out, primal]
 
@@ -186,6 +186,13 @@ class Forwarder:
             assert isinstance(dot, Name)
             out = dot
         return [*hoisted_statements(walk, stmt.pos), Pop(out, place, index, pos=stmt.pos), stmt]
+
+
+def _indexed(target: Expr, walk: Tangents) -> Expr:
+    """The place that is written, with hoisted parts of its indices replaced by their variables."""
+    if not isinstance(target, Load):
+        return target
+    return dataclasses.replace(target, base=_indexed(target.base, walk), index=with_hoisted(target.index, walk))
 
 
 def _settled(place: Expr, found: Expr, op: str, stmt: Store) -> Store:
