@@ -13,6 +13,7 @@ from srcgrad.optimize.copies import inline_single_uses, propagate_copies
 from srcgrad.optimize.dead import remove_dead
 from srcgrad.optimize.fold import fold
 from srcgrad.optimize.names import share_names
+from srcgrad.optimize.returns import early_returns
 from srcgrad.optimize.shapes import reuse_shapes
 from srcgrad.optimize.sink import sink_sums
 from srcgrad.optimize.stores import remove_overwritten
@@ -32,7 +33,7 @@ def optimize_forward(body: Sequence[Stmt], end: Return, facts: Facts, kept: set[
 
     kept: the arrays in which it leaves results.
     """
-    return list(_passes((*body, end), kept or set(), facts))
+    return early_returns(_passes((*body, end), kept or set(), facts), facts.flags)
 
 
 def optimize_part(body: Sequence[Stmt], kept: set[str], facts: Facts) -> list[Stmt]:
