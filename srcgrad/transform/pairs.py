@@ -38,7 +38,7 @@ from srcgrad.ir.walk import expressions_of, names_in, set_by, statements, with_b
 from srcgrad.optimize.pipeline import optimize_part
 from srcgrad.rules.build import Sym
 from srcgrad.specialize.outline import Callee
-from srcgrad.transform.masks import find_masked
+from srcgrad.transform.masks import find_masked, find_unbounded
 from srcgrad.transform.record import Recorder, content
 from srcgrad.transform.reverse.chunks import Chunk, flatten_forward, flatten_reverse
 from srcgrad.transform.reverse.control import Reverser
@@ -214,7 +214,7 @@ class Pairs:
         dependent = {o.id for o in outs if is_float(o.kind)} | written
         facts = Facts(kinds, find_active(body, independent, dependent, aliases) | independent, aliases, used,
                       callee.flags, set(entry))  # fmt: skip
-        facts.masked = find_masked(body, facts.active)
+        facts.masked, facts.unbounded = find_masked(body, facts.active), find_unbounded(body, facts.active)
         facts.results = dependent
         settle_storage(body, facts)
         if facts.moving & set(entry):
