@@ -3,6 +3,11 @@
 from srcgrad.api.emit import emit
 from srcgrad.api.forward import jvp, linearize
 from srcgrad.api.gradient import GradientFunction, elementwise_grad, grad, value_and_grad
+from srcgrad.api.hessians import gauss_newton_vp, hvp
+from srcgrad.api.matrices import hessian, jacfwd, jacobian, jacrev
 from srcgrad.api.pullback import vjp
 
-__all__ = ["GradientFunction", "elementwise_grad", "emit", "grad", "jvp", "linearize", "value_and_grad", "vjp"]
+__all__ = [
+    "GradientFunction", "elementwise_grad", "emit", "gauss_newton_vp", "grad", "hessian", "hvp", "jacfwd", "jacobian",
+    "jacrev", "jvp", "linearize", "value_and_grad", "vjp",
+]  # fmt: skip

@@ -1,0 +1,168 @@
+"""Derivatives in many directions: stacks of them, and the one place where they are pushed forward and pulled back.
+
+A stack is a tree of the structure of a value, with arrays of the shape (count, *leaf.shape) for its floats and None
+for the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from srcgrad.api.gradient import GradientFunction
+from srcgrad.api.structure import is_differentiable, like, parts
+
+Path = tuple[Any, ...]
+
+BYTES = 2**26
+"""How large a stack of directions may be where nobody says how many to take at a time."""
+
+
+def float_leaves(tree: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """The floats and arrays of floats in a tree, and the paths to them."""
+    inside = parts(tree)
+    if inside is not None:
+        for key, item in inside.items():
+            yield from float_leaves(item, (*path, key))
+    elif is_differentiable(tree):
+        yield path, tree
+
+
+def rebuilt(tree: Any, make: Callable[[Path, Any], Any], path: Path = ()) -> Any:
+    """A tree of the same structure with make(path, leaf) for each float, None for what holds no floats."""
+    inside = parts(tree)
+    if inside is None:
+        return make(path, tree) if is_differentiable(tree) else None
+    items = {key: rebuilt(item, make, (*path, key)) for key, item in inside.items()}
+    if items and all(item is None for item in items.values()):
+        return None
+    return like(tree, items)
+
+
+def part(tree: Any, path: Path) -> Any:
+    """What a path leads to."""
+    for key in path:
+        inside = parts(tree)
+        tree = inside[key] if inside is not None else getattr(tree, str(key))
+    return tree
+
+
+def dtype_of(leaf: Any) -> np.dtype[Any]:
+    """The dtype of a float or an array."""
+    return np.asarray(leaf).dtype
+
+
+class Directions:
+    """The unit directions of a tree of values, one for each number in it.
+
+    within: where in the tree numbers count; the directions are zero in its other parts. `places` gives for each float
+    leaf the path, the leaf, and which of the directions are its own.
+    """
+
+    def __init__(self, values: Any, within: tuple[Path, ...] = ((),)) -> None:
+        self.values = values
+        self.places: list[tuple[Path, Any, int, int]] = []
+        self.count = 0
+        self.bytes = 0
+        for path, leaf in float_leaves(values):
+            size = int(np.size(leaf))
+            self.bytes += size * dtype_of(leaf).itemsize
+            if any(path[: len(prefix)] == prefix for prefix in within):
+                self.places.append((path, leaf, self.count, self.count + size))
+                self.count += size
+
+    def chunks(self, chunk_size: int | None) -> Iterator[tuple[int, int]]:
+        """The ranges of directions that are taken at a time."""
+        size = chunk_size or max(1, BYTES // max(1, self.bytes))
+        for start in range(0, self.count, size):
+            yield start, min(start + size, self.count)
+
+    def stack(self, start: int, stop: int) -> Any:
+        """The directions from start to stop. A range behind the last one gives zeros."""
+        first = {path: begin for path, _, begin, _ in self.places}
+
+        def units(path: Path, leaf: Any) -> np.ndarray:
+            made = np.zeros((stop - start, int(np.size(leaf))), dtype_of(leaf))
+            own = first.get(path, stop)
+            begin, end = max(start, own), min(stop, own + made.shape[1])
+            if begin < end:
+                made[np.arange(begin, end) - start, np.arange(begin, end) - own] = 1
+            return made.reshape((stop - start, *np.shape(leaf)))
+
+        return rebuilt(self.values, units)
+
+
+def one_of(stack: Any, values: Any, k: int) -> Any:
+    """The direction k of a stack, in the types of the values."""
+
+    def taken(path: Path, leaf: Any) -> Any:
+        found = part(stack, path)[k, ...]
+        if isinstance(leaf, np.ndarray):
+            return found
+        return leaf.dtype.type(found) if isinstance(leaf, np.generic) else float(found)
+
+    return rebuilt(values, taken)
+
+
+class Collected:
+    """Results of the same structure, stacked."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.tree: Any = None
+        self.stacks: dict[Path, np.ndarray] = {}
+
+    def put(self, k: int, result: Any) -> None:
+        """Take the result of direction k, or for k = 0 of all if there are none."""
+        if not self.stacks:
+            self.tree = result
+            for path, leaf in float_leaves(result):
+                self.stacks[path] = np.zeros((self.count, *np.shape(leaf)), dtype_of(leaf))
+        if k < self.count:
+            for path, leaf in float_leaves(result):
+                self.stacks[path][k] = leaf
+
+    def stacked(self) -> Any:
+        """The stack of all results; None if none of them holds floats."""
+        return rebuilt(self.tree, lambda path, _: self.stacks[path])
+
+
+def push_many(
+    made: GradientFunction, args: tuple[Any, ...], kwargs: Mapping[str, Any], directions: Directions,
+    chunk_size: int | None = None,
+) -> Any:  # fmt: skip
+    """The tangents of a function's result in many directions, stacked in the structure of the result.
+
+    made: the forward mode of the function (mode="jvp"). directions: of the tuple of the values that `made` takes
+    tangents of. chunk_size: how many directions to take at a time. If there is no direction, the function runs once in
+    the direction zero for the structure of its result, and the stacks have no rows.
+    """
+    compiled, given = made._find(made._plain, args, dict(kwargs))
+    found = Collected(directions.count)
+    for start, stop in directions.chunks(chunk_size) if directions.count else [(0, 1)]:
+        stack = directions.stack(start, stop)
+        for k in range(stop - start):
+            found.put(start + k, made._run(compiled, (*given, *one_of(stack, directions.values, k))))
+    return found.stacked()
+
+
+def pull_many(
+    made: GradientFunction, args: tuple[Any, ...], kwargs: Mapping[str, Any], directions: Directions,
+    chunk_size: int | None = None,
+) -> Any:  # fmt: skip
+    """The adjoints of the arguments for many adjoints of the result: a tuple of stacks, one for each argument.
+
+    made: the reverse mode of the function (mode="vjp"). directions: of the function's result.
+    """
+    compiled, given = made._find(made._plain, args, dict(kwargs))
+    found = Collected(directions.count)
+    for start, stop in directions.chunks(chunk_size) if directions.count else [(0, 1)]:
+        stack = directions.stack(start, stop)
+        for k in range(stop - start):
+            adjoint = one_of(stack, directions.values, k)
+            seeds = [part(adjoint, path) for path in compiled.seed_paths]
+            result = made._run(compiled, (*given, *seeds))
+            found.put(start + k, result if compiled.outputs > 1 else (result,))
+    return found.stacked()
