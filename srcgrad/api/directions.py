@@ -74,10 +74,12 @@ class Directions:
                 self.count += size
 
     def chunks(self, chunk_size: int | None) -> Iterator[tuple[int, int]]:
-        """The ranges of directions that are taken at a time."""
+        """The ranges of directions that are taken at a time; if there are none, one that is zero."""
         size = chunk_size or max(1, BYTES // max(1, self.bytes))
         for start in range(0, self.count, size):
             yield start, min(start + size, self.count)
+        if not self.count:
+            yield 0, 1
 
     def stack(self, start: int, stop: int) -> Any:
         """The directions from start to stop. A range behind the last one gives zeros."""
@@ -114,19 +116,26 @@ class Collected:
         self.tree: Any = None
         self.stacks: dict[Path, np.ndarray] = {}
 
-    def put(self, k: int, result: Any) -> None:
-        """Take the result of direction k, or for k = 0 of all if there are none."""
+    def put(self, start: int, results: Any) -> None:
+        """Take a stack of results from the direction `start` on; what is behind the last one only for its structure."""
+        leaves = dict(float_leaves(results))
         if not self.stacks:
-            self.tree = result
-            for path, leaf in float_leaves(result):
-                self.stacks[path] = np.zeros((self.count, *np.shape(leaf)), dtype_of(leaf))
-        if k < self.count:
-            for path, leaf in float_leaves(result):
-                self.stacks[path][k] = leaf
+            self.tree = results
+            self.stacks = {
+                path: np.zeros((self.count, *leaf.shape[1:]), leaf.dtype) for path, leaf in leaves.items()
+            }  # fmt: skip
+        for path, leaf in leaves.items():
+            self.stacks[path][start : start + len(leaf)] = leaf[: self.count - start]
 
     def stacked(self) -> Any:
         """The stack of all results; None if none of them holds floats."""
         return rebuilt(self.tree, lambda path, _: self.stacks[path])
+
+
+def stacked(results: list[Any]) -> Any:
+    """Results of the same structure as a stack."""
+    columns = [dict(float_leaves(result)) for result in results]
+    return rebuilt(results[0], lambda path, _: np.stack([column[path] for column in columns]))
 
 
 def push_many(
@@ -139,13 +148,19 @@ def push_many(
     tangents of. chunk_size: how many directions to take at a time. If there is no direction, the function runs once in
     the direction zero for the structure of its result, and the stacks have no rows.
     """
-    compiled, given = made._find(made._plain, args, dict(kwargs))
     found = Collected(directions.count)
-    for start, stop in directions.chunks(chunk_size) if directions.count else [(0, 1)]:
-        stack = directions.stack(start, stop)
-        for k in range(stop - start):
-            found.put(start + k, made._run(compiled, (*given, *one_of(stack, directions.values, k))))
+    for start, stop in directions.chunks(chunk_size):
+        found.put(start, _pushed(made, args, kwargs, directions, directions.stack(start, stop), stop - start))
     return found.stacked()
+
+
+def _pushed(
+    made: GradientFunction, args: tuple[Any, ...], kwargs: Mapping[str, Any], directions: Directions, stack: Any,
+    count: int,
+) -> Any:  # fmt: skip
+    """The stacked tangents for one stack of `count` directions: one sweep for each of them."""
+    compiled, given = made._find(made._plain, args, dict(kwargs))
+    return stacked([made._run(compiled, (*given, *one_of(stack, directions.values, k))) for k in range(count)])
 
 
 def pull_many(
@@ -156,13 +171,21 @@ def pull_many(
 
     made: the reverse mode of the function (mode="vjp"). directions: of the function's result.
     """
-    compiled, given = made._find(made._plain, args, dict(kwargs))
     found = Collected(directions.count)
-    for start, stop in directions.chunks(chunk_size) if directions.count else [(0, 1)]:
-        stack = directions.stack(start, stop)
-        for k in range(stop - start):
-            adjoint = one_of(stack, directions.values, k)
-            seeds = [part(adjoint, path) for path in compiled.seed_paths]
-            result = made._run(compiled, (*given, *seeds))
-            found.put(start + k, result if compiled.outputs > 1 else (result,))
+    for start, stop in directions.chunks(chunk_size):
+        found.put(start, _pulled(made, args, kwargs, directions, directions.stack(start, stop), stop - start))
     return found.stacked()
+
+
+def _pulled(
+    made: GradientFunction, args: tuple[Any, ...], kwargs: Mapping[str, Any], directions: Directions, stack: Any,
+    count: int,
+) -> Any:  # fmt: skip
+    """The stacked adjoints for one stack of `count` adjoints of the result: one sweep for each of them."""
+    compiled, given = made._find(made._plain, args, dict(kwargs))
+    results = []
+    for k in range(count):
+        adjoint = one_of(stack, directions.values, k)
+        result = made._run(compiled, (*given, *[part(adjoint, path) for path in compiled.seed_paths]))
+        results.append(result if compiled.outputs > 1 else (result,))
+    return stacked(results)

@@ -9,14 +9,7 @@ import numpy as np
 
 from srcgrad.api.directions import part
 from srcgrad.api.gradient import GradientFunction
-from srcgrad.api.operators import (
-    Derivatives,
-    Operator,
-    Wrt,
-    refuse_result,
-    refuse_without_floats,
-    wrt,
-)
+from srcgrad.api.operators import Derivatives, Operator, Wrt, refuse_result, wrt
 from srcgrad.api.structure import matching
 from srcgrad.api.target import Argnums
 from srcgrad.compile import Compiled
@@ -46,9 +39,12 @@ class HessianVectorFunction(Operator):
             gradient._check_disjoint(compiled, given)
         tangent = self._tangents.get(id(compiled)) or self._tangent(compiled, given)
         made, by = tangent.made, tangent.by
-        dots = _fitted(v, by.values(given), by.many)
+        if tangent.at >= 0:  # the usual case
+            dots = (fitted(v, given[tangent.at], "v"),)
+        else:
+            dots = by.whole(given, _all_fitted(v, by.values(given), by.many))
         self._last, full = made._find(made._plain, given + tangent.seeds, {})
-        result = gradient._run(self._last, full + by.whole(given, dots))
+        result = gradient._run(self._last, full + dots)
         return (result,) if tangent.single else result
 
     def _tangent(self, compiled: Compiled, given: tuple[Any, ...]) -> _Tangent:
@@ -85,6 +81,8 @@ class _Tangent:
         self.compiled, self.by, self.made = compiled, by, made
         self.seeds = (1.0,) * len(compiled.seeds)
         self.single = by.many and len(by.spots) == 1
+        index, key = by.spots[0]
+        self.at = index if key is None and not by.many else -1
 
 
 def tangent_of_gradient(derivatives: Derivatives, compiled: Compiled, by: Wrt) -> GradientFunction:
@@ -116,10 +114,9 @@ class GaussNewtonFunction(Operator):
         target = push._target
         bound = given[: len(target.names)]
         by = wrt(target, self.argnums, bound, self.__name__, "Gauss-Newton matrix")
-        out, w = push._run(compiled, given + _fitted(v, by.values(bound), by.many))
+        out, w = push._run(compiled, given + _all_fitted(v, by.values(bound), by.many))
         refuse_result(out, target, "Gauss-Newton matrix")
         if self._curvature is not None:
-            refuse_without_floats(out, "the result", target, "derivative")
             w = self._curvature(out, w)
         compiled, given = pull._find(pull._plain, args, kwargs)
         seeds = []
@@ -147,7 +144,7 @@ def _split(args: tuple[Any, ...], made: GradientFunction, name: str) -> tuple[An
     if not args or (len(args) == made._arity and _all_required(made)):
         raise ArgumentError(
             f"the vector {name!r} is missing.",
-            f"Call it with the arguments of {made.__name__} and then {name}, of the structure of what it is a product by.",
+            f"Call it with the arguments of {made.__name__} and then {name}, of the structure of its argument.",
         )
     return args[-1], args[:-1]
 
@@ -157,21 +154,21 @@ def _all_required(made: GradientFunction) -> bool:
     return all(p.default is p.empty for p in parameters)
 
 
-def _fitted(v: Any, values: tuple[Any, ...], many: bool) -> tuple[Any, ...]:
+def _all_fitted(v: Any, values: tuple[Any, ...], many: bool) -> tuple[Any, ...]:
     """The vector as one tangent for each value, checked."""
     if not many:
-        value = values[0]
-        if type(v) is np.ndarray and type(value) is np.ndarray and v.dtype == value.dtype and v.shape == value.shape:
-            return (v,)  # the usual case
-        return (_one(v, value, "v"),)
+        return (fitted(v, values[0], "v"),)
     if not isinstance(v, (tuple, list)) or len(v) != len(values):
         raise ArgumentError(
             f"v must be a tuple of {len(values)} vectors, one for each of argnums.", "Give one for each of argnums."
         )
-    return tuple([_one(item, value, f"v[{k}]") for k, (item, value) in enumerate(zip(v, values, strict=True))])
+    return tuple([fitted(item, value, f"v[{k}]") for k, (item, value) in enumerate(zip(v, values, strict=True))])
 
 
-def _one(v: Any, value: Any, where: str) -> Any:
+def fitted(v: Any, value: Any, where: str) -> Any:
+    """A vector, checked against the value that it is a direction of."""
+    if type(v) is np.ndarray and type(value) is np.ndarray and v.dtype == value.dtype and v.shape == value.shape:
+        return v
     if v is None:
         raise ArgumentError(f"{where} is None.", "Give zeros where the direction is zero.")
     return matching(v, value, where)

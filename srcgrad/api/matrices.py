@@ -87,12 +87,13 @@ class MatrixFunction(Operator):
         super().__init__(function, turns[-1].argnums)
         self._own, self._name = turns, what
         self._turns = turns
+        self._base: Any
         base: Any = function
         if turns[0].mode == "gradient":
             base = GradientFunction(base, self.argnums)
         elif isinstance(base, MatrixFunction):
             if base._turns[-1].has_aux:
-                raise ArgumentError(f"{base!r} returns a pair, with aux.", "Make it without has_aux to differentiate it.")
+                raise ArgumentError(f"{base!r} returns a pair.", "Make it without has_aux to differentiate it.")
             base, self._turns = base._base, (*base._turns, *turns)
         elif isinstance(base, GradientFunction):
             if base.has_aux or base._with_value or base._mode not in ("grad", "sum"):
@@ -145,7 +146,8 @@ class MatrixFunction(Operator):
         return self._reverse(call, turn, rest, by)
 
     def _gradient(self, call: Call) -> tuple[Compiled, Call]:
-        made = self._derivatives.of(call.function, self._wrt(self._turns[0], call).names(call.function), self._base._mode)
+        names = self._wrt(self._turns[0], call).names(call.function)
+        made = self._derivatives.of(call.function, names, self._base._mode)
         compiled, given = made._find(made._plain, call.args, call.kwargs)
         if compiled.overwritten:
             made._check_disjoint(compiled, given)
@@ -172,7 +174,9 @@ class MatrixFunction(Operator):
         else:
             tree = push_many(made, call.args, call.kwargs, units, turn.chunk_size)
             tree = tree[0] if turn.has_aux and tree is not None else tree
-            refuse_result(tree, self._target, self._name)
+            if tree is None:
+                out = call.run()
+                refuse_result(out[0] if turn.has_aux else out, self._target, self._name)
             stacks = dict(float_leaves(tree))
             ndim = {path: stack.ndim - 1 for path, stack in stacks.items()}
             found = Found({(path,): stack for path, stack in stacks.items()}, [tree], ndim)
@@ -204,8 +208,8 @@ class MatrixFunction(Operator):
             found = self._by_parts(found, by, call, compiled.outputs > 1)
         else:
             tree = pull_many(made, call.args, call.kwargs, units, turn.chunk_size)
-            stacks = {(path,): stack for path, stack in float_leaves(tree)}
-            found = self._by_parts(Found(stacks, [tree], {}), by, call, True)
+            found = Found({(path,): stack for path, stack in float_leaves(tree)}, [tree], {})
+            found = self._by_parts(found, by, call, True)
         arrays = {}
         for (path, *others), stack in found.arrays.items():
             argument = part(by.template(call.bound), path)
@@ -359,7 +363,7 @@ def hessian(function: Callable[..., Any] | None = None, argnums: Argnums = 0, ch
 
     Gives a callable that takes the function's arguments. The Hessian has the structure of the argument, and in it, for
     each float or array, the structure of the argument again, with arrays of the shape first.shape + second.shape. With
-    several argnums it is a tuple of tuples. chunk_size, errors and the rest as for jacobian.
+    several argnums there are tuples in place of the argument. chunk_size, errors and the rest as for jacobian.
     """
     _checked("forward", chunk_size)
     if function is None:

@@ -189,12 +189,12 @@ def refuse_result(out: Any, target: Target, what: str) -> None:
     )
 
 
-def position(target: Target) -> Pos:
+def position(target: Target) -> Pos | None:
     """Where the function is defined."""
     return definition_of(target.function).pos
 
 
 def arguments_of(target: Target, bound: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments of a call of target.function, from those bound to its parameters."""
-    whole = inspect.BoundArguments(target.signature, dict(zip(target.names, bound, strict=True)))  # type: ignore[arg-type]
+    whole = inspect.BoundArguments(target.signature, dict(zip(target.names, bound, strict=True)))
     return whole.args, whole.kwargs
