@@ -6,6 +6,10 @@ for the rest.
 
 from __future__ import annotations
 
+import copy
+import io
+import numbers
+import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -13,6 +17,7 @@ import numpy as np
 
 from srcgrad.api.gradient import GradientFunction
 from srcgrad.api.structure import is_differentiable, like, parts
+from srcgrad.specialize.inputs import attributes, is_object
 
 Path = tuple[Any, ...]
 
@@ -108,6 +113,39 @@ def one_of(stack: Any, values: Any, k: int) -> Any:
     return rebuilt(values, taken)
 
 
+class Repeated:
+    """The arguments of a function that is run many times and has to do the same each time.
+
+    What holds a state beside arrays and numbers, such as a generator of random numbers, is copied for all runs but the
+    last, which leaves it as one run of the function would.
+    """
+
+    def __init__(self, given: tuple[Any, ...]) -> None:
+        self.given = given
+        self.stateful = [k for k, value in enumerate(given) if has_state(value)]
+
+    def run(self, last: bool) -> tuple[Any, ...]:
+        """The arguments for the next run."""
+        if last or not self.stateful:
+            return self.given
+        copies = copy.deepcopy({k: self.given[k] for k in self.stateful})
+        return tuple(copies.get(k, value) for k, value in enumerate(self.given))
+
+
+def has_state(value: Any, seen: tuple[int, ...] = ()) -> bool:
+    """Whether a value holds something that generated code does not look into, and that may change by use."""
+    if value is None or isinstance(value, (np.ndarray, np.generic, np.dtype, numbers.Number, str, bytes)):
+        return False
+    if id(value) in seen or callable(value) or isinstance(value, (types.ModuleType, io.IOBase)):
+        return False
+    inside = parts(value)
+    if inside is None and is_object(value):
+        inside = attributes(value)
+    if inside is None:
+        return True
+    return any(has_state(item, (*seen, id(value))) for item in inside.values())
+
+
 class Collected:
     """Results of the same structure, stacked."""
 
@@ -150,17 +188,22 @@ def push_many(
     """
     found = Collected(directions.count)
     for start, stop in directions.chunks(chunk_size):
-        found.put(start, _pushed(made, args, kwargs, directions, directions.stack(start, stop), stop - start))
+        found.put(start, _pushed(made, args, kwargs, directions, start, stop))
     return found.stacked()
 
 
 def _pushed(
-    made: GradientFunction, args: tuple[Any, ...], kwargs: Mapping[str, Any], directions: Directions, stack: Any,
-    count: int,
+    made: GradientFunction, args: tuple[Any, ...], kwargs: Mapping[str, Any], directions: Directions,
+    start: int, stop: int,
 ) -> Any:  # fmt: skip
-    """The stacked tangents for one stack of `count` directions: one sweep for each of them."""
+    """The stacked tangents in the directions from start to stop: one sweep for each of them."""
     compiled, given = made._find(made._plain, args, dict(kwargs))
-    return stacked([made._run(compiled, (*given, *one_of(stack, directions.values, k))) for k in range(count)])
+    stack, repeated = directions.stack(start, stop), Repeated(given)
+    results = []
+    for k in range(stop - start):
+        given = repeated.run(last=start + k + 1 >= directions.count)
+        results.append(made._run(compiled, (*given, *one_of(stack, directions.values, k))))
+    return stacked(results)
 
 
 def pull_many(
@@ -173,18 +216,20 @@ def pull_many(
     """
     found = Collected(directions.count)
     for start, stop in directions.chunks(chunk_size):
-        found.put(start, _pulled(made, args, kwargs, directions, directions.stack(start, stop), stop - start))
+        found.put(start, _pulled(made, args, kwargs, directions, start, stop))
     return found.stacked()
 
 
 def _pulled(
-    made: GradientFunction, args: tuple[Any, ...], kwargs: Mapping[str, Any], directions: Directions, stack: Any,
-    count: int,
+    made: GradientFunction, args: tuple[Any, ...], kwargs: Mapping[str, Any], directions: Directions,
+    start: int, stop: int,
 ) -> Any:  # fmt: skip
-    """The stacked adjoints for one stack of `count` adjoints of the result: one sweep for each of them."""
+    """The stacked adjoints for the adjoints of the result from start to stop: one sweep for each of them."""
     compiled, given = made._find(made._plain, args, dict(kwargs))
+    stack, repeated = directions.stack(start, stop), Repeated(given)
     results = []
-    for k in range(count):
+    for k in range(stop - start):
+        given = repeated.run(last=start + k + 1 >= directions.count)
         adjoint = one_of(stack, directions.values, k)
         result = made._run(compiled, (*given, *[part(adjoint, path) for path in compiled.seed_paths]))
         results.append(result if compiled.outputs > 1 else (result,))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.api.directions import part
+from srcgrad.api.directions import Repeated, part
 from srcgrad.api.gradient import GradientFunction
 from srcgrad.api.operators import Derivatives, Operator, Wrt, refuse_result, wrt
 from srcgrad.api.structure import matching
@@ -86,7 +86,10 @@ class _Tangent:
 
 
 def tangent_of_gradient(derivatives: Derivatives, compiled: Compiled, by: Wrt) -> GradientFunction:
-    """Forward mode of a generated gradient, by the arguments that it is the gradient of."""
+    """Forward mode of a generated gradient, by the arguments that it is the gradient of.
+
+    This and `Derivatives` are all that says how generated code is differentiated again: from its source.
+    """
     return derivatives.of(compiled.call, by.names(compiled.call), "jvp")
 
 
@@ -114,6 +117,7 @@ class GaussNewtonFunction(Operator):
         target = push._target
         bound = given[: len(target.names)]
         by = wrt(target, self.argnums, bound, self.__name__, "Gauss-Newton matrix")
+        given = Repeated(given).run(last=False)  # the pullback runs the function again
         out, w = push._run(compiled, given + _all_fitted(v, by.values(bound), by.many))
         refuse_result(out, target, "Gauss-Newton matrix")
         if self._curvature is not None:
@@ -168,6 +172,8 @@ def _all_fitted(v: Any, values: tuple[Any, ...], many: bool) -> tuple[Any, ...]:
 def fitted(v: Any, value: Any, where: str) -> Any:
     """A vector, checked against the value that it is a direction of."""
     if type(v) is np.ndarray and type(value) is np.ndarray and v.dtype == value.dtype and v.shape == value.shape:
+        return v
+    if type(v) is list and type(value) is list and len(v) == len(value) and {float} == set(map(type, v + value)):
         return v
     if v is None:
         raise ArgumentError(f"{where} is None.", "Give zeros where the direction is zero.")

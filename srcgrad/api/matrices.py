@@ -14,7 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.api.directions import Directions, Path, dtype_of, float_leaves, one_of, part, pull_many, push_many, rebuilt
+from srcgrad.api.directions import (
+    Directions,
+    Path,
+    Repeated,
+    dtype_of,
+    float_leaves,
+    one_of,
+    part,
+    pull_many,
+    push_many,
+    rebuilt,
+)
 from srcgrad.api.gradient import GradientFunction
 from srcgrad.api.operators import Derivatives, Operator, Wrt, arguments_of, position, refuse_result, wrt
 from srcgrad.api.structure import held
@@ -50,9 +61,9 @@ class Call:
     generated: bool = False
 
     def run(self) -> Any:
-        """The value. The arguments stay as they are, generated functions never write into them."""
+        """The value. The arguments stay as they are; generated functions do not write into arrays."""
         if self.generated:
-            return self.function(*self.args)
+            return self.function(*Repeated(self.args).run(last=False))
         kwargs = {name: held(value) for name, value in self.kwargs.items()}
         return self.function(*(held(arg) for arg in self.args), **kwargs)
 
@@ -228,9 +239,10 @@ class MatrixFunction(Operator):
         """Further turns for a generated function, in each of the directions, stacked."""
         stacks: dict[tuple[Path, ...], np.ndarray] = {}
         found = None
+        repeated = Repeated(given)
         for k in range(max(1, units.count)):  # in the direction zero, if there is none, for the structure
             unit = one_of(units.stack(k, k + 1), units.values, 0)
-            args = (*given, *taken(unit))
+            args = (*repeated.run(last=k + 1 >= units.count), *taken(unit))
             found = self._evaluate(Call(compiled.call, args, {}, args, generated=True), rest)
             for paths, array in found.arrays.items():
                 if k == 0:

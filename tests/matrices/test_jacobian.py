@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from srcgrad import grad, jacfwd, jacobian, jacrev
+from srcgrad import gauss_newton_vp, grad, hessian, jacfwd, jacobian, jacrev
 from tests.matrices.tools import assert_jacobian, numeric_jacobian, programs
 from tests.support import assert_same, float_leaves
 
@@ -261,3 +261,32 @@ def test_linear_functions_of_many_numbers_are_taken_in_chunks():
     for size in (1, 3, 50, 1000):
         np.testing.assert_array_equal(jacfwd(lambda x: np.cumsum(x), chunk_size=size)(x), np.tril(np.ones((50, 50))))
         np.testing.assert_array_equal(jacrev(lambda x: np.cumsum(x), chunk_size=size)(x), np.tril(np.ones((50, 50))))
+
+
+def noisy(x, rng):
+    return x * rng.standard_normal(3) + x.sum() * rng.uniform()
+
+
+@pytest.mark.parametrize("op", [*MODES, lambda f: jacfwd(f, chunk_size=1), lambda f: jacrev(f, chunk_size=2)])
+def test_random_numbers_are_the_same_in_each_sweep(op):
+    seen = np.random.default_rng(1)
+    draws, shift = seen.standard_normal(3), seen.uniform()
+    expected = np.diag(draws) + shift
+    rng = np.random.default_rng(1)
+    np.testing.assert_allclose(op(noisy)(X, rng), expected)
+    assert rng.uniform() == seen.uniform()  # one run's worth has been drawn
+    held = {"rngs": [np.random.default_rng(1)]}
+    np.testing.assert_allclose(op(lambda x, o: noisy(x, o["rngs"][0]))(X, held), expected)
+
+
+def test_random_numbers_are_the_same_in_products_and_second_derivatives():
+    def f(x, rng):
+        return np.sum(x**3 * rng.standard_normal(3))
+
+    draws = np.random.default_rng(1).standard_normal(3)
+    for op in (hessian, lambda f: jacrev(grad(f)), lambda f: jacfwd(jacrev(f)), lambda f: jacrev(jacfwd(f))):
+        np.testing.assert_allclose(op(f)(X, np.random.default_rng(1)), np.diag(6 * X * draws), atol=1e-14)
+    np.testing.assert_allclose(jacfwd(hessian(f))(X, np.random.default_rng(1))[1, 1, 1], 6 * draws[1])
+    J = np.diag(np.random.default_rng(1).standard_normal(3)) + 0.0
+    found = gauss_newton_vp(lambda x, rng: x * rng.standard_normal(3))(X, np.random.default_rng(1), X)
+    np.testing.assert_allclose(found, J.T @ J @ X)
