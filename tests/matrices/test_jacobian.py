@@ -159,6 +159,15 @@ def test_keywords_are_passed_and_star_arguments_counted(op):
     np.testing.assert_allclose(op(f, argnums=-1)(X, 1.0, X, scale=1.0), np.diag(X**2), atol=1e-12)
 
 
+def test_auto_counts_only_what_is_differentiated_by():
+    def f(*xs):
+        return xs[0] * xs[1].sum()
+
+    j = jacobian(f, argnums=0)
+    np.testing.assert_allclose(j(X, np.ones(50)), 50 * np.eye(3))
+    assert "def f_jvp(" in j.source
+
+
 @pytest.mark.parametrize("op", MODES)
 def test_aux_is_passed_through(op):
     def f(x):
