@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from srcgrad.api.gradient import GradientFunction
 from srcgrad.api.structure import has_floats, held, matching, zeros
 from srcgrad.errors import ArgumentError
 
-_MADE: WeakKeyDictionary[Any, dict[tuple[int, ...], GradientFunction]] = WeakKeyDictionary()
-"""The compiled forward modes of functions, by the positions of the arguments that have tangents."""
+_MADE: dict[Any, GradientFunction] = {}
+"""The forward modes of the latest functions, by function and the positions of the arguments that have tangents."""
+
+_MOST = 256
 
 
 def jvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -63,12 +64,14 @@ def forward_mode(
     _check_count(primals, tangents)
     wrt = tuple(k for k, tangent in enumerate(tangents) if tangent is not None)
     try:
-        known = _MADE.setdefault(function, {})
-    except TypeError:  # neither hashable nor weakly referenced
-        known = {}
-    if wrt not in known:
-        known[wrt] = GradientFunction(function, wrt, mode="jvp")
-    return known[wrt], wrt
+        made = _MADE.get((function, wrt))
+    except TypeError:  # not hashable
+        return GradientFunction(function, wrt, mode="jvp"), wrt
+    if made is None:
+        while len(_MADE) >= _MOST:
+            _MADE.pop(next(iter(_MADE)), None)
+        made = _MADE[function, wrt] = GradientFunction(function, wrt, mode="jvp")
+    return made, wrt
 
 
 def _check_count(primals: Sequence[Any], tangents: Sequence[Any]) -> None:
