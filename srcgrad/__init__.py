@@ -6,8 +6,9 @@ the gradient as a module that imports only NumPy. Errors are subclasses of `Srcg
 
 from srcgrad.api import GradientFunction, elementwise_grad, emit, grad, value_and_grad, vjp
 from srcgrad.errors import SrcgradError
+from srcgrad.hooks import adjoint
 
 __all__ = [
-    "GradientFunction", "SrcgradError", "elementwise_grad", "emit", "grad", "value_and_grad", "vjp",
+    "GradientFunction", "SrcgradError", "adjoint", "elementwise_grad", "emit", "grad", "value_and_grad", "vjp",
 ]  # fmt: skip
 __version__ = "0.1.0"

@@ -17,7 +17,7 @@ from srcgrad.api.guesses import guesses
 from srcgrad.api.reader import make_reader
 from srcgrad.api.sharing import shared_pair
 from srcgrad.api.signature import call_key, kind_key
-from srcgrad.api.target import Argnums, is_many, name_of, target_of
+from srcgrad.api.target import Argnums, is_many, live_places, name_of, target_of, without
 from srcgrad.codegen import to_html
 from srcgrad.compile import Compiled, compile_gradient
 from srcgrad.errors import AliasError, ArgumentError, InternalError, NonScalarError, SrcgradError
@@ -62,6 +62,7 @@ class GradientFunction:
         self.has_aux = has_aux
         self._mode, self._with_value = mode, with_value
         self._last: Compiled | None = None
+        self._live: tuple[int, ...] | None = None
         functools.update_wrapper(self, function)
         self.__name__ = name_of(function, self._target)
         self.__wrapped__ = function
@@ -133,7 +134,9 @@ class GradientFunction:
             bound = self._target.bind(args, kwargs, self.__name__)
         else:
             bound = self._fixed + args
-        key = call_key(bound)
+        if self._live is None:
+            self._live = live_places(self._target)
+        key = call_key(bound) if not self._live else call_key(without(bound, self._live))
         for compiled in cache.calls.get(key, ()):
             hidden = compiled.read(self._function, bound)
             if hidden is not None:
@@ -143,7 +146,7 @@ class GradientFunction:
 
     def _find_by_kind(self, cache: _Cache, key: Any, bound: tuple[Any, ...]) -> tuple[Compiled, tuple[Any, ...]]:
         with _LOCK:
-            kinds = kind_key(bound)
+            kinds = kind_key(without(bound, self._live or ()))
             known = cache.kinds.setdefault(kinds, [])
             for compiled in known:
                 hidden = compiled.read(self._function, bound)

@@ -24,6 +24,7 @@ from srcgrad.ir.nodes import (
     Effect,
     Expr,
     For,
+    Hook,
     If,
     Invoke,
     Name,
@@ -141,6 +142,8 @@ class _Dead:
                     live = live - {("name", out.id)}
                     found |= memory.reads(target)
                 return live | found | (memory.reads(index) if index is not None else frozenset())
+            case Hook(out=Name(id=name)):
+                live = live - {("name", name)}
             case Invoke(outs=outs):
                 live = live - {("name", out.id) for out in outs}
             case Effect() | Assert() | Raise() | Return():

@@ -70,6 +70,22 @@ class State(Variables):
         """A Python function of the user's."""
         raise NotImplementedError
 
+    def live(self, name: str) -> Expr:
+        """A name that no function around the place binds, passed to generated code as it is at each call."""
+        raise NotImplementedError
+
+    def is_live(self, name: str) -> bool:
+        """Whether a variable is passed as it is, whatever it is."""
+        raise NotImplementedError
+
+    def is_input(self, name: str) -> bool:
+        """Whether a variable is a leaf of an argument."""
+        raise NotImplementedError
+
+    def is_local(self, name: str) -> bool:
+        """Whether a variable is a copy of a part of an argument, which the function overwrites."""
+        raise NotImplementedError
+
     def own_variable(self, name: Name) -> None:
         """A leaf of an argument is written."""
         raise NotImplementedError

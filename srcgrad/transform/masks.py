@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from srcgrad.analysis.activity import flows
-from srcgrad.ir.nodes import Assign, Call, Expr, Load, Name, Stmt, Store
+from srcgrad.analysis.activity import changes_adjoint, flows
+from srcgrad.ir.nodes import Assign, Call, Expr, Hook, Load, Name, Stmt, Store
 from srcgrad.ir.walk import children, root, statements
 from srcgrad.transform.reverse.expressions import MASKING
 
@@ -26,6 +26,8 @@ def find_masked(body: Sequence[Stmt], active: set[str]) -> set[str]:
             _mark(stmt.value, False, masked)
             if isinstance(stmt, Store) and isinstance(stmt.target, Load) and _boolean(stmt.target.index):
                 masked.add(target)
+        elif isinstance(stmt, Hook) and changes_adjoint(stmt.source):
+            masked |= set(flows(stmt.value)) & active  # a block on an adjoint may set zeros
     again = True
     while again:
         again = False

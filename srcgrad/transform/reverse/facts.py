@@ -14,6 +14,7 @@ from srcgrad.ir.nodes import (
     Call,
     Const,
     Expr,
+    Hook,
     Load,
     Name,
     Op,
@@ -187,8 +188,11 @@ def settle_storage(body: tuple[Stmt, ...], facts: Facts) -> None:
     facts.outside = {name for name, path in home_path.items() if not path}
     for name in facts.flags:
         facts.raised[name] = sum(e == Const(True) for e in values.get(name, []))
+    hooked = {root(stmt.value) for stmt in statements(body) if isinstance(stmt, Hook)}
     for name, found in values.items():
         expr = found[0]
+        if name in hooked:
+            continue  # its adjoint is asked for
         if counts[name] != 1 or not isinstance(facts.kinds.get(name), Scalar) or not isinstance(expr, Load):
             continue
         base = expr.base
