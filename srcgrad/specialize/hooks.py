@@ -61,6 +61,8 @@ def _adjoint_of(s: State, context: Expr, pos: Pos | None) -> Expr:
         raise refusals.refuse_adjoint_of("another expression", given.pos)
     if not isinstance(expr.kind, (Scalar, Array)) or not is_float(expr.kind):
         raise refusals.refuse_adjoint_of(describe(value), given.pos)
+    if isinstance(given, Name) and isinstance(expr, Name):
+        s.own_value(s.variable(given.id), expr.id, pos)
     return expr
 
 
