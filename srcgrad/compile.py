@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.checks import explained
 from srcgrad.codegen import compile_text, function_text
 from srcgrad.ir.nodes import Call
 from srcgrad.ir.walk import expressions_of, statements, subexpressions
@@ -63,6 +64,8 @@ def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -
     text = "\n\n".join([*texts, function_text(made.name, signature, made.body)])
     namespace, helpers = namespace_for(made)
     call = compile_text(text, made.name, namespace, f"gradient of {made.program.definition.name}")
+    if made.checks:
+        call = explained(call, made.checks)
     compiled = Compiled(
         text, made.name, call, params, tuple(inputs.captured.values()), hidden, tuple(made.seeds),
         tuple(made.seed_paths), tuple(inputs.guards), len(wish.wrt) + wish.value, helpers,

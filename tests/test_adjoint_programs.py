@@ -25,7 +25,8 @@ PLAIN = ["d = d * {c}", "d *= {c}", "other = {c} * d\n    d = other", "if d is n
 IN_PLACE = ["d[...] = {c} * d", "np.multiply(d, {c}, out=d)", "log.append(d)\n    d *= {c}", "times(d, {c})",
             "for i in range(len(d)):\n        d[i] *= {c}"]  # fmt: skip
 LOOKING = ["log.append(d)", "log.append((d, {v}))", "seen = np.abs(d).max()\n    log.append(seen)",
-           "log.append(f'{{d}}')\n    if np.sum(d) > 0:\n        log.append(0)", "for i in range(3):\n        np.sum(d)"]
+           "log.append(f'{{d}}')\n    if np.sum(d) > 0:\n        log.append(0)",
+           "for i in range(3):\n        np.sum(d)"]  # fmt: skip
 
 HELPERS = '''
 import srcgrad
@@ -62,7 +63,15 @@ frozen = Frozen()
 def insertion_points(lines):
     """Lines of f before which a statement may stand: behind those that define its variables."""
     start = next(k for k, line in enumerate(lines) if line.startswith("    a2 = ")) + 2
-    return [k for k in range(start, len(lines)) if lines[k].strip() and not lines[k].strip().startswith(("el",))]
+    found, nested = [], 99
+    for k in range(start, len(lines)):
+        indent = len(lines[k]) - len(lines[k].lstrip())
+        nested = 99 if indent <= nested else nested
+        if indent < nested and not lines[k].strip().startswith("el"):
+            found.append(k)
+        if lines[k].strip().startswith("def "):  # what f assigns would be another variable in there
+            nested = indent
+    return found
 
 
 def with_blocks(seed, bodies):

@@ -53,14 +53,14 @@ class GradientFunction:
 
     def __init__(
         self, function: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, mode: str = "grad",
-        with_value: bool = False,
+        with_value: bool = False, debug_nans: bool = False,
     ) -> None:  # fmt: skip
         self._target = target_of(function)
         self.primal = function
         self._many = is_many(argnums)
         self.argnums: Any = tuple(argnums) if self._many else argnums  # type: ignore[arg-type]
         self.has_aux = has_aux
-        self._mode, self._with_value = mode, with_value
+        self._mode, self._with_value, self._debug_nans = mode, with_value, debug_nans
         self._last: Compiled | None = None
         self._live: tuple[int, ...] | None = None
         functools.update_wrapper(self, function)
@@ -74,7 +74,8 @@ class GradientFunction:
         self._function, self._fixed, self._arity = target.function, target.args, target.arity
         with _LOCK:
             caches = _CACHES.setdefault(target.function.__code__, {})
-            made = (self._many, self.argnums, self.has_aux, self._mode, len(target.args), tuple(target.kwargs))
+            asked = (self._many, self.argnums, self.has_aux, self._mode, self._debug_nans)
+            made = (*asked, len(target.args), tuple(target.kwargs))
             self._plain = caches.setdefault((False, *made), _Cache())
             self._valued = caches.setdefault((True, *made), _Cache())
 
@@ -167,7 +168,8 @@ class GradientFunction:
     def _compile(self, bound: tuple[Any, ...], value: bool) -> Compiled:
         """Compile for arguments of these kinds."""
         target = self._target
-        wish = Wish(target.places(self.argnums, bound, self.__name__), self._mode, value, self.has_aux)
+        wish = Wish(target.places(self.argnums, bound, self.__name__), self._mode, value, self.has_aux,
+                    self._debug_nans)  # fmt: skip
         try:
             compiled = compile_gradient(target.function, dict(zip(target.names, bound, strict=True)), wish)
             compiled.read = make_reader(compiled.captured, compiled.guards, target.names, target.function, bound)
@@ -248,7 +250,7 @@ class GradientFunction:
         module = getattr(self.primal, "__module__", "")
         if _find(module, name) is self:
             return _find, (module, name)
-        return type(self), (self.primal, self.argnums, self.has_aux, self._mode, self._with_value)
+        return type(self), (self.primal, self.argnums, self.has_aux, self._mode, self._with_value, self._debug_nans)
 
 
 def _find(module: str, name: str) -> Any:
@@ -264,28 +266,35 @@ def _find(module: str, name: str) -> Any:
     return found
 
 
-def _make(function: Any, argnums: Argnums, has_aux: bool, mode: str, value: bool) -> Any:
+def _make(function: Any, argnums: Argnums, has_aux: bool, mode: str, value: bool, debug_nans: bool) -> Any:
     """The object, or a decorator that makes it."""
     if function is None:
-        return lambda f: GradientFunction(f, argnums, has_aux, mode, value)
-    return GradientFunction(function, argnums, has_aux, mode, value)
+        return lambda f: GradientFunction(f, argnums, has_aux, mode, value, debug_nans)
+    return GradientFunction(function, argnums, has_aux, mode, value, debug_nans)
 
 
-def grad(function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False) -> Any:
+def grad(
+    function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False, debug_nans: bool = False
+) -> Any:
     """The gradient of a function that returns a float or an array of size 1.
 
     argnums: which arguments to differentiate by: a position or a name, or several; one gives one gradient, several
     give a tuple. has_aux: the function returns (result, aux), and the gradient function (gradient, aux). A gradient
     has the shape, dtype and containers of its argument. Works as a decorator, with and without arguments.
+    debug_nans: raise NonFiniteError where an adjoint first turns nan or inf, naming the line of the function.
     """
-    return _make(function, argnums, has_aux, "grad", False)
+    return _make(function, argnums, has_aux, "grad", False, debug_nans)
 
 
-def value_and_grad(function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False) -> Any:
+def value_and_grad(
+    function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False, debug_nans: bool = False
+) -> Any:
     """Like grad, but the function made returns (value, gradient); with has_aux ((value, aux), gradient)."""
-    return _make(function, argnums, has_aux, "grad", True)
+    return _make(function, argnums, has_aux, "grad", True, debug_nans)
 
 
-def elementwise_grad(function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False) -> Any:
+def elementwise_grad(
+    function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False, debug_nans: bool = False
+) -> Any:
     """The gradient of the sum of the result: for a function that works element by element, its derivative at each."""
-    return _make(function, argnums, has_aux, "sum", False)
+    return _make(function, argnums, has_aux, "sum", False, debug_nans)

@@ -3,6 +3,7 @@
 from srcgrad.runtime.adjoints import add_at, grid, products_of_others, split_like, undiagonal, untile
 from srcgrad.runtime.helpers import (
     add_to,
+    check_finite,
     check_view,
     copy_of,
     reshape_like,
@@ -37,8 +38,8 @@ from srcgrad.runtime.numerical import (
 HELPERS = {
     function.__name__: function
     for function in (
-        add_to, check_view, copy_of, reshape_like, scalar_adjoint, unbroadcast, winners, with_attributes, with_items,
-        zeros_like,
+        add_to, check_finite, check_view, copy_of, reshape_like, scalar_adjoint, unbroadcast, winners,
+        with_attributes, with_items, zeros_like,
         add_at, grid, products_of_others, split_like, undiagonal, untile,
         cholesky_adjoint, eigenvalues_adjoint, eigenvectors, eigenvectors_adjoint, log_abs_det, sign_of_det,
         singular_values_adjoint, to_lower,
@@ -49,9 +50,9 @@ HELPERS = {
 """The helpers by the names that generated code calls them by."""
 
 __all__ = [
-    "HELPERS", "add_along", "add_at", "add_to", "check_view", "cholesky_adjoint", "convolve_adjoint", "copy_of",
-    "cumprod_adjoint", "eigenvalues_adjoint", "eigenvectors", "eigenvectors_adjoint", "grid", "interp_adjoint",
-    "interp_slope", "log_abs_det", "median_weights", "products_of_others", "reshape_like", "scalar_adjoint",
+    "HELPERS", "add_along", "add_at", "add_to", "check_finite", "check_view", "cholesky_adjoint", "convolve_adjoint",
+    "copy_of", "cumprod_adjoint", "eigenvalues_adjoint", "eigenvectors", "eigenvectors_adjoint", "grid",
+    "interp_adjoint", "interp_slope", "log_abs_det", "median_weights", "products_of_others", "reshape_like", "scalar_adjoint",
     "sign_of_det", "singular_values_adjoint", "split_like", "to_lower", "trapezoid_weights", "unbroadcast",
     "undiagonal", "untile", "vander_adjoint", "winners", "with_attributes", "with_items", "zeros_like",
 ]  # fmt: skip

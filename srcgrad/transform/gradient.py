@@ -29,6 +29,7 @@ from srcgrad.ir.nodes import (
 )
 from srcgrad.ir.walk import names_in, root, set_by, statements, subexpressions, substitute, with_blocks
 from srcgrad.optimize.pipeline import optimize
+from srcgrad.optimize.watch import Place, Watch
 from srcgrad.rules.build import Sym
 from srcgrad.runtime import HELPERS
 from srcgrad.specialize.program import Program, specialize
@@ -57,7 +58,7 @@ from srcgrad.transform.webs import split_webs
 
 @dataclass
 class Gradient:
-    """The generated function: its statements, what it takes and what it returns."""
+    """The generated function: its statements, what it takes and what it returns. checks: see optimize.watch."""
 
     name: str
     body: list[Stmt]
@@ -66,6 +67,7 @@ class Gradient:
     seed_paths: list[tuple[Any, ...]]
     disjoint: list[str] = field(default_factory=list)
     functions: list[Generated] = field(default_factory=list)
+    checks: list[Place] = field(default_factory=list)
 
 
 def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Gradient:
@@ -88,7 +90,8 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     results = [Name(renamed.get(r.id, r.id), kind=r.kind, pos=r.pos) for r in results]
     program.result = _rename_value(program.result, renamed)
     kinds = kinds_of(body, entry)
-    pairs = Pairs(program.callees, program.used)
+    watch = Watch() if wish.debug_nans else None
+    pairs = Pairs(program.callees, program.used, watch)
     pairs.prepare()
     aliases = find_aliases(body, pairs.writes)
     body, aliases = _rebind(body, aliases, program, kinds, pairs.writes)
@@ -99,6 +102,7 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     facts = Facts(kinds, active, aliases, program.used, flags, set(entry))
     facts.masked = find_masked(body, active)
     facts.results = dependent
+    facts.watch = watch
     settle_storage(body, facts)
     refuse_captured_writes(program, body, facts)
     for name in sorted(facts.active, key=lambda n: (not n.isidentifier(), n)):
@@ -131,7 +135,10 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
         text_body = unshared(text_body, facts, seeds, wish.value)
     disjoint = [n for n in entry if isinstance(kinds.get(n), Array) and aliases.is_written(n)]
     functions = list(pairs.functions.values())
-    return Gradient(name, text_body, program, seeds, seed_paths, disjoint=disjoint, functions=functions)
+    checks = watch.places if watch is not None else []
+    return Gradient(
+        name, text_body, program, seeds, seed_paths, disjoint=disjoint, functions=functions, checks=checks
+    )
 
 
 def _rename(expr: Expr, table: dict[str, str]) -> Expr:

@@ -36,6 +36,7 @@ from srcgrad.ir.nodes import (
 )
 from srcgrad.ir.walk import expressions_of, names_in, set_by, statements, with_blocks
 from srcgrad.optimize.pipeline import optimize_part
+from srcgrad.optimize.watch import Watch
 from srcgrad.rules.build import Sym
 from srcgrad.specialize.outline import Callee
 from srcgrad.transform.masks import find_masked
@@ -65,6 +66,7 @@ class Pairs:
 
     callees: dict[str, Callee]
     used: set[str]
+    watch: Watch | None = None
     functions: dict[str, Generated] = field(default_factory=dict)
     pairs: dict[tuple[str, tuple[bool, ...]], tuple[str, str]] = field(default_factory=dict)
     primals: dict[str, str] = field(default_factory=dict)
@@ -215,6 +217,7 @@ class Pairs:
         facts = Facts(kinds, find_active(body, independent, dependent, aliases) | independent, aliases, used,
                       callee.flags, set(entry))  # fmt: skip
         facts.masked = find_masked(body, facts.active)
+        facts.watch = self.watch
         facts.results = dependent
         settle_storage(body, facts)
         if facts.moving & set(entry):

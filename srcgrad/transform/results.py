@@ -32,13 +32,14 @@ class Wish:
 
     wrt: parameters, or items of `*args` and `**kwargs`. mode: "grad" (the result is a scalar), "sum" (the gradient of
     the sum of the result), "vjp" (an adjoint of the result is given). value: also return the result. aux: the result
-    is a pair (differentiated, passed through).
+    is a pair (differentiated, passed through). debug_nans: check each adjoint for nan and inf.
     """
 
     wrt: tuple[Place, ...]
     mode: str = "grad"
     value: bool = False
     aux: bool = False
+    debug_nans: bool = False
 
 
 # ---- the result ----------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from srcgrad.analysis.aliases import Aliases, changes_list, read_only, sources
 from srcgrad.errors import AliasError
@@ -29,6 +30,9 @@ from srcgrad.ir.walk import blocks, children, defined_by, names_in, root, statem
 from srcgrad.rules.build import Sym, xp
 from srcgrad.runtime import zeros_like as structure_zeros
 
+if TYPE_CHECKING:
+    from srcgrad.optimize.watch import Watch
+
 ZERO = Const(0, kind=Scalar("int64", True, 0))
 ZERO_FLOAT = Const(0.0, kind=Scalar("float64", True, 0.0))
 
@@ -44,7 +48,7 @@ class Facts:
     for an item of an array or list that nothing writes, whose adjoint is the item's; definitions: how many statements
     set a variable; entry: set before the program starts. flags: the variables of jumps; raised: how often each is
     set. masked: variables whose adjoint may hold zeros that stand for "not chosen". results: what is returned.
-    temporaries, own: names that the transform made.
+    temporaries, own: names that the transform made. watch: where checks of adjoints are asked for, collects them.
     """
 
     kinds: dict[str, Kind]
@@ -66,6 +70,7 @@ class Facts:
     outside: set[str] = field(default_factory=set)
     presets: set[str] = field(default_factory=set)
     sure: set[str] = field(default_factory=set)
+    watch: Watch | None = None
 
     def fresh(self, hint: str) -> str:
         """A name that nothing else has."""
