@@ -59,7 +59,7 @@ def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -
     made = differentiate(fn, args, wish)
     inputs = made.program.inputs
     params, hidden = tuple(made.program.names.values()), tuple(inputs.captured)
-    signature = [*params, *hidden, *(f"{seed}=1.0" if wish.mode != "vjp" else seed for seed in made.seeds)]
+    signature = parameters_of(made, wish)
     texts = [function_text(f.name, f.params, f.body) for f in made.functions]
     text = "\n\n".join([*texts, function_text(made.name, signature, made.body)])
     namespace, helpers = namespace_for(made)
@@ -76,6 +76,12 @@ def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -
         reader = f"lambda {', '.join([*params, *hidden, '*_'])}: ({', '.join(compiled.leaf_texts)},)"
         compiled.leaves = eval(reader, {})
     return compiled
+
+
+def parameters_of(made: Gradient, wish: Wish) -> list[str]:
+    """The parameters of the generated function, as they are printed."""
+    seeds = (f"{seed}=1.0" if wish.mode != "vjp" else seed for seed in made.seeds)
+    return [*made.program.names.values(), *made.program.inputs.captured, *seeds]
 
 
 def namespace_for(made: Gradient) -> tuple[dict[str, Any], tuple[str, ...]]:

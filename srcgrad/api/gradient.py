@@ -22,6 +22,7 @@ from srcgrad.codegen import to_html
 from srcgrad.compile import Compiled, compile_gradient
 from srcgrad.errors import AliasError, ArgumentError, InternalError, NonScalarError, SrcgradError
 from srcgrad.frontend import definition_of
+from srcgrad.report import Report, measure
 from srcgrad.transform.gradient import Wish
 
 _LOCK = threading.RLock()
@@ -168,8 +169,7 @@ class GradientFunction:
     def _compile(self, bound: tuple[Any, ...], value: bool) -> Compiled:
         """Compile for arguments of these kinds."""
         target = self._target
-        wish = Wish(target.places(self.argnums, bound, self.__name__), self._mode, value, self.has_aux,
-                    self._debug_nans)  # fmt: skip
+        wish = self._wish(bound, value)
         try:
             compiled = compile_gradient(target.function, dict(zip(target.names, bound, strict=True)), wish)
             compiled.read = make_reader(compiled.captured, compiled.guards, target.names, target.function, bound)
@@ -185,6 +185,10 @@ class GradientFunction:
             ) from error
         return compiled
 
+    def _wish(self, bound: tuple[Any, ...], value: bool) -> Wish:
+        places = self._target.places(self.argnums, bound, self.__name__)
+        return Wish(places, self._mode, value, self.has_aux, self._debug_nans)
+
     # ---- looking ----
 
     @property
@@ -195,6 +199,16 @@ class GradientFunction:
     def source_for(self, *args: Any, **kwargs: Any) -> str:
         """The source of the gradient for arguments of these kinds."""
         return self._find(self._wanted(), args, kwargs)[0].text
+
+    def report(self, *args: Any, **kwargs: Any) -> Report:
+        """What the gradient records for these arguments: per tape the variable, its line and loops, which rules read
+        it, how many values and bytes it holds. The gradient is run once. See srcgrad.report.Report."""
+        cache = self._wanted()
+        given = self._find(cache, args, kwargs)[1]
+        bound = self._target.bind(args, kwargs, self.__name__)
+        named = dict(zip(self._target.names, bound, strict=True))
+        wish = self._wish(bound, cache is self._valued)
+        return measure(self._target.function, named, wish, given, repr(self)[1:-1])
 
     def _wanted(self) -> _Cache:
         return self._valued if self._with_value or self.has_aux else self._plain

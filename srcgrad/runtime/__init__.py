@@ -52,7 +52,7 @@ HELPERS = {
 __all__ = [
     "HELPERS", "add_along", "add_at", "add_to", "check_finite", "check_view", "cholesky_adjoint", "convolve_adjoint",
     "copy_of", "cumprod_adjoint", "eigenvalues_adjoint", "eigenvectors", "eigenvectors_adjoint", "grid",
-    "interp_adjoint", "interp_slope", "log_abs_det", "median_weights", "products_of_others", "reshape_like", "scalar_adjoint",
-    "sign_of_det", "singular_values_adjoint", "split_like", "to_lower", "trapezoid_weights", "unbroadcast",
-    "undiagonal", "untile", "vander_adjoint", "winners", "with_attributes", "with_items", "zeros_like",
+    "interp_adjoint", "interp_slope", "log_abs_det", "median_weights", "products_of_others", "reshape_like",
+    "scalar_adjoint", "sign_of_det", "singular_values_adjoint", "split_like", "to_lower", "trapezoid_weights",
+    "unbroadcast", "undiagonal", "untile", "vander_adjoint", "winners", "with_attributes", "with_items", "zeros_like",
 ]  # fmt: skip

@@ -37,6 +37,7 @@ from srcgrad.specialize.values import Leaf, Struct, Value, as_expr, leaves
 from srcgrad.transform.conflicts import Conflicts
 from srcgrad.transform.masks import find_masked
 from srcgrad.transform.pairs import Generated, Pairs
+from srcgrad.transform.reasons import Record, with_readers
 from srcgrad.transform.record import Recorder
 from srcgrad.transform.results import (
     Wish,
@@ -58,7 +59,10 @@ from srcgrad.transform.webs import split_webs
 
 @dataclass
 class Gradient:
-    """The generated function: its statements, what it takes and what it returns. checks: see optimize.watch."""
+    """The generated function: its statements, what it takes and what it returns. checks: see optimize.watch.
+
+    records: by generated function, what its forward sweep may record (passes that came later may have removed it).
+    """
 
     name: str
     body: list[Stmt]
@@ -68,6 +72,7 @@ class Gradient:
     disjoint: list[str] = field(default_factory=list)
     functions: list[Generated] = field(default_factory=list)
     checks: list[Place] = field(default_factory=list)
+    records: dict[str, list[Record]] = field(default_factory=dict)
 
 
 def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Gradient:
@@ -120,7 +125,7 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     for name in sorted(independent & active):
         if name not in env and name not in facts.moving:
             finish.append(Assign(facts.adjoint(name), facts.zero(name)))
-    forward, reverse = _record(block, facts, start, finish)
+    forward, reverse, records = _record(block, facts, start, finish)
     grads = gradients(program, wish, facts, reverse)
     values = [as_expr(program.result)] if wish.value else []
     outputs = (*values, *grads)
@@ -137,8 +142,9 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     functions = list(pairs.functions.values())
     checks = watch.places if watch is not None else []
     return Gradient(
-        name, text_body, program, seeds, seed_paths, disjoint=disjoint, functions=functions, checks=checks
-    )
+        name, text_body, program, seeds, seed_paths, disjoint=disjoint, functions=functions, checks=checks,
+        records={name: records, **pairs.records},
+    )  # fmt: skip
 
 
 def _rename(expr: Expr, table: dict[str, str]) -> Expr:
@@ -215,14 +221,14 @@ def _widens(kind: Array, value: Kind) -> bool:
 
 def _record(
     block: Block, facts: Facts, start: list[Stmt], finish: list[Stmt]
-) -> tuple[list[Stmt], list[Stmt]]:
-    """Run the to-be-recorded analysis and lay the two sweeps out."""
+) -> tuple[list[Stmt], list[Stmt], list[Record]]:
+    """Run the to-be-recorded analysis and lay the two sweeps out. Also: what is recorded, and why."""
     recorder = Recorder.of(block, facts)
     recorder.conflicts = Conflicts.of(block, facts)
     recorder.block(block, recorder.reads.of(finish))
     forward = [*recorder.tapes, *recorder.unset(), *flatten_forward(block)]
     reverse = [*start, *flatten_reverse(block), *finish]
-    return forward, reverse
+    return forward, reverse, with_readers(recorder.records, block, recorder.reads)
 
 
 def _hold_value(

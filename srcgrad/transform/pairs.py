@@ -40,6 +40,7 @@ from srcgrad.optimize.watch import Watch
 from srcgrad.rules.build import Sym
 from srcgrad.specialize.outline import Callee
 from srcgrad.transform.masks import find_masked
+from srcgrad.transform.reasons import Record, with_readers
 from srcgrad.transform.record import Recorder, content
 from srcgrad.transform.reverse.chunks import Chunk, flatten_forward, flatten_reverse
 from srcgrad.transform.reverse.control import Reverser
@@ -62,7 +63,10 @@ class Generated:
 
 @dataclass
 class Pairs:
-    """The callees of a program and the functions generated for them. used: names of functions that are taken."""
+    """The callees of a program and the functions generated for them. used: names of functions that are taken.
+
+    watch: collects checks, where they are asked for; records: by function, what its forward sweep records.
+    """
 
     callees: dict[str, Callee]
     used: set[str]
@@ -71,6 +75,7 @@ class Pairs:
     pairs: dict[tuple[str, tuple[bool, ...]], tuple[str, str]] = field(default_factory=dict)
     primals: dict[str, str] = field(default_factory=dict)
     writes: dict[str, list[bool]] = field(default_factory=dict)
+    records: dict[str, list[Record]] = field(default_factory=dict)
 
     def prepare(self) -> None:
         """Find out which parameters each callee writes, callees of callees included."""
@@ -261,6 +266,7 @@ class Pairs:
                 returned.append(facts.adjoint(p.id))
         recorder = Recorder.of(block, facts)
         recorder.block(block, recorder.reads.of(finish) | {content(aliases.memory(n)) for n in written})
+        self.records[fwd] = with_readers(recorder.records, block, recorder.reads)
         forward = [*recorder.tapes, *recorder.unset(), *flatten_forward(block)]
         reverse = [*start, *flatten_reverse(block), *finish]
         known = {n for s in statements(forward) for n in set_by(s)}
