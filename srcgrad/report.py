@@ -119,6 +119,10 @@ class Meter:
         self.counts[key] = self.counts.get(key, 0) + 1
         self.bytes[key] = self.bytes.get(key, 0) + size_of(value)
 
+    def keep(self, function: str, name: str, value: Any) -> None:
+        """A variable holds a value from here on."""
+        self.counts[function, name], self.bytes[function, name] = 1, size_of(value)
+
     def tape(self, function: str, name: str) -> list[Any]:
         """A list that counts what is appended to it."""
         self.tapes.add((function, name))
@@ -163,11 +167,11 @@ def measure(
         records = {r.name: r for r in made.records.get(name, ())}
         present = {n for s in statements(body) for e in expressions_of(s) for n in names_in(e)}
         names[name] = [r for r in records.values() if r.name in present]
-        marked = _metered(body, name, set(records), [n.id for n in kept] if name == made.name else [])
+        marked = _metered(body, name, set(records), {n.id for n in kept} if name == made.name else set())
         params = next((f.params for f in made.functions if f.name == name), None)
         texts.append(function_text(name, params if params is not None else parameters_of(made, wish), marked))
     namespace, _ = namespace_for(made)
-    namespace |= {"record_tape": meter.tape, "record_value": meter.note}
+    namespace |= {"record_tape": meter.tape, "record_value": meter.note, "keep_value": meter.keep}
     label = f"measured gradient of {made.program.definition.name}"
     compile_text("\n\n".join(texts), made.name, namespace, label)(*given)
     entries = [_entry(record, name, meter) for name, found in names.items() for record in found]
@@ -192,8 +196,9 @@ def _kept(made: Gradient) -> list[Name]:
     return list(found.values())
 
 
-def _metered(body: Sequence[Stmt], function: str, records: set[str], kept: Sequence[str]) -> list[Stmt]:
-    """The statements with records that count."""
+def _metered(body: Sequence[Stmt], function: str, records: set[str], kept: set[str]) -> list[Stmt]:
+    """The statements with records that count. kept: the variables whose values at the end of the forward sweep do."""
+    at = next((k for k, s in enumerate(body) if isinstance(s, Comment) and s.text == MARK.text), len(body))
 
     def call(name: str, *args: Expr) -> Call:
         return Call(Prim(print, name), args, kind=NONE)
@@ -201,15 +206,13 @@ def _metered(body: Sequence[Stmt], function: str, records: set[str], kept: Seque
     def tape(name: str) -> Expr:
         return call("record_tape", Const(function), Const(name))
 
-    def note(name: str) -> Stmt:
-        return Effect(call("record_value", Const(function), Const(name), Name(name, kind=Opaque(object))))
+    def note(name: str, how: str = "record_value") -> Stmt:
+        return Effect(call(how, Const(function), Const(name), Name(name, kind=Opaque(object))))
 
     def block(stmts: Sequence[Stmt]) -> tuple[Stmt, ...]:
         out: list[Stmt] = []
         for stmt in stmts:
             stmt = with_blocks(stmt, block)
-            if isinstance(stmt, Comment) and stmt.text == MARK.text:
-                out += [note(name) for name in kept]
             match stmt:
                 case Assign(target=Pack(items=targets), value=Pack(items=values) as pack):
                     new = tuple(
@@ -224,9 +227,10 @@ def _metered(body: Sequence[Stmt], function: str, records: set[str], kept: Seque
                         out.append(note(name))
                 case _:
                     out.append(stmt)
+                    out += [note(name, "keep_value") for name in sorted(set_by(stmt) & kept)]
         return tuple(out)
 
-    return list(block(body))
+    return [*block(body[:at]), *body[at:]]
 
 
 # ---- places --------------------------------------------------------------------------------------------------

@@ -50,10 +50,16 @@ class Watch:
             for looked_at in _set_by(stmt, names):
                 name = root(looked_at) or ""
                 number = Const(len(self.places), kind=Scalar("int64", True, len(self.places)))
-                self.places.append(Place(name, owners.get(name, ""), stmt.pos))
+                self.places.append(Place(name, owners.get(name, ""), _pos_of(stmt)))
                 check = Call(Prim(HELPERS["check_finite"], "check_finite"), (looked_at, number), kind=NONE)
                 out.append(Effect(check, pos=stmt.pos))
         return tuple(out)
+
+
+def _pos_of(stmt: Stmt) -> Pos | None:
+    """Where the value that a statement adds to an adjoint is used; in a long expression, its line."""
+    value = stmt.value if isinstance(stmt, (Assign, Store)) else None
+    return value.pos if value is not None and value.pos is not None else stmt.pos
 
 
 def _set_by(stmt: Stmt, names: set[str]) -> Sequence[Expr]:
