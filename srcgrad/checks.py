@@ -39,7 +39,7 @@ def _explanation(place: Place, what: str, traceback: types.TracebackType | None)
         traceback = traceback.tb_next
     assert frame is not None
     statement = _statement_before(frame.f_code.co_filename, line)
-    of = f"the adjoint of `{place.variable}`" if place.variable else "an adjoint on the way"
+    of = f"the adjoint of `{place.variable}`" if place.variable else "the adjoint of this expression"
     reason = f"Here {of} first turned {what}"
     if statement is not None:
         reason += f", by the generated statement `{ast.unparse(statement)}`"

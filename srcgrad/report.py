@@ -167,7 +167,7 @@ def measure(
         records = {r.name: r for r in made.records.get(name, ())}
         present = {n for s in statements(body) for e in expressions_of(s) for n in names_in(e)}
         names[name] = [r for r in records.values() if r.name in present]
-        marked = _metered(body, name, set(records), {n.id for n in kept} if name == made.name else set())
+        marked = _metered(body, name, set(records), {n.id for n, _ in kept} if name == made.name else set())
         params = next((f.params for f in made.functions if f.name == name), None)
         texts.append(function_text(name, params if params is not None else parameters_of(made, wish), marked))
     namespace, _ = namespace_for(made)
@@ -175,24 +175,24 @@ def measure(
     label = f"measured gradient of {made.program.definition.name}"
     compile_text("\n\n".join(texts), made.name, namespace, label)(*given)
     entries = [_entry(record, name, meter) for name, found in names.items() for record in found]
-    held = [_kept_entry(n, made, meter) for n in kept]
+    held = [_kept_entry(name.id, pos, made.name, meter) for name, pos in kept]
     order = sorted(entries, key=lambda e: (-e.bytes, e.line, e.name))
     return Report(title, tuple(order), tuple(sorted(held, key=lambda e: (-e.bytes, e.line, e.name))))
 
 
-def _kept(made: Gradient) -> list[Name]:
-    """The variables of the forward sweep, records aside, that the reverse sweep reads."""
+def _kept(made: Gradient) -> list[tuple[Name, Pos | None]]:
+    """The variables of the forward sweep, records aside, that the reverse sweep reads; and where they are set."""
     at = next((k for k, s in enumerate(made.body) if isinstance(s, Comment) and s.text == MARK.text), None)
     if at is None:
         return []
     read = read_first(tuple(made.body[at:]))
     forward = {n: s for s in statements(made.body[:at]) for n in set_by(s)}
     records = {r.name for r in made.records[made.name]}
-    found: dict[str, Name] = {}
+    found: dict[str, tuple[Name, Pos | None]] = {}
     for stmt in statements(made.body[:at]):
         if isinstance(stmt, Assign) and isinstance(stmt.target, Name) and stmt.target.id in read & set(forward):
             if stmt.target.id not in records:
-                found.setdefault(stmt.target.id, stmt.target)
+                found.setdefault(stmt.target.id, (stmt.target, stmt.pos))
     return list(found.values())
 
 
@@ -247,11 +247,10 @@ def _entry(record: Record, function: str, meter: Meter) -> Entry:
     )  # fmt: skip
 
 
-def _kept_entry(name: Name, made: Gradient, meter: Meter) -> Entry:
-    key = made.name, name.id
+def _kept_entry(name: str, pos: Pos | None, function: str, meter: Meter) -> Entry:
     return Entry(
-        name.id, name.id, name.pos.line if name.pos else 0, _source(name.pos), _function_at(name.pos), (), (),
-        meter.counts.get(key, 0), meter.bytes.get(key, 0), tape=False, kept=True,
+        name, name, pos.line if pos else 0, _source(pos), _function_at(pos), (), (),
+        meter.counts.get((function, name), 0), meter.bytes.get((function, name), 0), tape=False, kept=True,
     )  # fmt: skip
 
 

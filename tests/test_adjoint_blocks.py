@@ -14,6 +14,7 @@ from tests.support import compare
 
 X = np.array([0.4, -0.7, 1.3])
 GLOBAL_LOG: list = []
+WEIGHTS = np.ones(3)
 
 
 def gradient(f, *args, **options):
@@ -387,6 +388,26 @@ def test_a_log_may_grow_without_compiling_again():
     assert len(log) == 6
 
 
+def test_a_log_that_callees_and_containers_pass_on():
+    def inner(t, log):
+        with srcgrad.adjoint(t) as d:
+            log.append(d)
+        return t * t
+
+    def f(x, log, record):
+        with srcgrad.adjoint(x) as d:
+            record["d"].append(d)
+            record["last"] = d
+        return np.sum(inner(x, log))
+
+    log, record = [], {"d": [], "n": 1.0}
+    g = srcgrad.grad(f)
+    for k in range(1, 4):
+        g(X, log, record)
+        assert len(log) == len(record["d"]) == k and "last" in record
+    np.testing.assert_allclose(log[0], 2 * X)
+
+
 def test_globals_are_read_at_each_call():
     def f(x):
         with srcgrad.adjoint(x) as d:
@@ -566,6 +587,39 @@ def appends_to_its_own_list(x):
     return sum(seen) + x.sum()
 
 
+def changes_a_global_that_it_reads(x):
+    with srcgrad.adjoint(x) as d:
+        WEIGHTS[:] = d  # <- here
+    return np.sum(x * WEIGHTS)
+
+
+def changes_a_list_that_it_reads(x, log=[0.5, 0.2]):  # noqa: B006
+    s = x.sum()
+    for v in log:
+        s = s * v
+    with srcgrad.adjoint(s) as d:
+        log.append(d)  # <- here
+    return s
+
+
+def changes_a_dict_that_it_reads(x, p={"w": 2.0}):  # noqa: B006
+    y = x * p["w"]
+    with srcgrad.adjoint(y) as d:
+        p["w"] = d[0]  # <- here
+    return np.sum(y)
+
+
+def changes_a_variable_of_the_function_around(x):
+    y = x * 2
+
+    def inner(t):
+        with srcgrad.adjoint(t) as d:
+            y[0] = d  # <- here
+        return t * t
+
+    return np.sum(y) + inner(x[0])
+
+
 def jumps(x):
     for _ in range(3):
         with srcgrad.adjoint(x) as d:
@@ -611,9 +665,23 @@ def other_context(x):
     return x.sum()
 
 
+def without_a_name(x):
+    with srcgrad.adjoint(x):  # <- here
+        print(x)
+    return x.sum()
+
+
+def among_others(x):
+    with np.errstate(all="ignore"), srcgrad.adjoint(x) as d:  # <- here
+        print(d)
+    return x.sum()
+
+
 @pytest.mark.parametrize("f", [
     assigns_a_variable, writes_a_variable, writes_by_a_method, writes_by_out, appends_to_its_own_list, jumps, returns,
-    uses_the_name_outside, of_an_expression, of_an_int, of_a_dict, other_context,
+    changes_a_global_that_it_reads, changes_a_list_that_it_reads, changes_a_dict_that_it_reads,
+    changes_a_variable_of_the_function_around, uses_the_name_outside, of_an_expression, of_an_int, of_a_dict,
+    other_context, without_a_name, among_others,
 ])  # fmt: skip
 def test_refused_with_the_line(f):
     with pytest.raises(SrcgradError) as caught:

@@ -18,7 +18,7 @@ from tests.programs import oracle
 from tests.programs.generator import ARRAYS, SCALARS, seeded
 from tests.support import NotSmooth, as_scalar, compare, load
 
-COUNT = int(os.environ.get("SRCGRAD_PROGRAMS", "300")) // 4
+COUNT = int(os.environ.get("SRCGRAD_PROGRAMS", "300")) // 6
 PLACES = [*SCALARS, *ARRAYS, "x", "m", "a0[1]", "a1[1:3]", "m[0]", "m[1, 2]", "x[::2]", "a2[[0, 2]]"]
 
 PLAIN = ["d = d * {c}", "d *= {c}", "other = {c} * d\n    d = other", "if d is not None:\n        d = scaled(d, {c})"]

@@ -75,7 +75,8 @@ def test_pdb_shows_the_generated_line(monkeypatch):
     out = io.StringIO()
 
     def stop():
-        debugger = pdb.Pdb(stdin=io.StringIO("w\nl 1, 12\np float(d_z[0])\nc\n"), stdout=out, nosigint=True, readrc=False)
+        commands = io.StringIO("w\nl 1, 12\np float(d_z[0])\nc\n")
+        debugger = pdb.Pdb(stdin=commands, stdout=out, nosigint=True, readrc=False)
         debugger.use_rawinput = False
         debugger.set_trace(sys._getframe(1))
 

@@ -247,6 +247,9 @@ class _Statements(Expressions):
         return LoopElse(loop, self.block(node.orelse), pos=pos) if node.orelse else loop
 
     def _with(self, node: Any, pos: Pos | None) -> Sequence[Stmt]:
+        calls = [item.context_expr for item in node.items if isinstance(item.context_expr, gast.Call)]
+        if any(self._known(c.func) is adjoint for c in calls) and (len(node.items) > 1 or not block_of(node)):
+            raise refusals.refuse_hook_form(self.pos(node.items[0].context_expr))
         if block_of(node):
             return (self._hook(node, pos),)
         contexts = [self.expr(item.context_expr) for item in node.items]

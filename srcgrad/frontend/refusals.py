@@ -75,6 +75,15 @@ def refuse_with_as(pos: Pos | None) -> UnsupportedError:
     )
 
 
+def refuse_hook_form(pos: Pos | None) -> UnsupportedError:
+    """The error for a `with` of srcgrad.adjoint that has no name, or other contexts beside it."""
+    return UnsupportedError(
+        "srcgrad.adjoint stands alone in its `with` statement, and what it hands over needs a name.",
+        "Write `with srcgrad.adjoint(x) as d_x:`.",
+        pos,
+    )
+
+
 def refuse_hook_name(name: str, pos: Pos | None) -> UnsupportedError:
     """The error for a block on an adjoint that assigns a variable of the function."""
     return UnsupportedError(

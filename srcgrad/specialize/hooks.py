@@ -8,6 +8,7 @@ for, so a list may grow from call to call.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -15,10 +16,11 @@ from srcgrad.errors import SrcgradError, UnsupportedError
 from srcgrad.frontend import refusals
 from srcgrad.hooks import adjoint
 from srcgrad.ir.kinds import Array, ListOf, Opaque, Scalar, is_float
-from srcgrad.ir.nodes import Apply, Const, Expr, Free, Hook, HookText, Load, Name, Pos, Star
-from srcgrad.ir.walk import names_in, root
+from srcgrad.ir.nodes import Apply, Const, Expr, Free, Hook, HookText, Load, Name, Pos, Star, Stmt
+from srcgrad.ir.walk import expressions_of, names_in, root
 from srcgrad.rules.registry import effect, lookup
 from srcgrad.specialize.expressions import evaluate
+from srcgrad.specialize.knowledge import Change
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr, describe, leaves, same
 
@@ -28,19 +30,30 @@ _READERS = (print, repr, str, format, float, abs, len)
 def run_hook(s: State, stmt: Hook) -> None:
     """Emit the mark of a block on an adjoint."""
     value = _adjoint_of(s, stmt.value, stmt.pos)
+    changes = dict(stmt.source.changes)
     args: list[Expr] = []
-    live: set[str] = set()
     for name, expr in zip(stmt.source.reads, stmt.args, strict=True):
-        found = _live(s, expr)
-        if found is not None:
-            live.add(name)
-        else:
-            found = _variable(s, name, expr, stmt, live)
+        found = s.live(expr.id) if isinstance(expr, Free) else None
+        own: set[str] | None = set()
+        if found is None:
+            found, own = _variable(s, name, expr, stmt)
+        if name in changes:
+            if own is None:
+                raise refusals.refuse_hook_change(name, changes[name])
+            outer = expr.id if isinstance(expr, Free) else None
+            s.hook_changes.append(Change(name, changes[name], frozenset(own), s.captured_key(outer) if outer else None))
         args.append(found)
-    for name, pos in stmt.source.changes:
-        if name not in live:
-            raise refusals.refuse_hook_change(name, pos)
     s.emit(Hook(value, tuple(args), _effects(s, stmt.source, value), pos=stmt.pos))
+
+
+def refuse_changes_of_what_is_read(s: State, stmts: Iterable[Stmt]) -> None:
+    """What blocks change in place must not be read by the function. stmts: all that it runs."""
+    if not s.hook_changes:
+        return
+    read = {n for stmt in stmts if not isinstance(stmt, Hook) for e in expressions_of(stmt) for n in names_in(e)}
+    for change in s.hook_changes:
+        if change.leaves & read or (change.key is not None and change.key in s.captured):
+            raise refusals.refuse_hook_change(change.name, change.pos)
 
 
 def _adjoint_of(s: State, context: Expr, pos: Pos | None) -> Expr:
@@ -66,34 +79,24 @@ def _adjoint_of(s: State, context: Expr, pos: Pos | None) -> Expr:
     return expr
 
 
-def _live(s: State, expr: Expr) -> Expr | None:
-    """What is passed to the generated function as it is: a name that no function around the block binds."""
-    return s.live(expr.id) if isinstance(expr, Free) else None
-
-
-def _variable(s: State, name: str, expr: Expr, stmt: Hook, live: set[str]) -> Expr:
-    """A variable of the function; added to `live` where the block may take it to be the caller's own object."""
+def _variable(s: State, name: str, expr: Expr, stmt: Hook) -> tuple[Expr, set[str] | None]:
+    """A variable of the function; and where it is the caller's own object, the leaves of it, else None."""
     value = evaluate(s, expr)
     if isinstance(value, Struct) and value.origin is not None:
         text, items = value.origin
         unchanged = list(items) == list(value.items) and all(map(same, items.values(), value.items.values()))
-        if unchanged and not any(s.is_local(n) for _, leaf in leaves(value) for n in names_in(leaf.expr)):
-            live.add(name)
-            return Name(text, kind=Opaque(dict if value.type == "dict" else list))
+        inside = {n for _, leaf in leaves(value) for n in names_in(leaf.expr)}
+        if unchanged and not any(map(s.is_local, inside)):
+            return Name(text, kind=Opaque(dict if value.type == "dict" else list)), inside
     if isinstance(value, Leaf) and isinstance(value.expr, Name):
-        mutable = isinstance(value.kind, ListOf) and _collected(stmt.source, name) and s.is_input(value.expr.id)
-        if mutable or s.is_live(value.expr.id):
-            live.add(name)
-        return value.expr
+        own = value.expr.id
+        mutable = isinstance(value.kind, ListOf) and s.is_input(own) and not s.is_local(own)
+        return value.expr, {own} if mutable or s.is_live(own) else None
     try:
-        return as_expr(value, stmt.pos)
+        return as_expr(value, stmt.pos), None
     except SrcgradError as error:
         reason = f"`{name}` is {describe(value)}, which the block of an adjoint cannot be given."
         raise UnsupportedError(reason, "Read its parts into variables before the block.", stmt.pos) from error
-
-
-def _collected(source: HookText, name: str) -> bool:
-    return any(name == changed for changed, _ in source.changes)
 
 
 def _effects(s: State, source: HookText, value: Expr) -> HookText:

@@ -15,9 +15,10 @@ from srcgrad.errors import KindError, SrcgradError, UnsupportedError
 from srcgrad.frontend import definition_of, free_value
 from srcgrad.ir.kinds import BOTTOM, DictOf, ListOf, Opaque
 from srcgrad.ir.nodes import Assign, Const, Definition, Expr, Load, Name, Op, Pos, Stmt
-from srcgrad.ir.walk import root
+from srcgrad.ir.walk import root, statements
+from srcgrad.specialize.hooks import refuse_changes_of_what_is_read
 from srcgrad.specialize.inputs import MISSING, Describer, Inputs, Path, is_object
-from srcgrad.specialize.knowledge import Frame, Key, Knowledge, Restart
+from srcgrad.specialize.knowledge import Change, Frame, Key, Knowledge, Restart
 from srcgrad.specialize.outline import close_callees, with_hidden
 from srcgrad.specialize.spelling import FIXED, NAMED, RESERVED, is_library, plain_function, spelling_of
 from srcgrad.specialize.state import State
@@ -30,7 +31,6 @@ from srcgrad.specialize.values import (
     Static,
     Struct,
     Value,
-    as_expr,
     constant,
     copy_environment,
 )
@@ -69,6 +69,7 @@ class Specializer(State):
         self.localised: dict[str, str] = {}
         self.describer = Describer(inputs, self.function_value, self.localised)
         self.captured: dict[Any, Value] = {}
+        self.hook_changes: list[Change] = []
         self.callees: dict[str, Any] = {}
 
     # ---- names ----
@@ -130,17 +131,20 @@ class Specializer(State):
             self.captured[key] = self.describe_captured(value, name, (*start, (where, name)))
         return self.captured[key]
 
-    def live(self, name: str) -> Expr:
-        """A name that no function around the place binds, as it is at each call, whatever it is."""
+    def outermost(self, name: str) -> Frame | None:
+        """The frame in whose module or closure a name is looked up, None where a frame around the place binds it."""
         frame = self.frame
         while frame.parent is not None:
             frame = self.frame_of[frame.parent]
             if name in frame.definition.locals:
-                self.frames.append(frame)
-                try:
-                    return as_expr(self.lookup(name, None))
-                finally:
-                    self.frames.pop()
+                return None
+        return frame
+
+    def live(self, name: str) -> Expr | None:
+        """A name that no function around the place binds, as it is at each call, whatever it is."""
+        frame = self.outermost(name)
+        if frame is None:
+            return None
         assert frame.function is not None
         value, where = free_value(frame.function, name)
         start: Path = frame.function_path if frame.function_path is not None else (("object", frame.function),)
@@ -157,6 +161,16 @@ class Specializer(State):
             self.inputs.captured[hidden] = path
             self.inputs.live.add(hidden)
         return Name(hidden, kind=Opaque(object))
+
+    def captured_key(self, name: str) -> object:
+        """By what `captured` knows a global or a closure's variable."""
+        frame = self.outermost(name)
+        if frame is None or frame.function is None:
+            return None
+        function: Any = frame.function
+        if name in function.__code__.co_freevars:
+            return id(function.__closure__[function.__code__.co_freevars.index(name)])
+        return id(function.__globals__), name
 
     def is_live(self, name: str) -> bool:
         return name in self.inputs.live
@@ -254,7 +268,7 @@ class Specializer(State):
     def nested(self) -> Specializer:
         """A state for a function that is compiled on its own, with the same knowledge, inputs and callees."""
         made = Specializer(self.knowledge, RESERVED | set(self.inputs.captured), self.inputs)
-        made.callees, made.captured = self.callees, self.captured
+        made.callees, made.captured, made.hook_changes = self.callees, self.captured, self.hook_changes
         made.describer = self.describer
         return made
 
@@ -355,6 +369,7 @@ def _attempt(
         if error.pos is None:
             raise type(error)(error.reason, error.remedy, definition.pos) from None
         raise
+    refuse_changes_of_what_is_read(s, statements([*s.out, *(stmt for c in s.callees.values() for stmt in c.body)]))
     close_callees(s.callees, set(inputs.leaves) | inputs.live)
     flags = {s.names[(frame.path, flag)] for flag in definition.flags if (frame.path, flag) in s.names}
     out = [with_hidden(stmt, s.callees) for stmt in s.out]

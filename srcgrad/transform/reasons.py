@@ -30,19 +30,22 @@ class Record:
     """A variable or list of generated code that saves values of the forward sweep.
 
     name: of the variable or list; variable: whose values it saves; pos: the statement that overwrites them; loops:
-    where the loops around that begin, outermost first; readers: see Reader.
+    where the loops around that begin, outermost first; chunk: the identity of the chunk that saves; readers: see
+    Reader.
     """
 
     name: str
     variable: str
     pos: Pos | None
     loops: tuple[Pos | None, ...] = ()
+    chunk: int = 0
     readers: tuple[Reader, ...] = ()
 
 
 def with_readers(records: dict[str, Record], block: Block, reads: Reads) -> list[Record]:
     """The records with the answers that read what they save."""
-    answers = list(_answers(block, reads))
+    answers = list(_answers(block, reads, ()))
+    order = {id(answer.chunk): k for k, answer in enumerate(answers)}
     found: list[Record] = []
     for record in records.values():
         aliases = reads.facts.aliases
@@ -50,21 +53,33 @@ def with_readers(records: dict[str, Record], block: Block, reads: Reads) -> list
         owners = {d: name for name, d in reads.facts.adjoints.items()}
         variable = owners.get(record.variable, record.variable)  # an adjoint that is bound in the forward sweep
         same = {name for name in reads.facts.kinds if aliases.of(name) == aliases.of(variable)} - set(owners)
+        saves = answers[order[record.chunk]]
+        # what is put back is seen by the answers of what came before, and of what is in the same loop
+        seen = [a for k, a in enumerate(answers) if k <= order[record.chunk] or a.loops[:1] == saves.loops[:1] != ()]
         readers = {
-            Reader(chunk.stmt.pos if chunk.stmt is not None else _first_pos(chunk), _rule(chunk, same, set(owners)))
-            for chunk, tokens in answers if tokens & wanted
+            Reader(_pos_of(answer.chunk), _rule(answer.chunk, same, set(owners)))
+            for answer in seen if answer.tokens & wanted
         }  # fmt: skip
         told = {reader.pos for reader in readers if reader.rule}
-        order = sorted(
+        listed = sorted(
             (r for r in readers if r.rule or r.pos not in told),
             key=lambda r: (r.pos.file, r.pos.line, r.pos.col, r.rule) if r.pos else ("", 0, 0, ""),
         )
-        found.append(dataclasses.replace(record, readers=tuple(order)))
+        found.append(dataclasses.replace(record, readers=tuple(listed)))
     return found
 
 
-def _answers(block: Block, reads: Reads) -> Iterator[tuple[Chunk, Tokens]]:
-    """Each chunk of a block, and of the blocks in it, with what its answer reads."""
+@dataclass(frozen=True)
+class _Answer:
+    """A chunk, what its answer reads, and the identities of the loops around it."""
+
+    chunk: Chunk
+    tokens: Tokens
+    loops: tuple[int, ...]
+
+
+def _answers(block: Block, reads: Reads, loops: tuple[int, ...]) -> Iterator[_Answer]:
+    """The chunks of a block, and of the blocks in it, in the order of the program."""
     for chunk in block.chunks:
         tokens = reads.of(chunk.reverse)
         if isinstance(chunk, Branch) and chunk.test is not None:
@@ -72,12 +87,14 @@ def _answers(block: Block, reads: Reads) -> Iterator[tuple[Chunk, Tokens]]:
         if isinstance(chunk, Loop):
             for bound in chunk.bounds or ():
                 reads.add(bound, tokens)
-        yield chunk, tokens
+        yield _Answer(chunk, tokens, loops)
         for inner in inner_blocks(chunk):
-            yield from _answers(inner, reads)
+            yield from _answers(inner, reads, (*loops, id(chunk)) if isinstance(chunk, Loop) else loops)
 
 
-def _first_pos(chunk: Chunk) -> Pos | None:
+def _pos_of(chunk: Chunk) -> Pos | None:
+    if chunk.stmt is not None:
+        return chunk.stmt.pos
     return next((stmt.pos for stmt in chunk.reverse if stmt.pos is not None), None)
 
 
@@ -95,7 +112,8 @@ def _rule(chunk: Chunk, names: set[str], adjoints: set[str]) -> str:
     value = stmt.value if isinstance(stmt, (Assign, Store, Push, Effect)) else None
     if not isinstance(value, Expr) or (isinstance(stmt, Assign) and root(stmt.target) in adjoints):
         return ""
-    own = [node for node in subexpressions(value) if isinstance(node, (Op, Call))]
+    held = [s.value for s in chunk.before if isinstance(s, Assign)]  # parts that have a variable of their own
+    own = [node for top in (value, *held) for node in subexpressions(top) if isinstance(node, (Op, Call))]
     near = [node for node in own if any(_is_of(child, names) for child in children(node))]
     if not near and isinstance(stmt, (Assign, Store)) and root(stmt.target) in names:
         near = own[:1]  # the result is what is read

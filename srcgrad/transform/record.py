@@ -318,7 +318,7 @@ class Recorder:
                 self.presets.append(name)
         else:
             old = self._name(chunk, f"{name}_old")
-            self._note(old, name, _pos_of(chunk) or target.pos)
+            self._note(chunk, old, name, _pos_of(chunk) or target.pos)
             self.facts.kinds[old] = target.kind
             chunk.before.append(Assign(Name(old, kind=target.kind), target, pos=target.pos))
             chunk.restore.append(Assign(target, Name(old, kind=target.kind), pos=target.pos))
@@ -346,7 +346,7 @@ class Recorder:
             chunk.restore.append(Store(back, popped, "", pos=stmt.pos))
         else:
             old = self._name(chunk, f"{name}_old")
-            self._note(old, name, stmt.pos)
+            self._note(chunk, old, name, stmt.pos)
             self.facts.kinds[old] = target.kind
             chunk.before.append(Assign(Name(old, kind=target.kind), value, pos=stmt.pos))
             chunk.restore.append(Store(back, Name(old, kind=target.kind), "", pos=stmt.pos))
@@ -363,14 +363,14 @@ class Recorder:
             self.names[(key, hint)] = self.facts.fresh(hint)
         return self.names[(key, hint)]
 
-    def _note(self, record: str, variable: str, pos: Pos | None) -> None:
+    def _note(self, chunk: Chunk, record: str, variable: str, pos: Pos | None) -> None:
         """Remember what a record is of, for reports."""
-        self.records[record] = Record(record, variable, pos, tuple(_pos_of(loop) for loop in self.loops))
+        self.records[record] = Record(record, variable, pos, tuple(_pos_of(loop) for loop in self.loops), id(chunk))
 
     def _tape(self, chunk: Chunk, name: str, pos: Pos | None) -> str:
         """A list for the values that a statement in a loop overwrites."""
         tape = self._name(chunk, f"{name}_tape")
-        self._note(tape, name, pos)
+        self._note(chunk, tape, name, pos)
         if not any(isinstance(s, Assign) and s.target == Name(tape) for s in self.tapes):
             kind = ListOf(self.facts.kinds.get(name, BOTTOM))
             self.facts.kinds[tape] = kind

@@ -187,11 +187,12 @@ class Walk:
         """
         if not self.active(node):
             return
+        d = _placed(d, node)
         match node:
             case Name(id=name) if name in self.facts.slots:
                 self.walk(self.facts.slots[name], d, lazy, masked)
             case Name(id=name):
-                self.terms.append(Term(name, None, _placed(d, node), lazy and rank(node.kind) != 0))
+                self.terms.append(Term(name, None, d, lazy and rank(node.kind) != 0))
             case Load(base=base, index=index):
                 self._walk_load(node, base, index, d, lazy)
             case Pack(items=items):
@@ -215,7 +216,7 @@ class Walk:
             raise UnsupportedError("an item of this expression cannot be differentiated", "Name it first.", node.pos)
         place = self.place(node)
         repeated = isinstance(base.kind, Array) and may_repeat(index)
-        self.terms.append(Term(name, place, _placed(d, node), lazy, repeated))
+        self.terms.append(Term(name, place, d, lazy, repeated))
 
     def place(self, node: Load) -> Load:
         """A part of a variable, with indices that the reverse sweep can read."""
@@ -329,9 +330,9 @@ def _hint(node: Expr) -> str:
     return "picked" if isinstance(node, Load) else "value"
 
 
-def _placed(d: Expr, leaf: Expr) -> Expr:
-    """The contribution, with the leaf's place in the user's source: closer than that of the whole statement."""
-    return d if leaf.pos is None else dataclasses.replace(d, pos=leaf.pos)
+def _placed(d: Expr, node: Expr) -> Expr:
+    """The adjoint of a node, with the node's place in the user's source: closer than that of the whole statement."""
+    return d if node.pos is None else dataclasses.replace(d, pos=node.pos)
 
 
 def add(terms: list[Term]) -> tuple[Expr, bool]:
