@@ -86,6 +86,55 @@ def test_scaling_scales_the_rest():
     compare(rest, (X,), (0,), (gradient(f, X),))
 
 
+def test_what_a_block_assigns_has_the_shape_and_dtype_of_the_variable():
+    def zeroed(x):
+        with srcgrad.adjoint(x) as d:
+            d = 0.0
+            print(d)
+        return np.sum(x * x)
+
+    def doubled(x):
+        y = x * x
+        with srcgrad.adjoint(y) as d:
+            d = np.float64(2) * d
+        return np.sum(y)
+
+    def summed(x):
+        y = x * x
+        with srcgrad.adjoint(y) as d:
+            d = d[:2]
+        return np.sum(y)
+
+    zero = gradient(zeroed, X)
+    assert zero.shape == X.shape and not zero.any()
+    single = gradient(doubled, X.astype(np.float32))
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, 4 * X, rtol=1e-6)
+    with pytest.raises(ValueError, match="broadcast"):
+        gradient(summed, X)
+
+
+def test_an_adjoint_that_is_handed_down_is_not_changed():
+    def f(x, y):
+        with srcgrad.adjoint(x) as d:
+            d = d * 2
+        z = x + y
+        return np.sum(z * z)
+
+    w = np.ones(3)
+    dx, dy = srcgrad.grad(f, argnums=(0, 1))(X, X + 1)
+    np.testing.assert_allclose(dx, 2 * dy)
+
+    def g(x):
+        with srcgrad.adjoint(x) as d:
+            d *= 3.0
+        return x
+
+    _, pullback = srcgrad.vjp(g, X)
+    np.testing.assert_allclose(pullback(w)[0], 3.0)
+    np.testing.assert_array_equal(w, np.ones(3))
+
+
 def test_a_float_in_a_loop_is_seen_trip_by_trip_from_the_last():
     def f(x, n, log):
         for i in range(n):
@@ -440,7 +489,7 @@ def test_the_statements_stand_in_the_source_as_written():
 
     source = srcgrad.grad(f).source_for(X, [])
     expected = [
-        "    norm = np.linalg.norm(d_y)", "    if norm > 1.0:", "        d_y = d_y / norm",
+        "    norm = np.linalg.norm(d_y)", "    if norm > 1.0:", "        d_y[...] = d_y / norm",
         '    log.append(f"{norm:.3f}")',
     ]  # fmt: skip
     lines = [line.split("  #")[0].rstrip() for line in source.splitlines()]

@@ -3,18 +3,18 @@
 By the time that it runs, the answers of all later statements have run, so that the adjoint is what they add up to.
 
     with srcgrad.adjoint(y) as d:         (nothing)             d_y = ...  # answers of later statements
-        d = np.clip(d, -1, 1)                                   d_y = np.clip(d_y, -1, 1)
+        d = np.clip(d, -1, 1)                                   d_y[...] = np.clip(d_y, -1, 1)
 
-Where the adjoint is a variable, the block works on it. Where it is a buffer that others view, what the block assigns
-is written into the buffer. A block that may hold on to the adjoint, or to a part of it, gets a copy of a buffer that
-will change.
+What the block assigns to the adjoint of an array is written into its buffer: so others that view the buffer see it,
+and it has the array's shape and dtype, or fails. A block that may hold on to the adjoint, or to a part of it, gets a
+copy of a buffer that will change.
 """
 
 from __future__ import annotations
 
 from srcgrad.analysis.activity import changes_adjoint
 from srcgrad.analysis.aliases import basic
-from srcgrad.ir.kinds import Array, rank
+from srcgrad.ir.kinds import Array, Kind, rank
 from srcgrad.ir.nodes import Const, Expr, Hook, Load, Name, Stmt, Store
 from srcgrad.ir.walk import root
 from srcgrad.rules.build import Sym, xp
@@ -33,7 +33,7 @@ def hook(adjoints: StatementAdjoints, stmt: Hook, env: Env) -> Chunk:
         out.append(_block(adjoints, stmt, _zero(place), _seen(adjoints, stmt)))
     elif isinstance(place, Load):
         _part(adjoints, stmt, place, name, env, out)
-    elif facts.is_shadow(name) or not _is_plain(adjoints, name):
+    elif facts.is_shadow(name) or not _is_plain(adjoints, name) or (stmt.source.rebinds and _is_buffer(place.kind)):
         adjoints.ensure(name, env, out, stmt.pos)
         _buffer(adjoints, stmt, facts.adjoint(name), out)
     else:
@@ -43,6 +43,11 @@ def hook(adjoints: StatementAdjoints, stmt: Hook, env: Env) -> Chunk:
 
 def _is_plain(adjoints: StatementAdjoints, name: str) -> bool:
     return name not in adjoints.facts.views and name not in adjoints.facts.moving
+
+
+def _is_buffer(kind: Kind) -> bool:
+    """Whether adjoints of the kind are certain to be arrays that can be written into."""
+    return isinstance(kind, Array) and bool(rank(kind))
 
 
 def _variable(adjoints: StatementAdjoints, stmt: Hook, name: str, env: Env, out: list[Stmt]) -> None:
