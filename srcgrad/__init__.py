@@ -1,7 +1,8 @@
 """Automatic differentiation of NumPy code by source transformation: gradients that are Python source.
 
 `grad`, `value_and_grad` and `elementwise_grad` turn a function into its gradient, `vjp` gives a pullback, `emit` writes
-the gradient as a module that imports only NumPy. Errors are subclasses of `SrcgradError`.
+the gradient as a module that imports only NumPy, `adjoint` puts statements into the reverse sweep. Errors are
+subclasses of `SrcgradError`.
 """
 
 from srcgrad.api import GradientFunction, elementwise_grad, emit, grad, value_and_grad, vjp

@@ -457,6 +457,26 @@ def test_a_log_that_callees_and_containers_pass_on():
     np.testing.assert_allclose(log[0], 2 * X)
 
 
+def test_a_log_of_a_method_by_keyword_beside_a_partial():
+    import functools
+
+    class Model:
+        def __init__(self, w):
+            self.w = w
+
+        def loss(self, scale, x, *, log):
+            y = x * self.w * scale
+            with srcgrad.adjoint(y) as d:
+                log.append((self.w, d))
+            return np.sum(y * y)
+
+    log: list = []
+    found = srcgrad.grad(functools.partial(Model(2.0).loss, 3.0))(X, log=log)
+    np.testing.assert_allclose(found, 72 * X)
+    assert log[0][0] == 2.0
+    np.testing.assert_allclose(log[0][1], 12 * X)
+
+
 def test_globals_are_read_at_each_call():
     def f(x):
         with srcgrad.adjoint(x) as d:

@@ -71,7 +71,7 @@ def only_hooked(node: Any) -> frozenset[str]:
 
     for stmt in node.body if isinstance(node.body, list) else [node.body]:
         walk(stmt, outside)
-    return frozenset(p for p, kind in parameters(node.args) if p in inside - outside and kind.startswith("pos"))
+    return frozenset(p for p, kind in parameters(node.args) if p in inside - outside and kind not in ("args", "kwargs"))
 
 
 # ---- what is refused -----------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ def _variable(s: State, name: str, expr: Expr, stmt: Hook) -> tuple[Expr, set[st
         unchanged = list(items) == list(value.items) and all(map(same, items.values(), value.items.values()))
         inside = {n for _, leaf in leaves(value) for n in names_in(leaf.expr)}
         if unchanged and not any(map(s.is_local, inside)):
-            return Name(text, kind=Opaque(dict if value.type == "dict" else list)), inside
+            return Name(text, kind=Opaque(value.cls or {"dict": dict, "list": list}.get(value.type, tuple))), inside
     if isinstance(value, Leaf) and isinstance(value.expr, Name):
         own = value.expr.id
         mutable = isinstance(value.kind, ListOf) and s.is_input(own) and not s.is_local(own)

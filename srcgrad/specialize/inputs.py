@@ -171,7 +171,7 @@ class Describer:
             name: self.describe(item, access("object", text, name), (*path, ("attribute", name)), seen)
             for name, item in attributes(value).items()
         }
-        return Struct("object", made, type(value))
+        return Struct("object", made, type(value), origin=(text, dict(made)))
 
     def leaf(self, kind: Kind, text: str, path: Path) -> Leaf:
         name = self.localised.get(text, text)
