@@ -45,7 +45,7 @@ def hook_text(node: Any, mentioned: set[str], place: Place) -> tuple[HookText, l
         _refuse_jumps(stmt, False, place)
     use = _Use(name, place)
     for stmt in node.body:
-        use.visit(stmt, None)
+        use.visit(stmt)
     module = gast.Module(body=list(node.body), type_ignores=[])
     text = ast.unparse(gast.gast_to_ast(module))
     reads = tuple(sorted(read))
@@ -115,19 +115,19 @@ class _Use:
         self.given: list[tuple[str, Any]] = []
         self.changed: list[tuple[str, Pos | None]] = []
 
-    def visit(self, node: Any, above: Any) -> None:
-        """Look at a node and what is in it. above: the node that holds it."""
+    def visit(self, node: Any) -> None:
+        """Look at a node and what is in it."""
         if isinstance(node, gast.Assign) and [t for t in node.targets if self.is_adjoint(t)]:
             plain = len(node.targets) == 1 and self.rebinds != "freely"
             self.rebinds = "plainly" if plain else "freely"
-            self.visit(node.value, None if self.is_adjoint(node.value) else node)
+            self.visit(node.value)
             for target in node.targets:
                 if not self.is_adjoint(target):
-                    self.visit(target, node)
+                    self.visit(target)
             return
         if isinstance(node, gast.AugAssign) and self.is_adjoint(node.target):
             self.augments = True
-            self.visit(node.value, gast.BinOp(node.target, node.op, node.value))
+            self.part(node.value)
             return
         if isinstance(node, (gast.Subscript, gast.Attribute)) and not isinstance(node.ctx, gast.Load):
             self.change(node)
@@ -142,32 +142,32 @@ class _Use:
             return
         if isinstance(node, _READS):
             for child in gast.iter_child_nodes(node):
-                self.part(child, node)
+                self.part(child)
             return
         if isinstance(node, gast.Subscript) and self.is_part(node):
             if isinstance(node.ctx, gast.Load):
                 self.keeps = self.writes = True  # a view
-            self.visit(node.slice, node)
+            self.visit(node.slice)
             return
         if isinstance(node, gast.Attribute) and self.is_part(node.value):
             if node.attr not in _SHAPE:
                 self.keeps = self.writes = True
             return
         if isinstance(node, (gast.Assign, gast.AugAssign)) and self.is_store(node):
-            self.part(node.value, node)  # `log[i] = d[i]`: an element, or a copy
+            self.part(node.value)  # `log[i] = d[i]`: an element, or a copy
             for target in node.targets if isinstance(node, gast.Assign) else [node.target]:
-                self.visit(target, node)
+                self.visit(target)
             return
         for child in gast.iter_child_nodes(node):
-            self.visit(child, node)
+            self.visit(child)
 
-    def part(self, node: Any, above: Any) -> None:
+    def part(self, node: Any) -> None:
         """A place where the adjoint, or a part of it, is looked at and let go."""
         if not self.is_part(node):
-            self.visit(node, above)
+            self.visit(node)
             return
         while isinstance(node, gast.Subscript):
-            self.visit(node.slice, node)
+            self.visit(node.slice)
             node = node.value
 
     def is_store(self, node: Any) -> bool:
@@ -182,13 +182,13 @@ class _Use:
             self.given.append(("method", gast.Constant(fn.attr, None)))
         elif isinstance(fn, gast.Attribute) and fn.attr in _CHANGES and (owner := _root(fn.value)) is not None:
             self.changed.append((owner, self.place(node)))
-            self.visit(fn.value, fn)
+            self.visit(fn.value)
         else:
-            self.visit(fn, node)
+            self.visit(fn)
         gets = False
         for arg in [*node.args, *(k.value for k in node.keywords)]:
             gets = gets or self.is_part(arg)
-            self.part(arg, node)
+            self.part(arg)
         for keyword in node.keywords:
             if keyword.arg == "out":
                 for part in keyword.value.elts if isinstance(keyword.value, gast.Tuple) else [keyword.value]:
