@@ -25,10 +25,11 @@ from srcgrad.api import (
     vjp,
 )
 from srcgrad.errors import SrcgradError
+from srcgrad.hooks import adjoint
 
 __all__ = [
-    "GradientFunction", "SrcgradError", "elementwise_grad", "emit", "gauss_newton_vp", "grad", "hessian", "hvp",
-    "jacfwd", "jacobian", "jacrev", "jvp", "linearize", "sparse_hessian", "sparse_jacobian", "sparsity",
+    "GradientFunction", "SrcgradError", "adjoint", "elementwise_grad", "emit", "gauss_newton_vp", "grad", "hessian",
+    "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "linearize", "sparse_hessian", "sparse_jacobian", "sparsity",
     "value_and_grad", "vjp",
 ]  # fmt: skip
 __version__ = "0.1.0"

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.checks import explained
 from srcgrad.codegen import compile_text, function_text
 from srcgrad.ir.nodes import Call
 from srcgrad.ir.walk import expressions_of, statements, subexpressions
@@ -59,11 +60,13 @@ def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -
     made = derive(fn, args, wish)
     inputs = made.program.inputs
     params, hidden = tuple(made.program.names.values()), tuple(inputs.captured)
-    signature = [*params, *hidden, *(f"{seed}=1.0" if wish.mode in ("grad", "sum") else seed for seed in made.seeds)]
+    signature = parameters_of(made, wish)
     texts = [function_text(f.name, f.params, f.body) for f in made.functions]
     text = "\n\n".join([*texts, function_text(made.name, signature, made.body)])
     namespace, helpers = namespace_for(made)
     call = compile_text(text, made.name, namespace, f"gradient of {made.program.definition.name}")
+    if made.checks:
+        call = explained(call, made.checks)
     compiled = Compiled(
         text, made.name, call, params, tuple(inputs.captured.values()), hidden, tuple(made.seeds),
         tuple(made.seed_paths), tuple(inputs.guards), len(wish.wrt) + wish.value, helpers,
@@ -74,6 +77,12 @@ def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -
         reader = f"lambda {', '.join([*params, *hidden, '*_'])}: ({', '.join(compiled.leaf_texts)},)"
         compiled.leaves = eval(reader, {})
     return compiled
+
+
+def parameters_of(made: Gradient, wish: Wish) -> list[str]:
+    """The parameters of the generated function, as they are printed."""
+    seeds = (f"{seed}=1.0" if wish.mode in ("grad", "sum") else seed for seed in made.seeds)
+    return [*made.program.names.values(), *made.program.inputs.captured, *seeds]
 
 
 def namespace_for(made: Gradient) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.api.gradient import GradientFunction
+from srcgrad.api.target import live_places
 from srcgrad.errors import ArgumentError
 
 
@@ -21,7 +22,8 @@ def vjp(function: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], 
     each time.
     """
     made = GradientFunction(function, tuple(range(len(args))), mode="vjp")
-    args = tuple(_held(arg) for arg in args)  # the arguments as they are now, whatever happens to them
+    live = [k - len(made._target.args) for k in live_places(made._target)]  # what blocks on adjoints collect in
+    args = tuple(arg if k in live else _held(arg) for k, arg in enumerate(args))  # as they are now
     compiled, given = made._find(made._plain, args, {})
     if compiled.overwritten:
         made._check_disjoint(compiled, given)

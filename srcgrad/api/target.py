@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.errors import ArgumentError
+from srcgrad.frontend import definition_of
 from srcgrad.frontend.source import function_of
 
 Argnums = int | str | Sequence[int | str]
@@ -92,6 +93,17 @@ class Target:
             return own[at]
         assert self.rest is not None
         return self.rest, at - len(own) + skipped
+
+
+def live_places(target: Target) -> tuple[int, ...]:
+    """The positions of the parameters that only blocks on adjoints name: what is passed there is passed on as it is."""
+    hooked = definition_of(target.function).hooked
+    return tuple(k for k, name in enumerate(target.names) if name in hooked)
+
+
+def without(bound: tuple[Any, ...], places: tuple[int, ...]) -> tuple[Any, ...]:
+    """The arguments with None at some positions."""
+    return tuple(None if k in places else value for k, value in enumerate(bound)) if places else bound
 
 
 def is_many(argnums: Any) -> bool:

@@ -14,6 +14,7 @@ from srcgrad.ir.nodes import (
     Expr,
     For,
     Format,
+    Hook,
     If,
     Invoke,
     Load,
@@ -180,6 +181,8 @@ def defined_by(stmt: Stmt) -> tuple[Name, ...]:
             return (out,)
         case Invoke(outs=outs):
             return outs
+        case Hook(out=Name() as out):
+            return (out,)
         case For(index=index):
             return (index,)
     return ()

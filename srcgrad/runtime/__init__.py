@@ -3,6 +3,7 @@
 from srcgrad.runtime.adjoints import add_at, grid, products_of_others, split_like, undiagonal, untile
 from srcgrad.runtime.helpers import (
     add_to,
+    check_finite,
     check_view,
     copy_of,
     reshape_like,
@@ -46,8 +47,8 @@ from srcgrad.runtime.sets import accumulated_sets, joined_sets, no_sets, product
 HELPERS = {
     function.__name__: function
     for function in (
-        add_to, check_view, copy_of, reshape_like, scalar_adjoint, unbroadcast, winners, with_attributes, with_items,
-        zero_directions, zeros_like,
+        add_to, check_finite, check_view, copy_of, reshape_like, scalar_adjoint, unbroadcast, winners,
+        with_attributes, with_items, zero_directions, zeros_like,
         add_at, grid, products_of_others, split_like, undiagonal, untile,
         cholesky_adjoint, cholesky_tangent, eigenvalues_adjoint, eigenvalues_tangent, eigenvectors,
         eigenvectors_adjoint, eigenvectors_tangent, from_lower, log_abs_det, sign_of_det, singular_values_adjoint,

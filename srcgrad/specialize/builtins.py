@@ -294,6 +294,15 @@ def _print(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | Non
     return Static(None)
 
 
+@handles(breakpoint)
+def _breakpoint(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
+    """It stops where it stands in the forward sweep."""
+    exprs = tuple(_shown(arg, pos) for arg in args)
+    keywords = tuple((key, as_expr(value, pos)) for key, value in kwargs.items())
+    s.emit(Effect(Call(Prim(breakpoint, "breakpoint"), exprs, keywords, kind=NONE, pos=pos), pos=pos))
+    return Static(None)
+
+
 def _shown(value: Value, pos: Pos | None) -> Expr:
     if isinstance(value, Rows):
         return Const(describe(value), kind=Opaque(str))

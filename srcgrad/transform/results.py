@@ -34,12 +34,14 @@ class Wish:
     the sum of the result), "vjp" (an adjoint of the result is given), "jvp" (tangents of the arguments are given),
     "jvps" (tangents in many directions), "deps" (index sets of the arguments are).
     value: also return the result. aux: the result is a pair (differentiated, passed through).
+    debug_nans: check each adjoint for nan and inf.
     """
 
     wrt: tuple[Place, ...]
     mode: str = "grad"
     value: bool = False
     aux: bool = False
+    debug_nans: bool = False
 
 
 # ---- the result ----------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from srcgrad.ir.nodes import (
     Effect,
     Expr,
     For,
+    Hook,
     If,
     Invoke,
     Name,
@@ -66,6 +67,8 @@ def own_expressions(stmt: Stmt) -> Iterator[Expr]:
                 yield index
         case Invoke(args=args):
             yield from args
+        case Hook(value=value, args=args):
+            yield from (value, *args)
         case If(test=test) | While(test=test):
             yield test
         case For(lo=lo, hi=hi, step=step):
@@ -106,6 +109,8 @@ def map_own(stmt: Stmt, read: Callable[[Expr], Expr], bind: Callable[[Name], Nam
             return replace(stmt, out=out and bind(out), target=read(target), index=index and read(index))
         case Invoke(outs=outs, args=args):
             return replace(stmt, outs=tuple(map(bind, outs)), args=tuple(map(read, args)))
+        case Hook(value=value, args=args, out=out):
+            return replace(stmt, value=read(value), args=tuple(map(read, args)), out=out and bind(out))
         case If(test=test) | While(test=test):
             return replace(stmt, test=read(test))
         case For(index=index_, lo=lo, hi=hi, step=step):
