@@ -71,9 +71,11 @@ def held(value: Any) -> Any:
 def matching(given: Any, value: Any, where: str) -> Any:
     """A tangent or adjoint, checked against the value that it belongs to, in the value's dtypes.
 
-    Raises ArgumentError, which names `where`, for another structure or another shape.
+    None stands for zeros. Raises ArgumentError, which names `where`, for another structure or another shape.
     """
     inside = parts(value)
+    if given is None and inside is not None:
+        return zeros(value)
     if inside is not None:
         found = parts(given)
         if found is None or set(found) != set(inside):
@@ -93,8 +95,16 @@ def matching(given: Any, value: Any, where: str) -> Any:
         )
     if given is None:
         return zeros(value)
-    if getattr(getattr(given, "dtype", None), "kind", "f") == "c" or isinstance(given, complex):
+    try:
+        dtype = given.dtype.kind if hasattr(given, "dtype") else np.asarray(given).dtype.kind
+    except ValueError:
+        dtype = "O"
+    if dtype == "c":
         raise ArgumentError(f"{where} is complex, but the value is real.", "Give its real part.")
+    if dtype not in "fiub":
+        raise ArgumentError(
+            f"{where} is a {type(given).__name__}, but the value holds floats.", "Give floats of the value's shape."
+        )
     if np.shape(given) != np.shape(value):
         raise ArgumentError(
             f"{where} has the shape {np.shape(given)}, but the value has {np.shape(value)}.",

@@ -138,7 +138,7 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
         facts.adjoint(name)
     reverser = Reverser(facts, pairs.invoke)
     env: dict[str, str] = {}
-    start = seed(results, seeds, facts, env, wish)
+    start, late = seed(results, seeds, facts, env, wish)
     moving_entry = [
         Chunk(stmt=Assign(facts.adjoint(name), facts.zero(name)))
         for name in entry if name in facts.moving and name in active
@@ -149,7 +149,7 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     for name in sorted(independent & active):
         if name not in env and name not in facts.moving:
             finish.append(Assign(facts.adjoint(name), facts.zero(name)))
-    forward, reverse = _record(block, facts, start, finish)
+    forward, reverse = _record(block, facts, start, late, finish)
     grads = gradients(program, wish, facts, reverse)
     values = [as_expr(program.result)] if wish.value else []
     outputs = (*values, *grads)
@@ -245,13 +245,14 @@ def _widens(kind: Array, value: Kind) -> bool:
 
 
 def _record(
-    block: Block, facts: Facts, start: list[Stmt], finish: list[Stmt]
+    block: Block, facts: Facts, start: list[Stmt], late: list[Stmt], finish: list[Stmt]
 ) -> tuple[list[Stmt], list[Stmt]]:
     """Run the to-be-recorded analysis and lay the two sweeps out."""
     recorder = Recorder.of(block, facts)
     recorder.conflicts = Conflicts.of(block, facts)
     recorder.block(block, recorder.reads.of(finish))
     forward = [*recorder.tapes, *recorder.unset(), *flatten_forward(block)]
+    block.start.extend(late)
     reverse = [*start, *flatten_reverse(block), *finish]
     return forward, reverse
 

@@ -13,7 +13,7 @@ from srcgrad.analysis.aliases import Aliases, find_aliases, sources
 from srcgrad.errors import ArgumentError, NonScalarError, UnsupportedError
 from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Opaque, Scalar, is_float, rank, text
 from srcgrad.ir.nodes import Assign, Call, Const, DictPack, Expr, Name, Pack, Pop, Prim, Push, Return, Stmt, Store
-from srcgrad.ir.walk import expressions_of, root, statements, subexpressions
+from srcgrad.ir.walk import expressions_of, root, set_by, statements, subexpressions
 from srcgrad.rules.build import Sym, xp
 from srcgrad.runtime import HELPERS
 from srcgrad.specialize.inputs import access, plain_constructor
@@ -71,8 +71,9 @@ def take_results(program: Program, wish: Wish) -> tuple[tuple[Stmt, ...], list[N
     if not any(name in ("result", "d_result") for stmt in statements(program.body) for name in _mentioned(stmt)):
         program.used -= {"result"} - entry
     once = Counter(expr.id for expr in found if isinstance(expr, Name))
+    fixed = _overwritten(program.body, entry)
     for k, expr in enumerate(found):
-        if isinstance(expr, Name) and expr.id not in entry and once[expr.id] == 1:
+        if isinstance(expr, Name) and (expr.id not in entry or expr.id in fixed) and once[expr.id] == 1:
             results.append(expr)
             continue
         hint = "result" if len(found) == 1 else f"result_{k}"
@@ -82,6 +83,13 @@ def take_results(program: Program, wish: Wish) -> tuple[tuple[Stmt, ...], list[N
         replaced[id(expr)] = target
     program.result = _replace_leaves(program.result, replaced)
     return (*program.body, *extra), results, [path for path, _ in floats]
+
+
+def _overwritten(body: tuple[Stmt, ...], entry: set[str]) -> set[str]:
+    """Arguments whose arrays are written, and whose names stand for these arrays to the end."""
+    rebound = {name for stmt in statements(body) for name in set_by(stmt)}
+    written = {root(stmt.target) for stmt in statements(body) if isinstance(stmt, Store)}
+    return {name for name in entry & written if name is not None and name.isidentifier()} - rebound
 
 
 def _check_scalar(value: Value, found: list[Expr], program: Program) -> None:
@@ -130,9 +138,15 @@ def seed_names(results: Sequence[Name], program: Program) -> list[str]:
     return [free_name(f"d_out_{k}", program) for k in range(len(results))]
 
 
-def seed(results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[str, str], wish: Wish) -> list[Stmt]:
-    """The adjoints of the results, from the arguments of the generated function."""
+def seed(
+    results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[str, str], wish: Wish
+) -> tuple[list[Stmt], list[Stmt]]:
+    """The adjoints of the results, from the arguments of the generated function.
+
+    Two lists: the second holds those that go into views of other adjoints, which have to be bound first.
+    """
     start: list[Stmt] = []
+    late: list[Stmt] = []
     mixed = len({kind.dtype for n in facts.active if isinstance(kind := facts.kinds.get(n), (Array, Scalar))}) > 1
     for name, result in zip(names, results, strict=True):
         if result.id not in facts.active:
@@ -146,7 +160,9 @@ def seed(results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[
         if mixed and isinstance(kind, Scalar) and not kind.weak:
             # a Python float would take the dtype of what it meets
             value = Call(Prim(np.dtype(kind.dtype).type, f"np.{kind.dtype}"), (given,), kind=kind)
-        if isinstance(kind, Array) and wish.mode == "grad" and not single:
+        if isinstance(kind, Array) and wish.mode == "vjp" and kind.dims:
+            value = given = Name(name, kind=kind)
+        elif isinstance(kind, Array) and wish.mode == "grad" and not single:
             value = Call(Prim(HELPERS["scalar_adjoint"], "scalar_adjoint"), (held, given), kind=kind)
         elif isinstance(kind, Array):
             value = xp.full_like(Sym(held), Sym(given)).expr
@@ -155,11 +171,14 @@ def seed(results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[
         elif isinstance(kind, (ListOf, DictOf)):
             value = Call(Prim(HELPERS["copy_of"], "copy_of"), (Name(name, kind=kind),), kind=kind)
         if result.id in facts.moving or result.id in facts.views:
-            start.append(Store(d, value, "+"))
+            late.append(Store(d, value, "+"))
+        elif value is given and facts.is_shadow(result.id):
+            start.append(Assign(d, Sym(given).copy().expr))
+            env[result.id] = "owned"
         else:
             start.append(Assign(d, value))
-            env[result.id] = "owned"
-    return start
+            env[result.id] = "shared" if value is given and isinstance(kind, Array) else "owned"
+    return start, late
 
 
 # ---- the arguments -------------------------------------------------------------------------------------------
