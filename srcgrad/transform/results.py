@@ -12,7 +12,7 @@ import numpy as np
 from srcgrad.analysis.aliases import Aliases, find_aliases, sources
 from srcgrad.errors import ArgumentError, NonScalarError, UnsupportedError
 from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Opaque, Scalar, is_float, rank, text
-from srcgrad.ir.nodes import Assign, Call, Const, DictPack, Expr, Name, Pack, Pop, Prim, Push, Return, Stmt, Store
+from srcgrad.ir.nodes import Assign, Call, Comment, Const, DictPack, Expr, Name, Pack, Pop, Prim, Push, Return, Stmt, Store
 from srcgrad.ir.walk import expressions_of, root, set_by, statements, subexpressions
 from srcgrad.rules.build import Sym, xp
 from srcgrad.runtime import HELPERS
@@ -348,7 +348,7 @@ def unshared(body: list[Stmt], facts: Facts, seeds: Sequence[str], valued: bool)
     if not isinstance(end, Return) or end.value is None:
         return body
     aliases = find_aliases(body)
-    taken = {aliases.of(name) for name in (*facts.entry, *seeds)}
+    taken = {aliases.of(name) for name in {*facts.entry, *seeds} - _copied_first(body)}
 
     def own(expr: Expr) -> Expr:
         if isinstance(expr, Pack):
@@ -378,6 +378,18 @@ def unshared(body: list[Stmt], facts: Facts, seeds: Sequence[str], valued: bool)
     else:
         value = own(end.value)
     return body if value == end.value else [*body[:-1], Return(value, pos=end.pos)]
+
+
+def _copied_first(body: Sequence[Stmt]) -> set[str]:
+    """The names that a body starts by giving arrays of its own: `A = A.copy()`."""
+    found: set[str] = set()
+    for stmt in body:
+        if isinstance(stmt, Comment):
+            continue
+        if not isinstance(stmt, Assign) or not isinstance(stmt.target, Name) or any(True for _ in sources(stmt.value)):
+            break
+        found.add(stmt.target.id)
+    return found
 
 
 def _own_value(value: Expr, aliases: Aliases, taken: set[str]) -> Expr:
