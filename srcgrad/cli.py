@@ -14,7 +14,7 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -105,23 +105,18 @@ def find(target: str) -> Any:
 
 def wanted(target: str, argnums: Argnums | None, mode: str | None, outputs: Argnums | None) -> Any:
     """What to derive: as a decorator in the file says, but for the options that are given."""
+    from srcgrad.api.emit import mode_of
     from srcgrad.api.emit import wanted as made
 
     value = find(target)
     if is_gradient(value):
-        if argnums is None:
-            return made(value, 0, mode, outputs) if outputs is None else made(value.primal, value.argnums, mode, outputs)
-        outputs = getattr(value, "outputs", None) if outputs is None else outputs
+        if argnums is None and outputs is None:
+            return made(value, 0, mode, None)
+        argnums = value.argnums if argnums is None else argnums
+        outputs = value.outputs if outputs is None else outputs
         mode = mode_of(value) if mode is None else mode
         value = value.primal
     return made(value, 0 if argnums is None else argnums, mode, outputs)
-
-
-def mode_of(value: Any) -> str:
-    """The mode of what `grad` or one of its family made."""
-    from srcgrad.api.emit import mode_of as found
-
-    return found(value)
 
 
 @contextlib.contextmanager

@@ -53,7 +53,7 @@ class _Writer:
         if type(value) is dict:
             return f"{{{', '.join(f'{self.key(k)}: {self.text(v, seen)}' for k, v in value.items())}}}"
         if isinstance(value, tuple) and hasattr(value, "_fields"):
-            return f"{self.name(type(value))}({self.named(value._asdict(), seen)})"
+            return f"{self.name(type(value))}({self.named(dict(zip(value._fields, value, strict=True)), seen)})"
         if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType, np.ufunc, types.ModuleType)):
             return self.name(value)
         if is_object(value) and not callable(value):
@@ -82,8 +82,8 @@ class _Writer:
         """module.name of what can be imported."""
         if isinstance(value, types.ModuleType):
             raise _Undescribed
-        module = "numpy" if isinstance(value, np.ufunc) else getattr(value, "__module__", None) or ""
-        name = getattr(value, "__qualname__", None) or getattr(value, "__name__", "")
+        module: str = "numpy" if isinstance(value, np.ufunc) else getattr(value, "__module__", "") or ""
+        name: str = getattr(value, "__qualname__", "") or getattr(value, "__name__", "")
         try:
             same = _imported(module, name) is value
         except (ImportError, AttributeError, ValueError):
@@ -134,14 +134,15 @@ def _made(node: ast.expr, home: dict[str, str]) -> Any:
             return np.dtype(name).type(1) if name in np.sctypeDict else getattr(np, name)
         case ast.Attribute():
             return _object(ast.unparse(node), home)
-        case ast.List(elts=items):
-            return [_made(item, home) for item in items]
-        case ast.Tuple(elts=items):
-            return tuple(_made(item, home) for item in items)
-        case ast.Dict(keys=keys, values=values):
-            return {ast.literal_eval(k): _made(v, home) for k, v in zip(keys, values, strict=True) if k is not None}
-        case ast.Call(func=ast.expr() as made):
-            cls = _object(ast.unparse(made), home)
+        case ast.List():
+            return [_made(item, home) for item in node.elts]
+        case ast.Tuple():
+            return tuple(_made(item, home) for item in node.elts)
+        case ast.Dict():
+            pairs = zip(node.keys, node.values, strict=True)
+            return {ast.literal_eval(key): _made(value, home) for key, value in pairs if key is not None}
+        case ast.Call():
+            cls = _object(ast.unparse(node.func), home)
             items = {str(item.arg): _made(item.value, home) for item in node.keywords}
             if issubclass(cls, tuple):
                 return cls(**items)

@@ -7,8 +7,8 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from srcgrad.api.gradient import GradientFunction
-from srcgrad.api.pullback import value_of
-from srcgrad.api.structure import has_floats, held, matching, zeros
+from srcgrad.api.pullback import at_point, value_of
+from srcgrad.api.structure import has_floats, matching, zeros
 from srcgrad.api.target import Outputs
 from srcgrad.errors import ArgumentError
 
@@ -38,12 +38,12 @@ def linearize(
 ) -> tuple[Any, Callable[..., Any]]:
     """The value of function(*primals), and the linear map of tangents to the tangent of the value at that point.
 
-    The map takes one tangent per primal as `jvp` does; outputs are those of `jvp`. It may be called any number of times; the values that it
-    needs of the function are computed again each time.
+    The map takes one tangent per primal as `jvp` does. It may be called any number of times; the values that it needs
+    of the function are computed again each time. outputs: as for `jvp`.
     """
-    primals = tuple(held(primal) for primal in primals)
-    made, wrt = forward_mode(function, primals, [p if has_floats(p) else None for p in primals], outputs)
-    compiled, args = made._find(made._plain, primals, {})
+    moving = [primal if has_floats(primal) else None for primal in primals]
+    made, wrt = forward_mode(function, primals, moving, outputs)
+    compiled, args, primals = at_point(made, primals)
     out = value_of(made, compiled, primals)
 
     def linear(*tangents: Any) -> Any:

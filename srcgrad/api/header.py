@@ -26,7 +26,10 @@ PREFIX = "srcgrad: "
 
 @dataclass
 class Header:
-    """The lines of a header. several: whether `outputs` is a tuple. complete: whether the arguments can be made again."""
+    """The lines of a header.
+
+    several: whether `outputs` is a tuple. complete: whether the arguments can be made again.
+    """
 
     primal: str
     mode: str

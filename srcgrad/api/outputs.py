@@ -112,7 +112,7 @@ def _compiled(kernel: types.FunctionType, outputs: tuple[str, ...], several: boo
     header = str(inspect.Signature(plain))
     given = []
     for p in plain:
-        star = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
+        star = "*" if p.kind is p.VAR_POSITIONAL else "**" if p.kind is p.VAR_KEYWORD else ""
         given.append(star + p.name if star or p.kind in POSITIONAL else f"{p.name}={p.name}")
     called = "kernel_"
     while called in {p.name for p in plain}:

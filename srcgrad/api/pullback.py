@@ -24,10 +24,7 @@ def vjp(
     value, and for outputs that the function does not have or cannot overwrite.
     """
     made = GradientFunction(function, tuple(range(len(args))), mode="vjp", outputs=outputs)
-    args = tuple(held(arg) for arg in args)  # the arguments as they are now, whatever happens to them
-    compiled, given = made._find(made._plain, args, {})
-    if compiled.overwritten:
-        made._check_disjoint(compiled, given)
+    compiled, given, args = at_point(made, args)
     out = value_of(made, compiled, args)
     shape = held(out)  # the caller may write into what is returned
 
@@ -39,13 +36,22 @@ def vjp(
     return out, pullback
 
 
+def at_point(made: GradientFunction, args: tuple[Any, ...]) -> tuple[Compiled, tuple[Any, ...], tuple[Any, ...]]:
+    """The generated function, what it takes, and the arguments as they are now, whatever happens to them later."""
+    compiled, given = made._find(made._plain, args, {})
+    if compiled.overwritten:
+        made._check_disjoint(compiled, given)  # of the caller's arrays: copies share nothing
+    args = tuple(held(arg) for arg in args)
+    compiled, given = made._find(made._plain, args, {})
+    return compiled, given, args
+
+
 def value_of(made: GradientFunction, compiled: Compiled, args: tuple[Any, ...]) -> Any:
     """The value of the function itself, called in such a way that the arguments stay as they are."""
+    bound = args if made.outputs is None else made._target.bind(args, {}, made.__name__)
     # an array that the function does not write is as good as a copy of it; of what else it changes there is no record
-    copies = [value if hasattr(value, "dtype") and not compiled.overwritten else held(value) for value in args]
-    if made.outputs is None:
-        return made.primal(*copies)
-    return made._target.call(made._target.bind(tuple(copies), {}, made.__name__))
+    copies = tuple(v if hasattr(v, "dtype") and not compiled.overwritten else held(v) for v in bound)
+    return made.primal(*copies) if made.outputs is None else made._target.call(copies)
 
 
 def _part(value: Any, path: tuple[Any, ...]) -> Any:

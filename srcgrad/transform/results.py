@@ -12,7 +12,22 @@ import numpy as np
 from srcgrad.analysis.aliases import Aliases, find_aliases, sources
 from srcgrad.errors import ArgumentError, NonScalarError, UnsupportedError
 from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Opaque, Scalar, is_float, rank, text
-from srcgrad.ir.nodes import Assign, Call, Comment, Const, DictPack, Expr, Name, Pack, Pop, Prim, Push, Return, Stmt, Store
+from srcgrad.ir.nodes import (
+    Assign,
+    Call,
+    Comment,
+    Const,
+    DictPack,
+    Expr,
+    Name,
+    Pack,
+    Pop,
+    Prim,
+    Push,
+    Return,
+    Stmt,
+    Store,
+)
 from srcgrad.ir.walk import expressions_of, root, set_by, statements, subexpressions
 from srcgrad.rules.build import Sym, xp
 from srcgrad.runtime import HELPERS
