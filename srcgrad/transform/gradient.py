@@ -138,18 +138,19 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
         facts.adjoint(name)
     reverser = Reverser(facts, pairs.invoke)
     env: dict[str, str] = {}
-    start, late = seed(results, seeds, facts, env, wish)
+    start = seed(results, seeds, facts, env, wish)
     moving_entry = [
         Chunk(stmt=Assign(facts.adjoint(name), facts.zero(name)))
         for name in entry if name in facts.moving and name in active
     ]
     block = reverser.block(body, env)
     block.chunks = [*moving_entry, *block.chunks]
+    start = after_views(start, block)
     finish: list[Stmt] = []
     for name in sorted(independent & active):
         if name not in env and name not in facts.moving:
             finish.append(Assign(facts.adjoint(name), facts.zero(name)))
-    forward, reverse = _record(block, facts, start, late, finish)
+    forward, reverse = _record(block, facts, start, finish)
     grads = gradients(program, wish, facts, reverse)
     values = [as_expr(program.result)] if wish.value else []
     outputs = (*values, *grads)
@@ -244,15 +245,20 @@ def _widens(kind: Array, value: Kind) -> bool:
     return np.promote_types(kind.dtype, value.dtype) != np.dtype(kind.dtype)
 
 
+def after_views(start: list[Stmt], block: Block) -> list[Stmt]:
+    """Leave to the block what adds to adjoints that are views: the block binds them first."""
+    block.start += [stmt for stmt in start if isinstance(stmt, Store)]
+    return [stmt for stmt in start if not isinstance(stmt, Store)]
+
+
 def _record(
-    block: Block, facts: Facts, start: list[Stmt], late: list[Stmt], finish: list[Stmt]
+    block: Block, facts: Facts, start: list[Stmt], finish: list[Stmt]
 ) -> tuple[list[Stmt], list[Stmt]]:
     """Run the to-be-recorded analysis and lay the two sweeps out."""
     recorder = Recorder.of(block, facts)
     recorder.conflicts = Conflicts.of(block, facts)
     recorder.block(block, recorder.reads.of(finish))
     forward = [*recorder.tapes, *recorder.unset(), *flatten_forward(block)]
-    block.start.extend(late)
     reverse = [*start, *flatten_reverse(block), *finish]
     return forward, reverse
 

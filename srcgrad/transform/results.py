@@ -153,32 +153,28 @@ def seed_names(results: Sequence[Name], program: Program) -> list[str]:
     return [free_name(f"d_out_{k}", program) for k in range(len(results))]
 
 
-def seed(
-    results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[str, str], wish: Wish
-) -> tuple[list[Stmt], list[Stmt]]:
-    """The adjoints of the results, from the arguments of the generated function.
-
-    Two lists: the second holds those that go into views of other adjoints, which have to be bound first.
-    """
+def seed(results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[str, str], wish: Wish) -> list[Stmt]:
+    """The adjoints of the results, from the arguments of the generated function."""
     start: list[Stmt] = []
-    late: list[Stmt] = []
     mixed = len({kind.dtype for n in facts.active if isinstance(kind := facts.kinds.get(n), (Array, Scalar))}) > 1
     for name, result in zip(names, results, strict=True):
         if result.id not in facts.active:
             continue
         kind = facts.kinds[result.id]
         d = facts.adjoint(result.id)
-        given = Name(name, kind=Scalar("float64"))
+        whole = wish.mode == "vjp" and isinstance(kind, Array) and bool(kind.dims)
+        given = Name(name, kind=kind if whole else Scalar("float64"))
         held = Name(result.id, kind=kind)
         single = isinstance(kind, Array) and kind.dims is not None and all(n == 1 for n in kind.dims)
         value: Expr = given
         if mixed and isinstance(kind, Scalar) and not kind.weak:
             # a Python float would take the dtype of what it meets
             value = Call(Prim(np.dtype(kind.dtype).type, f"np.{kind.dtype}"), (given,), kind=kind)
-        if isinstance(kind, Array) and wish.mode == "vjp" and kind.dims:
-            value = given = Name(name, kind=kind)
-        elif isinstance(kind, Array) and wish.mode == "grad" and not single:
+        if isinstance(kind, Array) and wish.mode == "grad" and not single:
             value = Call(Prim(HELPERS["scalar_adjoint"], "scalar_adjoint"), (held, given), kind=kind)
+        elif isinstance(given.kind, Array):
+            added = result.id in facts.moving or result.id in facts.views
+            value = given if added or not facts.is_shadow(result.id) else Sym(given).copy().expr
         elif isinstance(kind, Array):
             value = xp.full_like(Sym(held), Sym(given)).expr
             if kind.dims is None:
@@ -186,14 +182,11 @@ def seed(
         elif isinstance(kind, (ListOf, DictOf)):
             value = Call(Prim(HELPERS["copy_of"], "copy_of"), (Name(name, kind=kind),), kind=kind)
         if result.id in facts.moving or result.id in facts.views:
-            late.append(Store(d, value, "+"))
-        elif value is given and facts.is_shadow(result.id):
-            start.append(Assign(d, Sym(given).copy().expr))
-            env[result.id] = "owned"
+            start.append(Store(d, value, "+"))
         else:
             start.append(Assign(d, value))
-            env[result.id] = "shared" if value is given and isinstance(kind, Array) else "owned"
-    return start, late
+            env[result.id] = "shared" if whole and value is given else "owned"
+    return start
 
 
 # ---- the arguments -------------------------------------------------------------------------------------------
