@@ -41,7 +41,9 @@ class _Writer:
             return f"{_dtype(value)}[{', '.join(map(str, self.shape(value.shape))) or '()'}]"
         if isinstance(value, np.generic) and value.dtype.kind != "b":  # which of the two a bool is, the code depends on
             return f"np.{_dtype(value)}"
-        if value is None or isinstance(value, (bool, str, bytes)) or value is Ellipsis:
+        if value is Ellipsis:
+            return "..."
+        if value is None or isinstance(value, (bool, str, bytes)):
             return repr(value)
         if type(value) in (float, int, complex):
             return type(value).__name__
