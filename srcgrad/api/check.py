@@ -18,6 +18,10 @@ from srcgrad.frontend.source import function_of
 FRESH, STALE, EDITED, UNKNOWN = "up to date", "stale", "edited by hand", "cannot tell"
 
 
+class _Signature(ArgumentError):
+    """The primal has other parameters now, so it cannot be emitted as it was."""
+
+
 @dataclass
 class Verdict:
     """What is the matter with an emitted module.
@@ -61,6 +65,8 @@ def _judge(text: str, header: Header, function: Any, naming: Naming, edited: lis
         now = _emitted(header, function, naming)
     except SrcgradError as error:
         changed = _changed_sources(header, function, naming)
+        if isinstance(error, _Signature):
+            return Verdict(STALE, [*(changed or [error.reason]), *edited])
         if changed:
             return Verdict(STALE, [*changed, f"and it cannot be differentiated any more: {error.reason}", *edited])
         state = EDITED if edited else UNKNOWN
@@ -91,10 +97,7 @@ def _emitted(header: Header, function: Any, naming: Naming) -> str:
     values = examples(header.arguments, {recorded: module for module, recorded in naming.home.items()})
     names = made._target.names
     if set(names) != set(values):
-        raise ArgumentError(
-            f"its parameters are {', '.join(names) or 'none'}, and were {', '.join(values) or 'none'}.",
-            "Write the module again with `emit`.",
-        )
+        raise _Signature(f"its parameters are {', '.join(names)}, and were {', '.join(values)}")
     return module_text(made, tuple(values[name] for name in names), naming)
 
 
