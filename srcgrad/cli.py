@@ -231,6 +231,8 @@ def check(files: tuple[Path, ...], primal: str | None, update: bool) -> None:
                 raise click.ClickException(f"cannot write {file}: {error.strerror}") from error
             click.echo(f"{file}: updated: {'; '.join(verdict.reasons)}")
             continue
+        if verdict.state == UNKNOWN and "cannot be found" in " ".join(verdict.reasons) and primal is None:
+            verdict.reasons.append("say where it is with --primal")
         click.echo(": ".join([str(file), verdict.state, *(["; ".join(verdict.reasons)] if verdict.reasons else [])]))
         states.append(verdict.state)
     sys.exit(1 if STALE in states or EDITED in states else 2 if UNKNOWN in states else 0)

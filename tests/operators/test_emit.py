@@ -221,6 +221,16 @@ def test_texts_are_wrapped_in_valid_docstrings():
     assert ast.get_docstring(ast.parse(text)).count("srcgrad: ") == 6
 
 
+def test_guessed_kinds_suit_the_kernel():
+    for name, expected in (
+        ("jacobi_2d", "A=float64[3, 3], B=float64[3, 3], n=int"), ("gauss_seidel", "A=float64[3, 3], n=int"),
+        ("heat_3d", "A=float64[3, 3, 3], B=float64[3, 3, 3], n=int"), ("lower_solve", "L=float64[3, 3], b=float64[3]"),
+    ):  # fmt: skip
+        kernel = getattr(listed.kernels, name)
+        output = 1 if name == "lower_solve" else 0
+        assert read_header(emit(kernel, mode="vjp", outputs=output)).arguments == expected
+
+
 # ---- what is asked for -------------------------------------------------------------------------------------------
 
 
