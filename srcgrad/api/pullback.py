@@ -30,7 +30,7 @@ def vjp(
 
     def pullback(w: Any) -> tuple[Any, ...]:
         w = matching(w, shape, "the adjoint of the result")
-        result = made._run(compiled, (*given, *(_part(w, path) for path in compiled.seed_paths)))
+        result = made._run(compiled, (*given, *(_part(w, shape, path) for path in compiled.seed_paths)))
         return (result,) if compiled.outputs == 1 else result
 
     return out, pullback
@@ -54,9 +54,13 @@ def value_of(made: GradientFunction, compiled: Compiled, args: tuple[Any, ...]) 
     return made.primal(*copies) if made.outputs is None else made._target.call(copies)
 
 
-def _part(value: Any, path: tuple[Any, ...]) -> Any:
-    """The part of an adjoint at the path."""
+def _part(adjoint: Any, value: Any, path: tuple[Any, ...]) -> Any:
+    """The part of an adjoint that belongs to the part of a value at the path: zeros where there is none."""
     for key in path:
-        inside = parts(value)
-        value = getattr(value, str(key)) if inside is None else inside[key]
-    return value
+        value, adjoint = _item(value, key), None if adjoint is None else _item(adjoint, key)
+    return matching(adjoint, value, f"the adjoint of the result's part {'.'.join(map(str, path))}")
+
+
+def _item(whole: Any, key: Any) -> Any:
+    inside = parts(whole)
+    return getattr(whole, str(key)) if inside is None else inside[key]

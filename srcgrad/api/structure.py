@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.errors import ArgumentError
+from srcgrad.specialize.inputs import is_object
 
 
 def parts(value: Any) -> dict[Any, Any] | None:
@@ -88,6 +89,8 @@ def matching(given: Any, value: Any, where: str) -> Any:
             return given
         return like(value, {key: matching(found[key], item, f"{where}[{key!r}]") for key, item in inside.items()})
     if not is_differentiable(value):
+        if is_object(value) and type(given) is type(value):
+            return given  # its attributes are looked at where they are used
         if given is None or not has_floats(given):
             return None
         raise ArgumentError(

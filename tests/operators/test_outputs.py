@@ -276,6 +276,29 @@ def test_containers_as_outputs():
     np.testing.assert_array_equal(layers[0]["w"], X)
 
 
+class Simulation:
+    def __init__(self, u):
+        self.u, self.steps = u, 3
+
+    def run(self, f):
+        for _ in range(self.steps):
+            self.u[1:] += f[1:] * self.u[:-1]
+
+
+def test_objects_as_outputs():
+    simulation = Simulation(np.ones(3))
+    out, pullback = vjp(Simulation.run, simulation, X, outputs="self")
+    assert isinstance(out, Simulation) and simulation.u.tolist() == [1.0, 1.0, 1.0]
+    expected, by_hand = vjp(lambda u, f: Simulation.run(Simulation(u), f), np.ones(3), X, outputs="u")
+    np.testing.assert_array_equal(out.u, expected)
+    w = Simulation(X)
+    np.testing.assert_array_equal(pullback(w)[1], by_hand(X)[1])
+    np.testing.assert_array_equal(pullback(w)[0].u, by_hand(X)[0])
+    np.testing.assert_array_equal(pullback(None)[1], 0 * X)
+    with pytest.raises(ArgumentError, match="u has the shape"):
+        pullback(Simulation(X[1:]))
+
+
 def test_what_vjp_returns_is_the_callers():
     def kernel(a, b):
         b[:] = a * a
