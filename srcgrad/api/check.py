@@ -42,7 +42,7 @@ def check_text(text: str, find: Callable[[str, str], Any] | None = None, moved: 
     there is none. Without it the module is imported. moved: what emit gives now is to name the primal by where it was
     found, rather than by where it was.
     """
-    text = "\n".join(text.splitlines()) + "\n"
+    text = text.replace("\r\n", "\n")
     header = read_header(text)
     if header is None or header.mode not in MODES:
         return Verdict(UNKNOWN, ["it has no header of srcgrad's"])

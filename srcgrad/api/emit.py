@@ -66,12 +66,17 @@ def emit(
     return module_text(made, bound)
 
 
-def wanted(function: Callable[..., Any], argnums: Argnums, mode: str | None, outputs: Outputs | None) -> Any:
+def wanted(
+    function: Callable[..., Any], argnums: Argnums, mode: str | None, outputs: Outputs | None
+) -> GradientFunction:
     """The object for what is asked for."""
     if mode is not None and mode not in MODES:
         raise ArgumentError(f"emit has no mode {mode!r}.", f"Its modes are {', '.join(MODES)}.")
     if isinstance(function, GradientFunction):
-        if mode is None or mode == mode_of(function):
+        own = mode_of(function)
+        if mode is None and own not in MODES:
+            raise ArgumentError(f"emit cannot write {function!r} as a module.", f"Its modes are {', '.join(MODES)}.")
+        if mode is None or mode == own:
             return function
         argnums, outputs = function.argnums, function.outputs if outputs is None else outputs
         function = function.primal
@@ -81,9 +86,9 @@ def wanted(function: Callable[..., Any], argnums: Argnums, mode: str | None, out
 
 def mode_of(made: GradientFunction) -> str:
     """What emit calls the mode of an object."""
-    return "value_and_grad" if (made._mode, made._with_value) == ("grad", True) else {
-        "sum": "elementwise_grad"
-    }.get(made._mode, made._mode)
+    if made._mode == "grad":
+        return "value_and_grad" if made._with_value else "grad"
+    return "elementwise_grad" if made._mode == "sum" else made._mode
 
 
 @dataclass(frozen=True)
