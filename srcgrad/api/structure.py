@@ -76,7 +76,7 @@ def matching(given: Any, value: Any, where: str) -> Any:
     """
     inside = parts(value)
     if given is None and inside is not None:
-        return zeros(value)
+        return zeros(value) if has_floats(value) else None  # as gradients have it
     if inside is not None:
         found = parts(given)
         if found is None or set(found) != set(inside):
