@@ -162,8 +162,7 @@ def seed(results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[
             continue
         kind = facts.kinds[result.id]
         d = facts.adjoint(result.id)
-        whole = wish.mode == "vjp" and isinstance(kind, Array) and bool(kind.dims)
-        given = Name(name, kind=kind if whole else Scalar("float64"))
+        given = Name(name, kind=kind if wish.mode == "vjp" and isinstance(kind, Array) else Scalar("float64"))
         held = Name(result.id, kind=kind)
         single = isinstance(kind, Array) and kind.dims is not None and all(n == 1 for n in kind.dims)
         value: Expr = given
@@ -174,7 +173,7 @@ def seed(results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[
             value = Call(Prim(HELPERS["scalar_adjoint"], "scalar_adjoint"), (held, given), kind=kind)
         elif isinstance(given.kind, Array):
             added = result.id in facts.moving or result.id in facts.views
-            value = given if added or not facts.is_shadow(result.id) else Sym(given).copy().expr
+            value = given if added else Sym(given).copy().expr
         elif isinstance(kind, Array):
             value = xp.full_like(Sym(held), Sym(given)).expr
             if kind.dims is None:
@@ -183,9 +182,14 @@ def seed(results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[
             value = Call(Prim(HELPERS["copy_of"], "copy_of"), (Name(name, kind=kind),), kind=kind)
         if result.id in facts.moving or result.id in facts.views:
             start.append(Store(d, value, "+"))
+        elif isinstance(given.kind, Array) and given.kind.dims and not facts.is_shadow(result.id):
+            start.append(Assign(d, given))
+            env[result.id] = "shared"
         else:
+            if isinstance(given.kind, Array) and not given.kind.dims:  # a number may be given for it
+                value = (xp.zeros_like(Sym(held)) + Sym(given)).expr
             start.append(Assign(d, value))
-            env[result.id] = "shared" if whole and value is given else "owned"
+            env[result.id] = "owned"
     return start
 
 
