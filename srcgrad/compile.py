@@ -35,7 +35,7 @@ class Compiled:
     names of the third, seed_paths: which part of the result each belongs to. guards: what was taken as constant.
     read: reads the second and checks the guards. outputs: how many things it returns. helpers: runtime functions that
     the text calls. overwritten: which of the leaves the primal writes into; leaves: reads the leaves from the
-    arguments.
+    arguments. sources: the user's functions that are written in line.
     """
 
     text: str
@@ -52,6 +52,7 @@ class Compiled:
     overwritten: tuple[str, ...] = ()
     leaf_texts: tuple[str, ...] = ()
     leaves: Callable[..., tuple[Any, ...]] = field(default=lambda *args: ())
+    sources: tuple[Callable[..., Any], ...] = ()
     read: Callable[[Any, tuple[Any, ...]], tuple[Any, ...] | None] = _unread
 
 
@@ -71,6 +72,7 @@ def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -
         text, made.name, call, params, tuple(inputs.captured.values()), hidden, tuple(made.seeds),
         tuple(made.seed_paths), tuple(inputs.guards), len(wish.wrt) + wish.value, helpers,
     )  # fmt: skip
+    compiled.sources = tuple(inputs.sources.values())
     if made.disjoint:
         compiled.overwritten = tuple(inputs.local.get(name, name) for name in made.disjoint)
         compiled.leaf_texts = tuple(inputs.local.get(name, name) for name in inputs.leaves)

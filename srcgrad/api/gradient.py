@@ -14,10 +14,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from srcgrad.api.guesses import guesses
+from srcgrad.api.outputs import check_outputs, with_outputs
 from srcgrad.api.reader import make_reader
 from srcgrad.api.sharing import shared_pair
 from srcgrad.api.signature import call_key, kind_key
-from srcgrad.api.target import Argnums, is_many, live_places, name_of, target_of, without
+from srcgrad.api.target import Argnums, Outputs, is_many, live_places, name_of, target_of, without
 from srcgrad.codegen import to_html
 from srcgrad.compile import Compiled, compile_gradient
 from srcgrad.errors import AliasError, ArgumentError, InternalError, NonScalarError, SrcgradError
@@ -54,9 +55,17 @@ class GradientFunction:
 
     def __init__(
         self, function: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, mode: str = "grad",
-        with_value: bool = False, debug_nans: bool = False,
+        with_value: bool = False, debug_nans: bool = False, outputs: Outputs | None = None,
     ) -> None:  # fmt: skip
         self._target = target_of(function)
+        self.outputs = outputs
+        if outputs is not None:
+            if has_aux:
+                raise ArgumentError(
+                    "has_aux is for what a function returns, outputs for what it writes into its arguments.",
+                    "Give one of them: outputs=(x, y) with vjp for several results.",
+                )
+            self._target = with_outputs(self._target, outputs, name_of(function, self._target))
         self.primal = function
         self._many = is_many(argnums)
         self.argnums: Any = tuple(argnums) if self._many else argnums  # type: ignore[arg-type]
@@ -173,6 +182,7 @@ class GradientFunction:
     def _compile(self, bound: tuple[Any, ...], value: bool) -> Compiled:
         """Compile for arguments of these kinds."""
         target = self._target
+        check_outputs(target, bound, self.__name__)
         wish = self._wish(bound, value)
         try:
             compiled = compile_gradient(target.function, dict(zip(target.names, bound, strict=True)), wish)
@@ -268,7 +278,8 @@ class GradientFunction:
         module = getattr(self.primal, "__module__", "")
         if _find(module, name) is self:
             return _find, (module, name)
-        return type(self), (self.primal, self.argnums, self.has_aux, self._mode, self._with_value, self._debug_nans)
+        made = (self.primal, self.argnums, self.has_aux, self._mode, self._with_value, self._debug_nans, self.outputs)
+        return type(self), made
 
 
 def _find(module: str, name: str) -> Any:
@@ -284,35 +295,38 @@ def _find(module: str, name: str) -> Any:
     return found
 
 
-def _make(function: Any, argnums: Argnums, has_aux: bool, mode: str, value: bool, debug_nans: bool) -> Any:
+def _make(function: Any, *asked: Any) -> Any:
     """The object, or a decorator that makes it."""
-    if function is None:
-        return lambda f: GradientFunction(f, argnums, has_aux, mode, value, debug_nans)
-    return GradientFunction(function, argnums, has_aux, mode, value, debug_nans)
+    return (lambda f: GradientFunction(f, *asked)) if function is None else GradientFunction(function, *asked)
 
 
 def grad(
-    function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False, debug_nans: bool = False
-) -> Any:
+    function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False, debug_nans: bool = False,
+    outputs: Outputs | None = None,
+) -> Any:  # fmt: skip
     """The gradient of a function that returns a float or an array of size 1.
 
     argnums: which arguments to differentiate by: a position or a name, or several; one gives one gradient, several
-    give a tuple. has_aux: the function returns (result, aux), and the gradient function (gradient, aux). A gradient
-    has the shape, dtype and containers of its argument. Works as a decorator, with and without arguments.
-    debug_nans: raise NonFiniteError where an adjoint first turns nan or inf, naming the line of the function.
+    give a tuple. has_aux: the function returns (result, aux), and the gradient function (gradient, aux). outputs: a
+    parameter, by name or position, whose content after the call is the result, for a function that overwrites its
+    arguments; what the function returns is then dropped. A gradient has the shape, dtype and containers of its
+    argument. Works as a decorator, with and without arguments. debug_nans: raise NonFiniteError where an adjoint
+    first turns nan or inf, naming the line of the function.
     """
-    return _make(function, argnums, has_aux, "grad", False, debug_nans)
+    return _make(function, argnums, has_aux, "grad", False, debug_nans, outputs)
 
 
 def value_and_grad(
-    function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False, debug_nans: bool = False
-) -> Any:
+    function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False, debug_nans: bool = False,
+    outputs: Outputs | None = None,
+) -> Any:  # fmt: skip
     """Like grad, but the function made returns (value, gradient); with has_aux ((value, aux), gradient)."""
-    return _make(function, argnums, has_aux, "grad", True, debug_nans)
+    return _make(function, argnums, has_aux, "grad", True, debug_nans, outputs)
 
 
 def elementwise_grad(
-    function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False, debug_nans: bool = False
-) -> Any:
+    function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False, debug_nans: bool = False,
+    outputs: Outputs | None = None,
+) -> Any:  # fmt: skip
     """The gradient of the sum of the result: for a function that works element by element, its derivative at each."""
-    return _make(function, argnums, has_aux, "sum", False, debug_nans)
+    return _make(function, argnums, has_aux, "sum", False, debug_nans, outputs)

@@ -34,7 +34,8 @@ class Inputs:
     leaves: each float or array leaf, by its access text (`params["w"]`), and how to reach it; local: those that have
     a variable of their own instead, by that variable: the access text. captured: hidden parameters, by name: a global
     or closure variable and how to read it. guards: objects that were taken as constants: (how to read it again, the
-    object). live: parameters, hidden ones too, that are passed as they are, whatever they are.
+    object). live: parameters, hidden ones too, that are passed as they are, whatever they are. sources:
+    the user's functions that were looked into, by code.
     """
 
     leaves: dict[str, tuple[Path, Kind]] = field(default_factory=dict)
@@ -42,6 +43,7 @@ class Inputs:
     captured: dict[str, Path] = field(default_factory=dict)
     guards: list[tuple[Path, object]] = field(default_factory=list)
     live: set[str] = field(default_factory=set)
+    sources: dict[int, Callable[..., Any]] = field(default_factory=dict)
 
 
 NUMBER = (int, float, complex, np.number, np.bool_)

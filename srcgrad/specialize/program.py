@@ -13,6 +13,7 @@ import numpy as np
 
 from srcgrad.errors import KindError, SrcgradError, UnsupportedError
 from srcgrad.frontend import definition_of, free_value
+from srcgrad.frontend.source import function_of
 from srcgrad.ir.kinds import BOTTOM, DictOf, ListOf, Opaque
 from srcgrad.ir.nodes import Assign, Const, Definition, Expr, Load, Name, Op, Pos, Stmt
 from srcgrad.ir.walk import root, statements
@@ -261,7 +262,9 @@ class Specializer(State):
 
     def function(self, value: Callable[..., Any]) -> Closure:
         """A Python function of the user's."""
-        return Closure(definition_of(value), function=value)
+        made = Closure(definition_of(value), function=value)
+        self.inputs.sources[id(function_of(value).__code__)] = value
+        return made
 
     # ---- what is learned ----
 

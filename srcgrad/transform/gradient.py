@@ -168,7 +168,7 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
         outputs, held = _hold_value(values[0], grads, facts, reverse)
     returned = outputs[0] if len(outputs) == 1 else tuple_of(outputs)
     text_body = optimize([*entry_copies(program, facts, entry), *forward, *held], reverse, Return(returned), facts)
-    name = function_name(program, "grad")
+    name = function_name(program, "vjp" if wish.mode == "vjp" else "value_and_grad" if wish.value else "grad")
     if wish.wrt:
         text_body = unshared(text_body, facts, seeds, wish.value)
     disjoint = [n for n in entry if isinstance(kinds.get(n), Array) and aliases.is_written(n)]
