@@ -5,10 +5,11 @@ the gradient as a module that imports only NumPy. Errors are subclasses of `Srcg
 """
 
 from srcgrad.api import GradientFunction, elementwise_grad, emit, grad, jvp, linearize, value_and_grad, vjp
+from srcgrad.api.checking import check_grads
 from srcgrad.errors import SrcgradError
 
 __all__ = [
     "GradientFunction", "SrcgradError", "elementwise_grad", "emit", "grad", "jvp", "linearize", "value_and_grad",
-    "vjp",
+    "check_grads", "vjp",
 ]  # fmt: skip
 __version__ = "0.1.0"

@@ -71,5 +71,14 @@ class NonScalarError(ArgumentError):
     """`grad` of a function whose result is neither a scalar nor an array of size 1."""
 
 
+class CheckError(SrcgradError, AssertionError):
+    """A gradient made with check=True that is not what forward mode says.
+
+    One of the two has a mistake: in srcgrad, or in a derivative rule of the user's.
+    """
+
+    usual = "Find out with srcgrad.check_grads which of the two is wrong, and report it with the function."
+
+
 class InternalError(SrcgradError):
     """The compiler failed where it should have worked or refused: a mistake in srcgrad."""

@@ -261,28 +261,40 @@ def _find(module: str, name: str) -> Any:
     return found
 
 
-def _make(function: Any, argnums: Argnums, has_aux: bool, mode: str, value: bool) -> Any:
+def _make(function: Any, argnums: Argnums, has_aux: bool, mode: str, value: bool, check: bool) -> Any:
     """The object, or a decorator that makes it."""
+    made = GradientFunction
+    if check:
+        from srcgrad.api.checked import CheckedGradient  # built on this module
+
+        made = CheckedGradient
     if function is None:
-        return lambda f: GradientFunction(f, argnums, has_aux, mode, value)
-    return GradientFunction(function, argnums, has_aux, mode, value)
+        return lambda f: made(f, argnums, has_aux, mode, value)
+    return made(function, argnums, has_aux, mode, value)
 
 
-def grad(function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False) -> Any:
+def grad(
+    function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False, check: bool = False
+) -> Any:
     """The gradient of a function that returns a float or an array of size 1.
 
     argnums: which arguments to differentiate by: a position or a name, or several; one gives one gradient, several
     give a tuple. has_aux: the function returns (result, aux), and the gradient function (gradient, aux). A gradient
-    has the shape, dtype and containers of its argument. Works as a decorator, with and without arguments.
+    has the shape, dtype and containers of its argument. check: hold every gradient against forward mode, and raise
+    CheckError if they differ. Works as a decorator, with and without arguments.
     """
-    return _make(function, argnums, has_aux, "grad", False)
+    return _make(function, argnums, has_aux, "grad", False, check)
 
 
-def value_and_grad(function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False) -> Any:
+def value_and_grad(
+    function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False, check: bool = False
+) -> Any:
     """Like grad, but the function made returns (value, gradient); with has_aux ((value, aux), gradient)."""
-    return _make(function, argnums, has_aux, "grad", True)
+    return _make(function, argnums, has_aux, "grad", True, check)
 
 
-def elementwise_grad(function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False) -> Any:
+def elementwise_grad(
+    function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False, check: bool = False
+) -> Any:
     """The gradient of the sum of the result: for a function that works element by element, its derivative at each."""
-    return _make(function, argnums, has_aux, "sum", False)
+    return _make(function, argnums, has_aux, "sum", False, check)
