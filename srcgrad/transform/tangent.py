@@ -35,6 +35,7 @@ from srcgrad.transform.reverse.facts import Facts
 def push_forward(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Gradient:
     """The tangent of fn for arguments of the kinds of `args`, in the directions of `wish.wrt`."""
     ready = prepare(fn, args, wish)
+    ready.program.used.add(function_name(ready.program, wish.mode))  # not for the tangents of recursive functions
     program, facts, body, results = ready.program, ready.facts, ready.body, ready.results
     entry = ready.entry
     dots, taken = _given(program, wish, facts)
