@@ -10,7 +10,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("page, section", [("README.md", "Testing your gradients"), ("docs/testing.md", "As a property")])
+EXAMPLES = [("README.md", "Testing your gradients"), ("docs/testing.md", "As a property")]
+
+
+@pytest.mark.parametrize("page, section", EXAMPLES)
 def test_the_example_passes(page, section, tmp_path):
     text = (ROOT / page).read_text()
     start = text.index(f"## {section}\n")

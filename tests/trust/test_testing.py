@@ -99,7 +99,7 @@ def test_strategies_find_all_kinds():
         seen.add(any_shape.ndim)
 
     collect()
-    assert {dict, list, tuple, -1.0, 1.0, 1, 2, 3} <= seen
+    assert {dict, list, tuple, -1.0, 1.0, 2, 3} <= seen
 
 
 def test_large_arrays_are_drawn_whole():
@@ -182,7 +182,7 @@ def sines(x):
 def test_wrong_functions_fail(partial):
     with rule_changed(np.sin, builders={"x": partial}, via_out={}):
         info = fails(sines, arrays((2, 3)))
-    assert info.type is AssertionError and "sines" in str(info.value) and "order 1" in str(info.value)
+    assert issubclass(info.type, AssertionError) and "sines" in str(info.value) and "order 1" in str(info.value)
 
 
 def test_wrong_at_order_two_fails():
