@@ -10,6 +10,7 @@ import numpy as np
 from srcgrad.api.agreement import allowance
 from srcgrad.api.gradient import GradientFunction
 from srcgrad.api.vectors import (
+    Mismatch,
     Vector,
     element,
     float_leaves,
@@ -103,7 +104,7 @@ class _Test:
                 part for value, found, label in zip(self.values, gradients, self.labels, strict=True)
                 for part in vector_of(value, found, label)
             ]  # fmt: skip
-        except ValueError as error:
+        except Mismatch as error:
             raise self._error(f"{error}.") from None
         self.eps = max((float(np.finfo(np.asarray(leaf).dtype).eps) for _, leaf in self.leaves), default=0.0)
 

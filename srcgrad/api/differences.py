@@ -23,10 +23,6 @@ class Quotient:
     rounding: float
     step: float
 
-    def allows(self, number: float, rtol: float, atol: float) -> bool:
-        """Whether a number is the derivative, as far as this quotient can say."""
-        return bool(abs(number - self.value) <= atol + self.margin(number, rtol))
-
     def margin(self, number: float, rtol: float) -> float:
         """The distance that is allowed. That of a quotient at a kink stays small: it must not pass anything."""
         scale = max(abs(number), abs(self.value))

@@ -114,7 +114,7 @@ class Forward:
         self._known: tuple[Any, Vector] | None = None
 
     def push(self, v: Vector) -> Vector:
-        """The tangent of the result along v. ValueError where it does not have the result's structure."""
+        """The tangent of the result along v. Mismatch where it does not have the result's structure."""
         problem = self.problem
         rest = iter(v)
         tangents = [typed(arg, rest) if k in problem.wrt else None for k, arg in enumerate(problem.args)]
@@ -145,7 +145,7 @@ class Reverse:
         self._known: tuple[Any, Vector] | None = None
 
     def pull(self, w: Vector) -> Vector:
-        """The adjoint of the arguments for w. ValueError where it does not have the arguments' structure."""
+        """The adjoint of the arguments for w. Mismatch where it does not have the arguments' structure."""
         problem = self.problem
         made, compiled, given = _generated(problem, "reverse", w)
         with np.errstate(all="ignore"):

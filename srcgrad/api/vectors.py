@@ -15,6 +15,10 @@ from srcgrad.api.structure import held, is_differentiable, like, parts
 Vector = list[np.ndarray]
 
 
+class Mismatch(Exception):
+    """A derivative that has not the structure, shape or precision of what it belongs to."""
+
+
 def float_leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
     """The float leaves of a value, with the expressions that a user would write for them: `params["w"]`."""
     inside = parts(value)
@@ -79,7 +83,7 @@ def typed(value: Any, vector: Iterator[np.ndarray], keep: bool = False) -> Any:
 def vector_of(value: Any, tangent: Any, name: str) -> Vector:
     """The vector of a tangent or adjoint that belongs to a value.
 
-    Raises ValueError, which names the leaf, where structure, shape or precision is not the value's.
+    Raises Mismatch, which names the leaf, where structure, shape or precision is not the value's.
     """
     inside = parts(value)
     if inside is not None:
@@ -87,7 +91,7 @@ def vector_of(value: Any, tangent: Any, name: str) -> Vector:
         if found is None or set(found) != set(inside):
             if tangent is None and not any(True for _ in float_leaves(value, "")):
                 return []
-            raise ValueError(f"{name} is a {type(value).__name__}, but its derivative is {tangent!r}")
+            raise Mismatch(f"{name} is a {type(value).__name__}, but its derivative is {tangent!r}")
         return [
             array for key, item in inside.items() for array in vector_of(item, found[key], name + _step(value, key))
         ]
@@ -95,10 +99,10 @@ def vector_of(value: Any, tangent: Any, name: str) -> Vector:
         return []
     if tangent is None or np.shape(tangent) != np.shape(value):
         what = "None" if tangent is None else f"of the shape {np.shape(tangent)}"
-        raise ValueError(f"{name} has the shape {np.shape(value)}, but its derivative is {what}")
+        raise Mismatch(f"{name} has the shape {np.shape(value)}, but its derivative is {what}")
     dtype = getattr(value, "dtype", None)
     if isinstance(value, np.ndarray) and np.asarray(tangent).dtype != dtype:
-        raise ValueError(f"{name} is of {dtype}, but its derivative is of {np.asarray(tangent).dtype}")
+        raise Mismatch(f"{name} is of {dtype}, but its derivative is of {np.asarray(tangent).dtype}")
     return [np.asarray(tangent, np.float64)]
 
 

@@ -189,7 +189,7 @@ def test_the_component_that_is_wrong_is_named_with_both_numbers():
 
 def test_a_wrong_leaf_is_found_beside_large_ones():
     def two(params):
-        return 1e4 * np.sum(params["large"]) + 1e-2 * np.sin(params["small"])
+        return 1e4 * np.sum(params["large"]) + 1e-3 * np.sin(params["small"])
 
     with rule_changed(np.sin, builders={"x": lambda x, out: 2 * xp.cos(x)}, via_out={}):
         with pytest.raises(AssertionError, match=r'params\["small"\]'):

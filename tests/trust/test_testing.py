@@ -129,12 +129,12 @@ def entropy(p):
     return -np.sum(p * np.log(p))
 
 
-def total(tree):
-    if isinstance(tree, dict):
-        return sum([total(item) for item in tree.values()])
-    if isinstance(tree, (list, tuple)):
-        return sum([total(item) for item in tree])
-    return np.sum(np.sin(tree))
+def total(weights):
+    return sum([np.sum(np.sin(w) * w) for w in weights])
+
+
+def deep(tree):
+    return np.sum(np.exp(tree["w"])) * tree["rest"][0] + tree["rest"][1]["b"]
 
 
 @quick
@@ -144,9 +144,10 @@ def test_a_right_function(p):
 
 
 @settings(max_examples=10, deadline=None)
-@given(containers(max_leaves=4))
-def test_a_right_function_of_containers(tree):
-    gradient_matches(total)(tree)
+@given(containers(max_leaves=4).map(leaves), arrays(3), floats(), floats())
+def test_a_right_function_of_containers(weights, w, a, b):
+    gradient_matches(total)(weights)
+    gradient_matches(deep)({"w": w, "rest": (a, {"b": b, "n": 3})})
 
 
 def slopes(x, y, *, rate=1.0):
