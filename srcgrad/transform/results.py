@@ -12,22 +12,7 @@ import numpy as np
 from srcgrad.analysis.aliases import Aliases, find_aliases, sources
 from srcgrad.errors import ArgumentError, NonScalarError, UnsupportedError
 from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Opaque, Scalar, is_float, rank, text
-from srcgrad.ir.nodes import (
-    Assign,
-    Call,
-    Const,
-    DictPack,
-    Effect,
-    Expr,
-    Name,
-    Pack,
-    Pop,
-    Prim,
-    Push,
-    Return,
-    Stmt,
-    Store,
-)
+from srcgrad.ir.nodes import Assign, Call, Const, DictPack, Expr, Name, Pack, Pop, Prim, Push, Return, Stmt, Store
 from srcgrad.ir.walk import expressions_of, root, statements, subexpressions
 from srcgrad.rules.build import Sym, xp
 from srcgrad.runtime import HELPERS
@@ -170,10 +155,7 @@ def seed(results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[
         elif isinstance(kind, (ListOf, DictOf)):
             value = Call(Prim(HELPERS["copy_of"], "copy_of"), (Name(name, kind=kind),), kind=kind)
         if result.id in facts.moving or result.id in facts.views:
-            if isinstance(kind, (ListOf, DictOf)):
-                start.append(Effect(Call(Prim(HELPERS["add_to"], "add_to"), (d, value), kind=kind)))
-            else:
-                start.append(Store(d, value, "+"))
+            start.append(Store(d, value, "+"))
         else:
             start.append(Assign(d, value))
             env[result.id] = "owned"

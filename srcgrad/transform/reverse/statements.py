@@ -69,9 +69,9 @@ class StatementAdjoints:
         if name not in env:
             out.append(Assign(d, self.facts.zero(name), pos=pos))
             env[name] = "owned"
-        elif env[name] == "shared" and isinstance(d.kind, (Array, ListOf, DictOf)):
+        elif env[name] == "shared" and isinstance(d.kind, (Array, ListOf)):
             kind = d.kind
-            if isinstance(kind, (ListOf, DictOf)):
+            if isinstance(kind, ListOf):
                 helper = Prim(HELPERS["copy_of"], "copy_of")
                 out.append(Assign(d, Call(helper, (d,), kind=kind), pos=pos))
             else:
@@ -109,7 +109,7 @@ class StatementAdjoints:
             out.append(Assign(d, total, pos=pos))
             env[name] = "owned" if fresh or isinstance(kind, Scalar) else "shared"
             return
-        if isinstance(kind, (ListOf, DictOf)):
+        if isinstance(kind, ListOf):
             helper = Prim(HELPERS["add_to"], "add_to")
             self.ensure(name, env, out, pos)
             out.append(Assign(d, Call(helper, (d, total), kind=kind), pos=pos))
@@ -124,7 +124,7 @@ class StatementAdjoints:
 
     def add_in_place(self, d: Expr, total: Expr, kind: Kind, pos: Pos | None) -> Stmt:
         """d += total."""
-        if isinstance(kind, (ListOf, DictOf)):
+        if isinstance(kind, ListOf):
             helper = Prim(HELPERS["add_to"], "add_to")
             return Effect(Call(helper, (d, total), kind=d.kind), pos=pos)
         return Store(d, *_signed(total), pos=pos)
