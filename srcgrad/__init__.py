@@ -24,12 +24,13 @@ from srcgrad.api import (
     value_and_grad,
     vjp,
 )
+from srcgrad.api.checking import check_grads
 from srcgrad.errors import SrcgradError
 from srcgrad.hooks import adjoint
 
 __all__ = [
-    "GradientFunction", "SrcgradError", "adjoint", "elementwise_grad", "emit", "gauss_newton_vp", "grad", "hessian",
-    "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "linearize", "sparse_hessian", "sparse_jacobian", "sparsity",
-    "value_and_grad", "vjp",
+    "GradientFunction", "SrcgradError", "adjoint", "check_grads", "elementwise_grad", "emit", "gauss_newton_vp",
+    "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "linearize", "sparse_hessian", "sparse_jacobian",
+    "sparsity", "value_and_grad", "vjp",
 ]  # fmt: skip
 __version__ = "0.1.0"

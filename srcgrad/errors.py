@@ -77,5 +77,14 @@ class NonFiniteError(SrcgradError, FloatingPointError):
     usual = "Look at the values that this line works on; np.where on the argument keeps a singular point away."
 
 
+class CheckError(SrcgradError, AssertionError):
+    """A gradient made with check=True that is not what forward mode says.
+
+    One of the two has a mistake: in srcgrad, or in a derivative rule of the user's.
+    """
+
+    usual = "Find out with srcgrad.check_grads which of the two is wrong, and report it with the function."
+
+
 class InternalError(SrcgradError):
     """The compiler failed where it should have worked or refused: a mistake in srcgrad."""

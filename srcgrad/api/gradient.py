@@ -295,14 +295,23 @@ def _find(module: str, name: str) -> Any:
     return found
 
 
-def _make(function: Any, *asked: Any) -> Any:
+def _make(
+    function: Any, argnums: Argnums, has_aux: bool, mode: str, value: bool, check: bool, *asked: Any
+) -> Any:
     """The object, or a decorator that makes it."""
-    return (lambda f: GradientFunction(f, *asked)) if function is None else GradientFunction(function, *asked)
+    made = GradientFunction
+    if check:
+        from srcgrad.api.checked import CheckedGradient  # built on this module
+
+        made = CheckedGradient
+    if function is None:
+        return lambda f: made(f, argnums, has_aux, mode, value, *asked)
+    return made(function, argnums, has_aux, mode, value, *asked)
 
 
 def grad(
     function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False, debug_nans: bool = False,
-    outputs: Outputs | None = None,
+    outputs: Outputs | None = None, check: bool = False,
 ) -> Any:  # fmt: skip
     """The gradient of a function that returns a float or an array of size 1.
 
@@ -311,22 +320,23 @@ def grad(
     parameter, by name or position, whose content after the call is the result, for a function that overwrites its
     arguments; what the function returns is then dropped. A gradient has the shape, dtype and containers of its
     argument. Works as a decorator, with and without arguments. debug_nans: raise NonFiniteError where an adjoint
-    first turns nan or inf, naming the line of the function.
+    first turns nan or inf, naming the line of the function. check: hold every gradient against forward mode, and
+    raise CheckError if they differ.
     """
-    return _make(function, argnums, has_aux, "grad", False, debug_nans, outputs)
+    return _make(function, argnums, has_aux, "grad", False, check, debug_nans, outputs)
 
 
 def value_and_grad(
     function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False, debug_nans: bool = False,
-    outputs: Outputs | None = None,
+    outputs: Outputs | None = None, check: bool = False,
 ) -> Any:  # fmt: skip
     """Like grad, but the function made returns (value, gradient); with has_aux ((value, aux), gradient)."""
-    return _make(function, argnums, has_aux, "grad", True, debug_nans, outputs)
+    return _make(function, argnums, has_aux, "grad", True, check, debug_nans, outputs)
 
 
 def elementwise_grad(
     function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False, debug_nans: bool = False,
-    outputs: Outputs | None = None,
+    outputs: Outputs | None = None, check: bool = False,
 ) -> Any:  # fmt: skip
     """The gradient of the sum of the result: for a function that works element by element, its derivative at each."""
-    return _make(function, argnums, has_aux, "sum", False, debug_nans, outputs)
+    return _make(function, argnums, has_aux, "sum", False, check, debug_nans, outputs)

@@ -30,7 +30,7 @@ def vjp(
 
     def pullback(w: Any) -> tuple[Any, ...]:
         w = matching(w, shape, "the adjoint of the result")
-        result = made._run(compiled, (*given, *(_part(w, shape, path) for path in compiled.seed_paths)))
+        result = made._run(compiled, (*given, *(part_of(w, shape, path) for path in compiled.seed_paths)))
         return (result,) if compiled.outputs == 1 else result
 
     return out, pullback
@@ -55,7 +55,7 @@ def value_of(made: GradientFunction, compiled: Compiled, args: tuple[Any, ...]) 
     return made.primal(*copies) if made.outputs is None else made._target.call(copies)
 
 
-def _part(adjoint: Any, value: Any, path: tuple[Any, ...]) -> Any:
+def part_of(adjoint: Any, value: Any, path: tuple[Any, ...]) -> Any:
     """The part of an adjoint that belongs to the part of a value at the path: zeros where there is none."""
     for key in path:
         value, adjoint = _item(value, key), None if adjoint is None else _item(adjoint, key)

@@ -7,11 +7,12 @@ import types
 
 import numpy as np
 
+from srcgrad.analysis.aliases import basic
 from srcgrad.analysis.infer import infer_call, infer_load
 from srcgrad.analysis.signatures import const
 from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import NONE, Array, DictOf, ListOf, Opaque, Scalar, is_float
-from srcgrad.ir.nodes import Call, Load, Name, Pack, Pos, Prim, Slice
+from srcgrad.ir.nodes import Call, Expr, Load, Name, Pack, Pos, Prim, Slice
 from srcgrad.ir.walk import root
 from srcgrad.rules import members
 from srcgrad.specialize.iteration import new_list
@@ -65,7 +66,7 @@ def load(s: State, owner: Value, at: Value, pos: Pos | None, store: bool = False
     if isinstance(at, Struct) and at.type == "list":
         prim = Prim(np.array, "np.array")
         index = Call(prim, (index,), kind=infer_call(prim, (index,), ()), pos=pos)
-    if is_float(base.kind) and not isinstance(base, Name) and (root(base) is None or new_list(base)):
+    if is_float(base.kind) and not isinstance(base, Name) and (root(base) is None or new_list(base) or _copies(base)):
         base = s.temporary(base, "value").expr
     if isinstance(base.kind, DictOf):
         return Leaf(Load(base, index, kind=base.kind.item, pos=pos))
@@ -78,6 +79,11 @@ def load(s: State, owner: Value, at: Value, pos: Pos | None, store: bool = False
     if isinstance(base.kind, ListedArray) and isinstance(index, Slice) and isinstance(kind, Array):
         kind = ListedArray(kind.dtype, kind.dims, False, base.kind.site)
     return Leaf(Load(base, index, kind=kind, pos=pos))
+
+
+def _copies(expr: Expr) -> bool:
+    """Whether an item is a copy, as `x[[0, 1]]` is: what is written into a part of it does not reach `x`."""
+    return isinstance(expr, Load) and isinstance(expr.base.kind, Array) and not basic(expr.index)
 
 
 def _static_item(s: State, owner: Static, at: Value, pos: Pos | None) -> Value:

@@ -45,7 +45,7 @@ from srcgrad.transform.record import Recorder, content
 from srcgrad.transform.reverse.chunks import Chunk, flatten_forward, flatten_reverse
 from srcgrad.transform.reverse.control import Reverser
 from srcgrad.transform.reverse.expressions import Term
-from srcgrad.transform.reverse.facts import Facts, kinds_of, settle_storage
+from srcgrad.transform.reverse.facts import Facts, kinds_of, settle_storage, short
 from srcgrad.transform.reverse.statements import Env
 from srcgrad.transform.webs import split_webs
 
@@ -143,7 +143,7 @@ class Pairs:
                 reverser.ensure(arg.id, env, reverse, stmt.pos)
                 given.append(facts.adjoint(arg.id))
             else:
-                d = Name(facts.temporary(f"d_{arg.id}_part", (id(stmt), len(numbers))), kind=arg.kind)
+                d = Name(facts.temporary(f"d_{short(arg.id)}_part", (id(stmt), len(numbers))), kind=arg.kind)
                 facts.kinds[d.id] = arg.kind
                 numbers.append(d)
                 walk = reverser.walker(arg, None, stmt.pos)

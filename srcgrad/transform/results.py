@@ -119,7 +119,7 @@ def _check_scalar(value: Value, found: list[Expr], program: Program) -> None:
             "Return a float. For a function that writes into its arguments, return what is wanted of them.",
             where,
         )
-    if len(found) > 1 or isinstance(value, Struct):
+    if len(found) > 1 or isinstance(value, Struct) or isinstance(found[0].kind, (ListOf, DictOf)):
         raise NonScalarError(
             "the function returns several values, so it has no gradient",
             "Use vjp or jacobian for functions with several results, or has_aux=True for (result, aux).",

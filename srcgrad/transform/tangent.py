@@ -42,6 +42,7 @@ ALGEBRAS: dict[str, type[Tangents]] = {"jvp": Tangents, "jvps": Directions, "dep
 def push_forward(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Gradient:
     """The tangent of fn for arguments of the kinds of `args`, in the directions of `wish.wrt`."""
     ready = prepare(fn, args, wish)
+    ready.program.used.add(function_name(ready.program, wish.mode))  # not for the tangents of recursive functions
     program, facts, body, results = ready.program, ready.facts, ready.body, ready.results
     program.used.add(function_name(program, wish.mode))  # not for what it calls, which may be itself
     entry = ready.entry
