@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from srcgrad.ir.kinds import Array, Scalar
 from srcgrad.ir.nodes import (
     Assert,
     Assign,
@@ -125,8 +126,10 @@ class _Dead:
         match stmt:
             case Comment():
                 return live
-            case Assign(target=Name(id=name), value=value):
+            case Assign(target=Name(id=name) as target, value=value):
                 gone: set[Fact] = {("name", name)}
+                if isinstance(target.kind, Scalar) and isinstance(value.kind, Array):
+                    return (live - gone) | memory.reads(value)  # the array's content is what is bound
                 if self.renews(name, value):
                     gone |= memory.content(name)
                 return (live - gone) | memory.binding_reads(value)

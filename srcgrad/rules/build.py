@@ -321,6 +321,8 @@ def same_shape(node: Kind, arg: Kind, others: Sequence[Kind]) -> bool:
 
 def cast(s: Sym, arg: Kind) -> Sym:
     """`s` in the dtype of the argument that it is a contribution to."""
+    if isinstance(arg, Scalar) and isinstance(s.kind, Array) and rank(s.kind) == 0:
+        s = s[()]  # the number, not the array that holds it, which may be written later
     if not isinstance(arg, Array) and not (isinstance(arg, Scalar) and not arg.weak):
         return s
     kind = s.kind
