@@ -15,6 +15,7 @@ from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, is_float
 from srcgrad.ir.nodes import (
     Assign,
     Call,
+    Effect,
     Expr,
     Invoke,
     Name,
@@ -260,8 +261,8 @@ def _widens(kind: Array, value: Kind) -> bool:
 
 def after_views(start: list[Stmt], block: Block) -> list[Stmt]:
     """Leave to the block what adds to adjoints that are views: the block binds them first."""
-    block.start += [stmt for stmt in start if isinstance(stmt, Store)]
-    return [stmt for stmt in start if not isinstance(stmt, Store)]
+    block.start += [stmt for stmt in start if isinstance(stmt, (Store, Effect))]
+    return [stmt for stmt in start if not isinstance(stmt, (Store, Effect))]
 
 
 def _record(

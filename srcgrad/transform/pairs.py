@@ -21,6 +21,7 @@ from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Opaque, Scalar, is_flo
 from srcgrad.ir.nodes import (
     Assign,
     Const,
+    Effect,
     Expr,
     For,
     If,
@@ -257,8 +258,8 @@ class Pairs:
             start.append(Assign(d, value))
             env[out.id] = "owned" if isinstance(out.kind, Scalar) or value is not seed else "shared"
         block = reverser.block(body, env)
-        block.start += [stmt for stmt in start if isinstance(stmt, Store)]  # views are bound there first
-        start = [stmt for stmt in start if not isinstance(stmt, Store)]
+        block.start += [stmt for stmt in start if isinstance(stmt, (Store, Effect))]  # views are bound there first
+        start = [stmt for stmt in start if not isinstance(stmt, (Store, Effect))]
         finish: list[Stmt] = []
         numbers: list[Name] = []
         for p, a in zip(callee.params, active, strict=True):

@@ -18,6 +18,7 @@ from srcgrad.ir.nodes import (
     Comment,
     Const,
     DictPack,
+    Effect,
     Expr,
     Name,
     Pack,
@@ -184,7 +185,11 @@ def seed(results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[
         elif isinstance(kind, (ListOf, DictOf)):
             value = Call(Prim(HELPERS["copy_of"], "copy_of"), (Name(name, kind=kind),), kind=kind)
         if result.id in facts.moving or result.id in facts.views:
-            start.append(Store(d, value, "+"))
+            if isinstance(kind, (ListOf, DictOf)):
+                helper = Prim(HELPERS["add_to"], "add_to")
+                start.append(Effect(Call(helper, (d, Name(name, kind=kind)), kind=kind)))
+            else:
+                start.append(Store(d, value, "+"))
         elif isinstance(given.kind, Array) and given.kind.dims and not facts.is_shadow(result.id):
             start.append(Assign(d, given))
             env[result.id] = "shared"

@@ -51,6 +51,22 @@ def lists(u):
     return xs, [u * 2, u[1:]]
 
 
+def dict_with_computed_keys(u):
+    found = {"even": 0.0, "odd": 1.0}
+    for i in range(len(u)):
+        found["odd" if i % 2 else "even"] += u[i] ** 2
+    return found
+
+
+def list_under_two_names(u):
+    xs = [0.0, 0.0]
+    for i in range(len(u)):
+        xs[i % 2] += u[i] * u[i]
+    ys = xs
+    ys[0] *= 2
+    return ys
+
+
 def nothing_depends(u):
     return np.ones(3), 2.0, u * 0
 
@@ -68,7 +84,8 @@ def early(u):
 
 PROGRAMS = [
     (view_of_written, (X,)), (two_views_of_written, (X,)), (view_in_a_branch, (X,)), (argument_itself, (X,)),
-    (written_argument, (X,)), (lists, (X,)), (nothing_depends, (X,)), (matrices, (M,)), (early, (X,)),
+    (written_argument, (X,)), (lists, (X,)), (dict_with_computed_keys, (X,)),
+    (list_under_two_names, (X,)), (nothing_depends, (X,)), (matrices, (M,)), (early, (X,)),
 ]
 
 
