@@ -12,11 +12,14 @@ import numbers
 import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from srcgrad.api.gradient import GradientFunction
 from srcgrad.api.structure import is_differentiable, like, parts
+from srcgrad.compile import Compiled
+from srcgrad.rules.directions import NoDirections
 from srcgrad.specialize.inputs import attributes, is_object
 
 Path = tuple[Any, ...]
@@ -192,13 +195,25 @@ def push_many(
     return found.stacked()
 
 
+_STACKED: WeakKeyDictionary[GradientFunction, tuple[GradientFunction, dict[int, Compiled]]] = WeakKeyDictionary()
+"""By forward mode: the same for many directions at once, and what of it has a part that cannot take many."""
+
+
 def _pushed(
     made: GradientFunction, args: tuple[Any, ...], kwargs: Mapping[str, Any], directions: Directions,
     start: int, stop: int,
 ) -> Any:  # fmt: skip
-    """The stacked tangents in the directions from start to stop: one sweep for each of them."""
+    """The stacked tangents in the directions from start to stop: one sweep for all, or else one for each."""
     compiled, given = made._find(made._plain, args, dict(kwargs))
     stack, repeated = directions.stack(start, stop), Repeated(given)
+    many, single = _STACKED.get(made) or (GradientFunction(made.primal, made.argnums, mode="jvps"), {})
+    _STACKED[made] = many, single
+    if stop - start > 1 and id(compiled) not in single and made.outputs is None:
+        try:
+            found, _ = many._find(many._plain, args, dict(kwargs))
+            return many._run(found, (*repeated.run(last=stop >= directions.count), *stack))
+        except NoDirections:
+            single[id(compiled)] = compiled
     results = []
     for k in range(stop - start):
         given = repeated.run(last=start + k + 1 >= directions.count)
