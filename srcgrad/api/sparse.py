@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.api.directions import BYTES, stacked
 from srcgrad.api.gradient import GradientFunction, grad
 from srcgrad.api.patterns import argument_of, float_leaves, pattern, scipy_sparse
 from srcgrad.api.structure import is_differentiable, like, parts
 from srcgrad.api.target import name_of, target_of
 from srcgrad.errors import ArgumentError
+from srcgrad.rules.directions import NoDirections
 
 
 class SparseDerivative:
@@ -42,6 +44,7 @@ class SparseDerivative:
         derived = grad(function, argnums) if order == 2 else function
         self._sets = GradientFunction(derived, argnums, mode="deps")
         self._forward = GradientFunction(derived, argnums, mode="jvp")
+        self._many = GradientFunction(derived, argnums, mode="jvps")
         self._reverse = GradientFunction(derived, argnums, mode="vjp")
         self._known: tuple[Any, str, np.ndarray] | None = None
 
@@ -65,11 +68,7 @@ class SparseDerivative:
         dtype = np.result_type(*(np.asarray(leaf).dtype for leaf in float_leaves(place)), np.float32)
         rows, columns = found.nonzero()
         if mode == "forward":
-            compiled, given = self._forward._find(self._forward._plain, args, kwargs)
-            compiled, given = self._forward._find(self._forward._plain, args, kwargs)
-            images = [
-                flatten(self._forward._run(compiled, (*given, unflatten(place, colors == c)))) for c in range(n_colors)
-            ]
+            images = self._pushed(place, [colors == c for c in range(n_colors)], args, kwargs)
             place_of = colors[columns], rows
         else:
             compiled, given = self._reverse._find(self._reverse._plain, args, kwargs)
@@ -81,6 +80,24 @@ class SparseDerivative:
             place_of = colors[rows], columns
         values = np.stack(images)[place_of] if images else np.zeros(0)
         return scipy_sparse().csr_array((values.astype(dtype, copy=False), (rows, columns)), shape=found.shape)
+
+    def _pushed(
+        self, place: Any, directions: list[np.ndarray], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> list[np.ndarray]:
+        """The images of the directions, flat: in one sweep where the function can take many directions."""
+        try:
+            compiled, given = self._many._find(self._many._plain, args, kwargs)
+        except NoDirections:
+            compiled, given = self._forward._find(self._forward._plain, args, kwargs)
+            return [flatten(self._forward._run(compiled, (*given, unflatten(place, v)))) for v in directions]
+        images: list[np.ndarray] = []
+        size = max(1, BYTES // max(1, 8 * directions[0].size)) if directions else 1
+        for k in range(0, len(directions), size):
+            chunk = directions[k : k + size]
+            found = self._many._run(compiled, (*given, stacked([unflatten(place, v) for v in chunk])))
+            rows = [np.reshape(leaf, (len(chunk), -1)) for leaf in float_leaves(found)]
+            images += list(np.concatenate(rows, axis=1)) if rows else [np.zeros(0)] * len(chunk)
+        return images
 
     def _pattern(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self._given is None:
