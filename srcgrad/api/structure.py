@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import types
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,9 @@ def held(value: Any) -> Any:
     """A copy of what holds arrays; functions and objects of other kinds as they are."""
     if isinstance(value, np.ndarray):
         return np.copy(value, order="K")
-    return copy.deepcopy(value) if not callable(value) else value
+    if callable(value) or isinstance(value, types.ModuleType):
+        return value
+    return copy.deepcopy(value)
 
 
 def matching(given: Any, value: Any, where: str) -> Any:
