@@ -16,6 +16,7 @@ from srcgrad.frontend import definition_of, free_value
 from srcgrad.ir.kinds import BOTTOM, DictOf, ListOf
 from srcgrad.ir.nodes import Assign, Const, Definition, Expr, Load, Name, Op, Pos, Stmt
 from srcgrad.ir.walk import root
+from srcgrad.marks import is_checkpointed
 from srcgrad.specialize.inputs import MISSING, Describer, Inputs, Path, is_object
 from srcgrad.specialize.knowledge import Frame, Key, Knowledge, Restart
 from srcgrad.specialize.outline import close_callees, with_hidden
@@ -209,7 +210,7 @@ class Specializer(State):
 
     def function(self, value: Callable[..., Any]) -> Closure:
         """A Python function of the user's."""
-        return Closure(definition_of(value), function=value)
+        return Closure(definition_of(value), function=value, checkpointed=is_checkpointed(value))
 
     # ---- what is learned ----
 
