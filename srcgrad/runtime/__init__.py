@@ -5,6 +5,8 @@ from srcgrad.runtime.helpers import (
     add_to,
     check_view,
     copy_of,
+    kept,
+    put_back,
     reshape_like,
     scalar_adjoint,
     unbroadcast,
@@ -33,6 +35,7 @@ from srcgrad.runtime.numerical import (
     trapezoid_weights,
     vander_adjoint,
 )
+from srcgrad.runtime.schedule import Snapshots, binomial, repetitions, runs_ahead, steps_to_next
 
 HELPERS = {
     function.__name__: function
@@ -44,14 +47,15 @@ HELPERS = {
         singular_values_adjoint, to_lower,
         add_along, convolve_adjoint, cumprod_adjoint, interp_adjoint, interp_slope, median_weights, trapezoid_weights,
         vander_adjoint,
+        kept, put_back, Snapshots, binomial, repetitions, runs_ahead, steps_to_next,
     )
 }  # fmt: skip
 """The helpers by the names that generated code calls them by."""
 
 __all__ = [
-    "HELPERS", "add_along", "add_at", "add_to", "check_view", "cholesky_adjoint", "convolve_adjoint", "copy_of",
+    "HELPERS", "Snapshots", "add_along", "add_at", "add_to", "binomial", "check_view", "cholesky_adjoint", "convolve_adjoint", "copy_of",
     "cumprod_adjoint", "eigenvalues_adjoint", "eigenvectors", "eigenvectors_adjoint", "grid", "interp_adjoint",
-    "interp_slope", "log_abs_det", "median_weights", "products_of_others", "reshape_like", "scalar_adjoint",
-    "sign_of_det", "singular_values_adjoint", "split_like", "to_lower", "trapezoid_weights", "unbroadcast",
+    "interp_slope", "kept", "log_abs_det", "median_weights", "products_of_others", "put_back", "repetitions", "reshape_like", "runs_ahead", "scalar_adjoint",
+    "sign_of_det", "singular_values_adjoint", "split_like", "steps_to_next", "to_lower", "trapezoid_weights", "unbroadcast",
     "undiagonal", "untile", "vander_adjoint", "winners", "with_attributes", "with_items", "zeros_like",
 ]  # fmt: skip

@@ -181,17 +181,17 @@ class Pairs:
         if key not in self.primals:
             callee = self.callees[key]
             self.primals[key] = callee.name
-            body = [self._plain(stmt) for stmt in callee.body]
+            body = [self.plain(stmt) for stmt in callee.body]
             self.functions[callee.name] = Generated(
                 callee.name, [p.id for p in callee.params], [*body, Return(_returned(callee.outs))]
             )
         return self.primals[key]
 
-    def _plain(self, stmt: Stmt) -> Stmt:
+    def plain(self, stmt: Stmt) -> Stmt:
         """Calls of other callees by their generated names."""
         if isinstance(stmt, Invoke):
             return dataclasses.replace(stmt, callee=self.primal(stmt.callee))
-        return with_blocks(stmt, lambda inner: tuple(map(self._plain, inner)))
+        return with_blocks(stmt, lambda inner: tuple(map(self.plain, inner)))
 
     def pair(self, key: str, active: tuple[bool, ...]) -> tuple[str, str]:
         """The names of the pair for a pattern of active parameters; made when first asked for."""
@@ -223,7 +223,7 @@ class Pairs:
                 "Use one name for the array inside the recursive function.",
                 callee.definition.pos if callee.definition else None,
             )
-        reverser = Reverser(facts, self.invoke)
+        reverser = Reverser(facts, self.invoke, self.plain)
         buffers = [
             p for p, a in zip(callee.params, active, strict=True) if a and isinstance(p.kind, (Array, ListOf, DictOf))
         ]

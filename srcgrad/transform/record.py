@@ -15,7 +15,7 @@ import dataclasses
 from dataclasses import dataclass, field
 
 from srcgrad.analysis.aliases import changes_list
-from srcgrad.ir.kinds import BOTTOM, Array, DictOf, ListOf, rank
+from srcgrad.ir.kinds import BOTTOM, Array, DictOf, Kind, ListOf, rank
 from srcgrad.ir.nodes import (
     Assign,
     Break,
@@ -37,6 +37,7 @@ from srcgrad.ir.walk import names_in, root, set_by, statements
 from srcgrad.rules.build import Sym
 from srcgrad.transform.conflicts import Conflicts
 from srcgrad.transform.reads import Reads, Tokens, content
+from srcgrad.transform.rerun import record_again
 from srcgrad.transform.reverse.cheap import cheap_again
 from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Context, Loop, inner_blocks
 from srcgrad.transform.reverse.facts import Facts
@@ -116,6 +117,8 @@ class Recorder:
             if self.left is not None:
                 self.left = self.left | found
             return after | other | found
+        if isinstance(chunk, (Loop, Context)) and chunk.again is not None:
+            return record_again(self, chunk, need)
         if isinstance(chunk, Loop):
             return self.loop(chunk, need)
         if isinstance(chunk, Context):
@@ -149,12 +152,12 @@ class Recorder:
         if isinstance(source, For):
             index = source.index.id
             if index in need:
-                need = self._record_binding(chunk, source.index, need)
+                need = self.record_binding(chunk, source.index, need)
         trip = self.trips.of(chunk.body)
         for name in sorted(need):
             # every trip sets it anew, so its value from before the loop would be lost
             if name in trip.count and name not in trip.exposed:
-                need = self._record_binding(chunk, Name(name, kind=self.facts.kinds[name]), need)
+                need = self.record_binding(chunk, Name(name, kind=self.facts.kinds[name]), need)
         head = need | header
         assigned = set(self.assigned)
         if isinstance(source, For):
@@ -212,7 +215,7 @@ class Recorder:
             case Pop(out=out, target=target, index=index):
                 owner = root(target)
                 if out is not None and out.id in need:
-                    need = self._record_binding(chunk, out, need)
+                    need = self.record_binding(chunk, out, need)
                 if owner is not None and content(self.facts.aliases.memory(owner)) in need:
                     if out is None:
                         assert isinstance(target.kind, (ListOf, DictOf))
@@ -263,13 +266,13 @@ class Recorder:
                 last.before.insert(held + 1, push)
             self._put_start(block, Pop(target, Name(tape, kind=ListOf(target.kind)), pos=stmt.pos))
             return need - {name}
-        return self._record_binding(chunk, target, need)
+        return self.record_binding(chunk, target, need)
 
     def _set_by_call(self, chunk: Chunk, out: Name, need: Tokens, block: Block, stmt: Stmt) -> Tokens:
         """A call sets a variable that is read: like an assignment."""
         last = self._last_setting(out.id, block, stmt)
         if last is None:
-            return self._record_binding(chunk, out, need)
+            return self.record_binding(chunk, out, need)
         tape = self._tape(chunk, out.id)
         last.after.insert(0, Push(Name(tape, kind=ListOf(out.kind)), out, pos=stmt.pos))
         self._put_start(block, Pop(out, Name(tape, kind=ListOf(out.kind)), pos=stmt.pos))
@@ -303,7 +306,7 @@ class Recorder:
             set_by(s) & names or read & {facts.aliases.memory(n) for n in touched(s)} for s in statements(later)
         )
 
-    def _record_binding(self, chunk: Chunk, target: Name, need: Tokens) -> Tokens:
+    def record_binding(self, chunk: Chunk, target: Name, need: Tokens) -> Tokens:
         """Save what the variable stands for ahead of the statement, put it back in its answer."""
         name = target.id
         if self.loops:
@@ -360,11 +363,14 @@ class Recorder:
 
     def _tape(self, chunk: Chunk, name: str) -> str:
         """A list for the values that a statement in a loop overwrites."""
-        tape = self._name(chunk, f"{name}_tape")
-        if not any(isinstance(s, Assign) and s.target == Name(tape) for s in self.tapes):
-            kind = ListOf(self.facts.kinds.get(name, BOTTOM))
-            self.facts.kinds[tape] = kind
-            self.tapes.append(Assign(Name(tape, kind=kind), Pack("list", (), kind=kind)))
+        return self.tape(chunk, name, self.facts.kinds.get(name, BOTTOM)).id
+
+    def tape(self, chunk: Chunk, name: str, item: Kind) -> Name:
+        """A list for values of a kind."""
+        tape = Name(self._name(chunk, f"{name}_tape"), kind=ListOf(item))
+        if not any(isinstance(s, Assign) and s.target == tape for s in self.tapes):
+            self.facts.kinds[tape.id] = tape.kind
+            self.tapes.append(Assign(tape, Pack("list", (), kind=tape.kind)))
         return tape
 
 

@@ -118,6 +118,8 @@ def reads_outside(reads: Reads, body: Block, inner: Block) -> Tokens:
                     reads.add(bound, found)
             if isinstance(chunk, (Branch, Loop)):
                 found.update(reads.of(chunk.ahead))
+            if isinstance(chunk, (Loop, Context)) and chunk.again is not None:
+                found.update(reads.of(chunk.again.primal))
             for deeper in inner_blocks(chunk):
                 visit(deeper)
 

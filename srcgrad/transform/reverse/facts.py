@@ -37,7 +37,7 @@ class Facts:
     """Tables by variable.
 
     kinds; active; aliases; used: names taken; adjoints: the adjoint's name of each active variable. views: names
-    whose adjoint is a view bound at the start of the reversed block; moving: variables whose adjoint is bound beside
+    whose adjoint is a view bound at the start of the reversed block; bases: what they are views of; moving: variables whose adjoint is bound beside
     them in the forward sweep; outside: set in no branch and no loop; sure: set there at least once; presets: set to
     None at the start, since an adjoint's shape may be asked for before they are set; slots: numbers that only stand
     for an item of an array or list that nothing writes, whose adjoint is the item's; definitions: how many statements
@@ -54,6 +54,7 @@ class Facts:
     entry: set[str]
     adjoints: dict[str, str] = field(default_factory=dict)
     views: set[str] = field(default_factory=set)
+    bases: dict[str, set[str]] = field(default_factory=dict)
     moving: set[str] = field(default_factory=set)
     definitions: dict[str, int] = field(default_factory=dict)
     masked: set[str] = field(default_factory=set)
@@ -255,6 +256,8 @@ def _settle_classes(
             simple = False
         if simple:
             facts.views |= set(aliases_of)
+            for name, expr in aliases_of.items():
+                facts.bases[name] = {base for base, _ in sources(expr)}
         else:
             facts.moving |= set(members)
 
