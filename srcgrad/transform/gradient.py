@@ -225,6 +225,7 @@ def _hold_value(
     names = set(names_in(value))
     set_later = {n for s in statements(reverse) for n in set_by(s)}
     written = [root(s.target) for s in statements(reverse) if isinstance(s, (Store, Push, Pop))]
+    written += [root(arg) for s in statements(reverse) if isinstance(s, Invoke) for arg in s.args]
     stored = {facts.aliases.of(n) for n in written if n}
     arrays = any(facts.aliases.of(n) in stored for n in names)
     if not arrays and not (names & set_later):

@@ -53,7 +53,7 @@ def record_again(recorder: Recorder, chunk: Loop | Context, need: Tokens) -> Tok
         for bound in (*chunk.bounds, again.lo, again.step):
             if bound is not None:
                 recorder.reads.add(bound, found)
-        found |= recorder.reads.of(chunk.ahead)
+        found |= recorder.reads.of(chunk.ahead) | recorder.reads.of(again.moves())
         if again.snapshots is not None:
             found.add(again.snapshots.id)
     for name in again.bound:
@@ -106,10 +106,13 @@ def _find_state(recorder: Recorder, chunk: Loop | Context, again: Again, changed
         again.saved[name] = saved
     heads = set(bound)
     for moved in again.moved:
+        if moved.adjoint.id not in recorder.assigned and moved.adjoint.id not in recorder.presets:
+            recorder.presets.append(moved.adjoint.id)
         moved.head = None
         if moved.adjoint.id in heads:
             moved.head = Name(recorder._name(chunk, f"{moved.adjoint.id}_head"), kind=moved.adjoint.kind)
             facts.kinds[moved.head.id] = moved.adjoint.kind
+    again.moved = [moved for moved in again.moved if moved.head is not None or not moved.local]
 
 
 def _wanted(recorder: Recorder, again: Again, need: Tokens) -> tuple[list[Name], list[Name]]:
@@ -138,7 +141,7 @@ def _put_back_behind(recorder: Recorder, chunk: Loop, again: Again, need: Tokens
 def _keep_start(recorder: Recorder, chunk: Context, again: Again, need: Tokens) -> Tokens:
     """Save ahead of a call what it starts from; what earlier answers read of that is put back once more behind it."""
     back, contents = _wanted(recorder, again, need)
-    chunk.restore.extend(again.ahead)
+    chunk.restore.extend(again.moves())
     again.behind = []
     names = {name.id: name for name in (*again.bound, *back)}
     for name in (names[n] for n in sorted(names)):

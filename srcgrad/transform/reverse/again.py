@@ -25,6 +25,7 @@ from srcgrad.ir.kinds import BOOL, INT, NONE, Array, DictOf, ListOf, Opaque, Sca
 from srcgrad.ir.nodes import (
     Assert,
     Assign,
+    BoolOp,
     Break,
     Call,
     Const,
@@ -65,6 +66,7 @@ class Moved:
 
     adjoint: Name
     then: Name
+    local: bool = False
     head: Name | None = None
 
 
@@ -97,7 +99,6 @@ class Again:
     deep: set[str] = field(default_factory=set)
     saved: dict[str, Name] = field(default_factory=dict)
     tapes: list[Stmt] = field(default_factory=list)
-    ahead: list[Stmt] = field(default_factory=list)
     behind: list[Stmt] = field(default_factory=list)
 
     # ---- loops ----
@@ -120,8 +121,12 @@ class Again:
         if self.bound or self.kept:
             assert self.snapshots is not None and self.counter is not None
             outs = (*self.bound, *(self.saved[name.id] for name in self.kept))
-            out.append(Invoke(outs, "restore", (self.snapshots, index), True, pos=self.pos))
-            out += [self.put_back(name, self.saved[name.id]) for name in self.kept]
+            if not self.bound and len(self.kept) == 1 and isinstance(self.kept[0].kind, Array):
+                value = method(self.snapshots, Snapshots.restore, "restore", index, kind=self.kept[0].kind)
+                out.append(self.put_back(self.kept[0], value))
+            else:
+                out.append(Invoke(outs, "restore", (self.snapshots, index), True, pos=self.pos))
+                out += [self.put_back(name, self.saved[name.id]) for name in self.kept]
             start = Call(Prim(getattr, "position", "attribute"), (self.snapshots,), kind=INT)
             body = [*self._saves(), *_renamed(self.quiet, self.index, self._item())]
             out.append(For(self.counter, start, index, ONE, tuple(body)))
@@ -143,13 +148,18 @@ class Again:
         out += self.tapes
         out += without_jumps(_quiet(recorded))
         for m in self.moved:
-            other = Op("is not", (m.then, m.adjoint), kind=BOOL)
-            held = Op("is not", (m.then, Const(None, kind=NONE)), kind=BOOL)
-            fill = Store(m.adjoint, m.then)
-            out.append(If(held, (If(other, (fill,)),)))
+            test: Expr = Op("is not", (m.then, m.adjoint), kind=BOOL)
+            if m.head is None:
+                held = Op("is not", (m.then, Const(None, kind=NONE)), kind=BOOL)
+                test = BoolOp("and", (held, test), kind=BOOL)
+            out.append(If(test, (Store(m.adjoint, m.then),)))
         out += answer
         out += [Assign(m.then, m.head if m.head is not None else Const(None, kind=NONE)) for m in self.moved]
         return out
+
+    def moves(self) -> list[Stmt]:
+        """Statements ahead of the reverse: the buffers of the adjoints, as the forward sweep left them."""
+        return [Assign(m.then, m.adjoint) for m in self.moved]
 
     # ---- what is kept ----
 
@@ -161,7 +171,7 @@ class Again:
             return Call(Prim(list.copy, "copy", "method"), (name,), kind=name.kind)
         return Call(Prim(HELPERS["kept"], "kept"), (name,), kind=Opaque(object))
 
-    def put_back(self, name: Name, saved: Name) -> Stmt:
+    def put_back(self, name: Name, saved: Expr) -> Stmt:
         """Let an array or list hold again what it held; it stays where it is: views and adjoints stand on it."""
         if isinstance(name.kind, Array):
             return Store(Load(name, Const(Ellipsis), kind=name.kind), saved, pos=self.pos)
@@ -208,7 +218,7 @@ def again_of(
                         expr.pos or inner.pos or stmt.pos,
                     )
     names = {name for inner in statements(flat) for name in set_by(inner)}
-    made = Again(stmt.pos, flat, _quiet(flat), names, written_by(flat, facts.aliases))
+    made = Again(stmt.pos, flat, _without_breaks(_quiet(flat)), names, written_by(flat, facts.aliases))
     made.flags = [Name(flag, kind=BOOL) for flag in sorted(facts.flags & names)]
     active = facts.moving & facts.active
     for inner in statements(flat):
@@ -221,12 +231,11 @@ def again_of(
                     "Use separate arrays instead of a list of them, or copy them (`.copy()`).",
                     inner.pos or stmt.pos,
                 )
-    for name in sorted(names & active):
+    for name in sorted(names & active):  # those of one trip alone are settled in it
         adjoint = facts.adjoint(name)
         then = Name(named(f"{name} then", f"{adjoint.id}_then"), kind=adjoint.kind)
         facts.kinds[then.id] = adjoint.kind
-        made.moved.append(Moved(adjoint, then))
-        made.ahead.append(Assign(then, adjoint))
+        made.moved.append(Moved(adjoint, then, name in facts.local))
     return made
 
 
@@ -255,6 +264,17 @@ def plain(block: Sequence[Stmt]) -> tuple[Stmt, ...]:
         elif isinstance(stmt, (For, While)) and stmt.checkpoint is not None:
             out.append(dataclasses.replace(stmt, checkpoint=None))
         else:
+            out.append(stmt)
+    return tuple(out)
+
+
+def _without_breaks(block: Sequence[Stmt]) -> tuple[Stmt, ...]:
+    """The body of a loop whose last trip is not run."""
+    out: list[Stmt] = []
+    for stmt in block:
+        if isinstance(stmt, (If, With)):
+            stmt = with_blocks(stmt, _without_breaks)
+        if not isinstance(stmt, Break):
             out.append(stmt)
     return tuple(out)
 

@@ -135,6 +135,7 @@ def flatten_reverse(block: Block) -> list[Stmt]:
                 answer.append(If(chunk.test, body, orelse, pos=chunk.source.pos))
         elif isinstance(chunk, Loop):
             answer += chunk.ahead
+            answer += chunk.again.moves() if chunk.again is not None else []
             inner = _reversed_trip(chunk)
             if inner:
                 assert chunk.bounds is not None and chunk.index is not None and chunk.source is not None

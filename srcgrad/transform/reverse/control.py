@@ -366,7 +366,6 @@ class Reverser(StatementAdjoints):
         again.counter = Name(self.named(stmt, "counter", "k" if index.id == "j" else "j"), kind=INT)
         facts.kinds[again.counter.id] = INT
         chunk.index, chunk.bounds = index, (ZERO, trips, ONE)
-        chunk.ahead += again.ahead
         made = Call(Prim(Snapshots, "Snapshots"), tuple(args), tuple(kwargs), kind=OBJECT, pos=stmt.pos)
         return [Chunk(stmt=Assign(again.snapshots, made, pos=stmt.pos))]
 

@@ -38,7 +38,7 @@ class Facts:
 
     kinds; active; aliases; used: names taken; adjoints: the adjoint's name of each active variable. views: names
     whose adjoint is a view bound at the start of the reversed block; bases: what they are views of; moving: variables whose adjoint is bound beside
-    them in the forward sweep; outside: set in no branch and no loop; sure: set there at least once; presets: set to
+    them in the forward sweep; outside: set in no branch and no loop; local: set once, and used in that block only; sure: set there at least once; presets: set to
     None at the start, since an adjoint's shape may be asked for before they are set; slots: numbers that only stand
     for an item of an array or list that nothing writes, whose adjoint is the item's; definitions: how many statements
     set a variable; entry: set before the program starts. flags: the variables of jumps; raised: how often each is
@@ -64,6 +64,7 @@ class Facts:
     results: set[str] = field(default_factory=set)
     raised: dict[str, int] = field(default_factory=dict)
     outside: set[str] = field(default_factory=set)
+    local: set[str] = field(default_factory=set)
     presets: set[str] = field(default_factory=set)
     sure: set[str] = field(default_factory=set)
 
@@ -186,6 +187,11 @@ def settle_storage(body: tuple[Stmt, ...], facts: Facts) -> None:
     visit(body, ())
     facts.definitions = counts
     facts.outside = {name for name, path in home_path.items() if not path}
+    facts.local = {
+        name for name, path in home_path.items()
+        if path and counts[name] == 1 and name not in facts.results
+        and all(use[: len(path)] == path for use in block_of_use.get(name, ()))
+    }  # fmt: skip
     for name in facts.flags:
         facts.raised[name] = sum(e == Const(True) for e in values.get(name, []))
     for name, found in values.items():
