@@ -10,6 +10,7 @@ from srcgrad.errors import SrcgradError
 from srcgrad.marks import checkpoint, checkpointed
 
 __all__ = [
-    "GradientFunction", "SrcgradError", "checkpoint", "checkpointed", "elementwise_grad", "emit", "grad", "value_and_grad", "vjp",
+    "GradientFunction", "SrcgradError", "checkpoint", "checkpointed", "elementwise_grad", "emit", "grad",
+    "value_and_grad", "vjp",
 ]  # fmt: skip
 __version__ = "0.1.0"

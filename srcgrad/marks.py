@@ -57,7 +57,7 @@ def checkpoint(function: _Function) -> _Function:
     a Python function (or a staticmethod or classmethod of one).
     """
     if isinstance(function, (staticmethod, classmethod)):
-        return type(function)(checkpoint(function.__func__))  # type: ignore[return-value]
+        return type(function)(checkpoint(function.__func__))
     if not isinstance(function, types.FunctionType):
         raise ArgumentError(
             f"checkpoint takes a Python function, not a {type(function).__name__}",

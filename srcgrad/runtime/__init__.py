@@ -53,9 +53,10 @@ HELPERS = {
 """The helpers by the names that generated code calls them by."""
 
 __all__ = [
-    "HELPERS", "Snapshots", "add_along", "add_at", "add_to", "binomial", "check_view", "cholesky_adjoint", "convolve_adjoint", "copy_of",
-    "cumprod_adjoint", "eigenvalues_adjoint", "eigenvectors", "eigenvectors_adjoint", "grid", "interp_adjoint",
-    "interp_slope", "kept", "log_abs_det", "median_weights", "products_of_others", "put_back", "repetitions", "reshape_like", "runs_ahead", "scalar_adjoint",
-    "sign_of_det", "singular_values_adjoint", "split_like", "steps_to_next", "to_lower", "trapezoid_weights", "unbroadcast",
+    "HELPERS", "Snapshots", "add_along", "add_at", "add_to", "binomial", "check_view", "cholesky_adjoint",
+    "convolve_adjoint", "copy_of", "cumprod_adjoint", "eigenvalues_adjoint", "eigenvectors", "eigenvectors_adjoint",
+    "grid", "interp_adjoint", "interp_slope", "kept", "log_abs_det", "median_weights", "products_of_others",
+    "put_back", "repetitions", "reshape_like", "runs_ahead", "scalar_adjoint", "sign_of_det",
+    "singular_values_adjoint", "split_like", "steps_to_next", "to_lower", "trapezoid_weights", "unbroadcast",
     "undiagonal", "untile", "vander_adjoint", "winners", "with_attributes", "with_items", "zeros_like",
 ]  # fmt: skip

@@ -114,8 +114,8 @@ class Snapshots:
         gap = end - starts[-2]
         if slots == 1 or gap < self.level - 1:
             return False
-        # the k-th stretch between snapshots is reversed with slots - k of them, one more where an earlier one is dropped
-        lengths = [b - a for a, b in zip(starts, starts[1:])]
+        # the k-th stretch is reversed with slots - k snapshots, one more where an earlier one is dropped
+        lengths = [b - a for a, b in zip(starts, starts[1:], strict=False)]
         behind = [0, 0]
         for k in reversed(range(2, slots)):
             behind.append(behind[-1] + self.cost(lengths[k], slots - k + 1))

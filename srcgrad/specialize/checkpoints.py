@@ -13,6 +13,7 @@ from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import NONE, Bottom, Scalar
 from srcgrad.ir.nodes import Apply, Attr, Const, Expr, Free, Name, Pos, Star, With
 from srcgrad.marks import checkpoint, checkpointed
+from srcgrad.runtime import Snapshots
 from srcgrad.specialize.builtins import handles
 from srcgrad.specialize.expressions import evaluate
 from srcgrad.specialize.state import State
@@ -73,6 +74,15 @@ def refuse_written_out(pos: Pos | None) -> UnsupportedError:
 @handles(checkpointed)
 def _misplaced(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
     raise UnsupportedError("checkpointed marks a loop, and stands alone in the loop's header", _USAGE, pos)
+
+
+@handles(Snapshots)
+def _second_order(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
+    raise UnsupportedError(
+        "this is the gradient of a checkpointed loop, which cannot be differentiated again",
+        "Differentiate again without the mark on the loop.",
+        pos,
+    )
 
 
 @handles(checkpoint)

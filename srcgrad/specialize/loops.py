@@ -80,7 +80,7 @@ def run_for(s: State, stmt: ForEach) -> None:
     s.loop_writes = {s.base_name(s.variable(name)) for name in _assigned_names(stmt.body)}
     items, slots = marked_loop(s, stmt.iter)
     try:
-        iteration = iterate(s, evaluate(s, items), stmt.pos)
+        iteration = iterate(s, evaluate(s, items), stmt.pos if slots is None else items.pos)
         if iteration.static is not None:
             iteration.static = [_before_loop(s, item) for item in iteration.static]
     finally:

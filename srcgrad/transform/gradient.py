@@ -103,7 +103,7 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     refuse_captured_writes(program, body, facts)
     for name in sorted(facts.active, key=lambda n: (not n.isidentifier(), n)):
         facts.adjoint(name)
-    reverser = Reverser(facts, pairs.invoke, pairs.plain)
+    reverser = Reverser(facts, pairs.invoke, pairs.again)
     env: dict[str, str] = {}
     start = seed(results, seeds, facts, env, wish)
     moving_entry = [

@@ -40,6 +40,7 @@ from srcgrad.rules.build import Sym
 from srcgrad.specialize.outline import Callee
 from srcgrad.transform.masks import find_masked
 from srcgrad.transform.record import Recorder, content
+from srcgrad.transform.reverse.again import refuse_draws
 from srcgrad.transform.reverse.chunks import Chunk, flatten_forward, flatten_reverse
 from srcgrad.transform.reverse.control import Reverser
 from srcgrad.transform.reverse.expressions import Term
@@ -193,6 +194,18 @@ class Pairs:
             return dataclasses.replace(stmt, callee=self.primal(stmt.callee))
         return with_blocks(stmt, lambda inner: tuple(map(self.plain, inner)))
 
+    def again(self, stmt: Stmt) -> Stmt:
+        """A statement that is run again in the reverse sweep."""
+        work = [inner.callee for inner in statements([stmt]) if isinstance(inner, Invoke)]
+        seen: set[str] = set()
+        while work:
+            key = work.pop()
+            if key not in seen:
+                seen.add(key)
+                refuse_draws(self.callees[key].body, stmt.pos)
+                work += [inner.callee for inner in statements(self.callees[key].body) if isinstance(inner, Invoke)]
+        return self.plain(stmt)
+
     def pair(self, key: str, active: tuple[bool, ...]) -> tuple[str, str]:
         """The names of the pair for a pattern of active parameters; made when first asked for."""
         if (key, active) not in self.pairs:
@@ -223,7 +236,7 @@ class Pairs:
                 "Use one name for the array inside the recursive function.",
                 callee.definition.pos if callee.definition else None,
             )
-        reverser = Reverser(facts, self.invoke, self.plain)
+        reverser = Reverser(facts, self.invoke, self.again)
         buffers = [
             p for p, a in zip(callee.params, active, strict=True) if a and isinstance(p.kind, (Array, ListOf, DictOf))
         ]

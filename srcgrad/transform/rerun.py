@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from srcgrad.analysis.aliases import Aliases
 from srcgrad.errors import AliasError
 from srcgrad.ir.kinds import Array, DictOf, ListOf
-from srcgrad.ir.nodes import Assign, Name, Pop, Push
+from srcgrad.ir.nodes import Assign, For, Name, Pop, Push
 from srcgrad.ir.walk import names_in, statements
 from srcgrad.transform.reads import Reads, Tokens, content
 from srcgrad.transform.reverse.again import Again
@@ -58,7 +58,9 @@ def record_again(recorder: Recorder, chunk: Loop | Context, need: Tokens) -> Tok
             found.add(again.snapshots.id)
     for name in again.bound:
         recorder.reads.add(name, inside)  # the snapshots hold the array itself
-    found = (need - changed) | (inside - changed) | found
+    # of a class some memories may be others than those that are put back: what they hold is still needed
+    restored = {token for token in changed if not token.startswith("*")}
+    found = (need - restored) | (inside - changed) | found
     if recorder.left is not None:
         recorder.left = recorder.left | found
     return found
@@ -98,6 +100,9 @@ def _find_state(recorder: Recorder, chunk: Loop | Context, again: Again, changed
                 )
             if name not in recorder.presets:
                 recorder.presets.append(name)
+    if not bound and not kept and again.counted and isinstance(chunk, Loop) and again.index is not None:
+        assert again.lo is not None and again.step is not None and isinstance(chunk.stmt, For)
+        chunk.index, chunk.bounds, chunk.body.head = again.index, (again.lo, chunk.stmt.hi, again.step), []
     again.bound = [Name(name, kind=facts.kinds[name]) for name in bound]
     again.kept = [Name(name, kind=facts.kinds[name]) for name in kept]
     for name in kept:

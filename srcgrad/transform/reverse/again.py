@@ -74,12 +74,11 @@ class Moved:
 class Again:
     """A body that is run again.
 
-    primal: its statements, in the forward sweep; quiet: when they are run again, without prints and checks.
-    names: what they set; contents: the memories that they write, as `written` names them. snapshots: None for a call.
-    index, lo, step: of a For. counter: counts the trips that are run ahead. bound, kept: the variables and the arrays
-    and lists that a trip starts from, found by the recorder; deep: the lists whose arrays are written; saved: what
-    they held. tapes: made at the start of the
-    recorded run. flags: those that a trip may set.
+    primal: its statements, in the forward sweep; quiet: when they are run again, without prints and checks. names:
+    what they set; contents: the memories that they write, as `written` names them. snapshots: None for a call. index,
+    lo, step: of a For; counted: its length is known. counter: counts the trips that are run ahead. bound, kept: the
+    variables and the arrays and lists that a trip starts from, found by the recorder; deep: the lists whose arrays are
+    written; saved: what they held. tapes: made at the start of the recorded run. flags: those that a trip may set.
     """
 
     pos: Pos | None
@@ -92,6 +91,7 @@ class Again:
     lo: Expr | None = None
     step: Expr | None = None
     counter: Name | None = None
+    counted: bool = False
     flags: list[Name] = field(default_factory=list)
     moved: list[Moved] = field(default_factory=list)
     bound: list[Name] = field(default_factory=list)
@@ -109,7 +109,7 @@ class Again:
         return dataclasses.replace(loop, body=body, checkpoint=None)
 
     def _saves(self) -> list[Stmt]:
-        if self.snapshots is None or not (self.bound or self.kept or self.index is None):
+        if self.snapshots is None or (self.counted and not self.bound and not self.kept):
             return []
         state = (*self.bound, *(self.copy_of(name) for name in self.kept))
         save = Effect(method(self.snapshots, Snapshots.save, "save", *state))
@@ -208,15 +208,7 @@ def again_of(
 ) -> Again:
     """What is known of a body before recording. named: a variable for a role, with a hint at its name."""
     flat = plain(primal)
-    for inner in statements(flat):
-        for top in own_expressions(inner):
-            for expr in subexpressions(top):
-                if isinstance(expr, Call) and effect(expr.prim.fn, [key for key, _ in expr.kwargs]) == "random":
-                    raise UnsupportedError(
-                        "a random number is drawn in what is run again in the reverse sweep: it would be another one",
-                        "Draw the numbers before the loop or call, and pass them in.",
-                        expr.pos or inner.pos or stmt.pos,
-                    )
+    refuse_draws(flat, stmt.pos)
     names = {name for inner in statements(flat) for name in set_by(inner)}
     made = Again(stmt.pos, flat, _without_breaks(_quiet(flat)), names, written_by(flat, facts.aliases))
     made.flags = [Name(flag, kind=BOOL) for flag in sorted(facts.flags & names)]
@@ -237,6 +229,19 @@ def again_of(
         facts.kinds[then.id] = adjoint.kind
         made.moved.append(Moved(adjoint, then, name in facts.local))
     return made
+
+
+def refuse_draws(block: Sequence[Stmt], pos: Pos | None) -> None:
+    """Raise UnsupportedError where statements that are run again draw a random number."""
+    for stmt in statements(list(block)):
+        for top in own_expressions(stmt):
+            for expr in subexpressions(top):
+                if isinstance(expr, Call) and effect(expr.prim.fn, [key for key, _ in expr.kwargs]) == "random":
+                    raise UnsupportedError(
+                        "a random number is drawn in what is run again in the reverse sweep: it would be another one",
+                        "Draw the numbers before the loop or call, and pass them in.",
+                        expr.pos or stmt.pos or pos,
+                    )
 
 
 def written_by(block: Sequence[Stmt], aliases: Aliases) -> set[tuple[str, bool]]:

@@ -342,7 +342,7 @@ class Reverser(StatementAdjoints):
         again = chunk.again = self._again(stmt, chunk.body)
         again.snapshots = Name(self.named(stmt, "snapshots", "snapshots"), kind=OBJECT)
         facts.kinds[again.snapshots.id] = OBJECT
-        counted = bounds is not None and not _has_break(stmt.body)
+        counted = again.counted = bounds is not None and not _has_break(stmt.body)
         args = [stmt.checkpoint] if stmt.checkpoint is not None and stmt.checkpoint != Const(None) else []
         kwargs: list[tuple[str, Expr]] = []
         trips: Expr = Call(Prim(getattr, "trips", "attribute"), (again.snapshots,), kind=INT)
@@ -363,7 +363,7 @@ class Reverser(StatementAdjoints):
             facts.kinds[index.id] = INT
             if again.lo is not None and again.step is not None and isinstance(stmt, For):
                 chunk.body.head = [Assign(stmt.index, trip_item(again.lo, again.step, index), pos=stmt.pos)]
-        again.counter = Name(self.named(stmt, "counter", "k" if index.id == "j" else "j"), kind=INT)
+        again.counter = Name(facts.temporary("k" if index.id == "j" else "j", (id(stmt), "counter")), kind=INT)
         facts.kinds[again.counter.id] = INT
         chunk.index, chunk.bounds = index, (ZERO, trips, ONE)
         made = Call(Prim(Snapshots, "Snapshots"), tuple(args), tuple(kwargs), kind=OBJECT, pos=stmt.pos)

@@ -36,14 +36,15 @@ ZERO_FLOAT = Const(0.0, kind=Scalar("float64", True, 0.0))
 class Facts:
     """Tables by variable.
 
-    kinds; active; aliases; used: names taken; adjoints: the adjoint's name of each active variable. views: names
-    whose adjoint is a view bound at the start of the reversed block; bases: what they are views of; moving: variables whose adjoint is bound beside
-    them in the forward sweep; outside: set in no branch and no loop; local: set once, and used in that block only; sure: set there at least once; presets: set to
-    None at the start, since an adjoint's shape may be asked for before they are set; slots: numbers that only stand
-    for an item of an array or list that nothing writes, whose adjoint is the item's; definitions: how many statements
-    set a variable; entry: set before the program starts. flags: the variables of jumps; raised: how often each is
-    set. masked: variables whose adjoint may hold zeros that stand for "not chosen". results: what is returned.
-    temporaries, own: names that the transform made.
+    kinds; active; aliases; used: names taken; adjoints: the adjoint's name of each active variable. views: names whose
+    adjoint is a view bound at the start of the reversed block; bases: what they are views of; moving: variables whose
+    adjoint is bound beside them in the forward sweep; outside: set in no branch and no loop; local: set once, in a
+    branch or loop, and used in that block only; sure: set outside at least once; presets: set to None at the start,
+    since an adjoint's shape may be asked for before they are set; slots: numbers that only stand for an item of an
+    array or list that nothing writes, whose adjoint is the item's; definitions: how many statements set a variable;
+    entry: set before the program starts. flags: the variables of jumps; raised: how often each is set. masked:
+    variables whose adjoint may hold zeros that stand for "not chosen". results: what is returned. temporaries, own:
+    names that the transform made.
     """
 
     kinds: dict[str, Kind]
