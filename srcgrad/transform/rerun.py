@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from srcgrad.analysis.aliases import Aliases
-from srcgrad.errors import AliasError
 from srcgrad.ir.kinds import Array, DictOf, ListOf
 from srcgrad.ir.nodes import Assign, For, Name, Pop, Push
 from srcgrad.ir.walk import names_in, statements
@@ -47,13 +46,13 @@ def record_again(recorder: Recorder, chunk: Loop | Context, need: Tokens) -> Tok
     else:
         need = _keep_start(recorder, chunk, again, need)
     inside = _walk_body(recorder, chunk, again)
-    found: Tokens = set()
+    found = recorder.reads.of(again.moves())
     if isinstance(chunk, Loop):
         assert chunk.bounds is not None
         for bound in (*chunk.bounds, again.lo, again.step):
             if bound is not None:
                 recorder.reads.add(bound, found)
-        found |= recorder.reads.of(chunk.ahead) | recorder.reads.of(again.moves())
+        found |= recorder.reads.of(chunk.ahead)
         if again.snapshots is not None:
             found.add(again.snapshots.id)
     for name in again.bound:
@@ -91,13 +90,7 @@ def _find_state(recorder: Recorder, chunk: Loop | Context, again: Again, changed
     kept = [name for name in kept if not facts.bases.get(name, set()) & set(kept)]
     for name in bound:
         if name not in recorder.assigned:
-            if name in kept:
-                raise AliasError(
-                    f"`{name}` is written in place in what is run again in the reverse sweep, and may not be set "
-                    "before it",
-                    f"Set `{name}` before the checkpointed loop or call.",
-                    again.pos,
-                )
+            again.loose.add(name)
             if name not in recorder.presets:
                 recorder.presets.append(name)
     if not bound and not kept and again.counted and isinstance(chunk, Loop) and again.index is not None:

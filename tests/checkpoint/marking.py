@@ -46,3 +46,20 @@ def marked(text: str, seed: int, chance: int = 70) -> tuple[str, int]:
     marker = Marker(seed, chance)
     tree = marker.visit(ast.parse(text))
     return "import srcgrad\n" + ast.unparse(ast.fix_missing_locations(tree)), marker.count
+
+
+class _Unmarker(ast.NodeTransformer):
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        return node.args[0] if ast.unparse(node.func) in ("checkpointed", "srcgrad.checkpointed") else node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        self.generic_visit(node)
+        marks = ("checkpoint", "srcgrad.checkpoint")
+        node.decorator_list = [d for d in node.decorator_list if ast.unparse(d) not in marks]
+        return node
+
+
+def unmarked(text: str) -> str:
+    """The program without its marks."""
+    return ast.unparse(_Unmarker().visit(ast.parse(text)))

@@ -78,7 +78,8 @@ class Again:
     what they set; contents: the memories that they write, as `written` names them. snapshots: None for a call. index,
     lo, step: of a For; counted: its length is known. counter: counts the trips that are run ahead. bound, kept: the
     variables and the arrays and lists that a trip starts from, found by the recorder; deep: the lists whose arrays are
-    written; saved: what they held. tapes: made at the start of the recorded run. flags: those that a trip may set.
+    written; loose: those that may be None; saved: what they held. tapes: made at the start of the recorded run. flags:
+    those that a trip may set.
     """
 
     pos: Pos | None
@@ -97,6 +98,7 @@ class Again:
     bound: list[Name] = field(default_factory=list)
     kept: list[Name] = field(default_factory=list)
     deep: set[str] = field(default_factory=set)
+    loose: set[str] = field(default_factory=set)
     saved: dict[str, Name] = field(default_factory=dict)
     tapes: list[Stmt] = field(default_factory=list)
     behind: list[Stmt] = field(default_factory=list)
@@ -121,7 +123,7 @@ class Again:
         if self.bound or self.kept:
             assert self.snapshots is not None and self.counter is not None
             outs = (*self.bound, *(self.saved[name.id] for name in self.kept))
-            if not self.bound and len(self.kept) == 1 and isinstance(self.kept[0].kind, Array):
+            if not self.bound and len(self.kept) == 1 and self._is_array(self.kept[0]):
                 value = method(self.snapshots, Snapshots.restore, "restore", index, kind=self.kept[0].kind)
                 out.append(self.put_back(self.kept[0], value))
             else:
@@ -165,7 +167,7 @@ class Again:
 
     def copy_of(self, name: Name) -> Expr:
         """A copy of what an array or list holds, from which it can be put back."""
-        if isinstance(name.kind, Array):
+        if self._is_array(name):
             return Sym(name).copy().expr
         if self._flat(name):
             return Call(Prim(list.copy, "copy", "method"), (name,), kind=name.kind)
@@ -173,16 +175,21 @@ class Again:
 
     def put_back(self, name: Name, saved: Expr) -> Stmt:
         """Let an array or list hold again what it held; it stays where it is: views and adjoints stand on it."""
-        if isinstance(name.kind, Array):
+        if self._is_array(name):
             return Store(Load(name, Const(Ellipsis), kind=name.kind), saved, pos=self.pos)
         if self._flat(name):
             return Store(Load(name, Slice(None, None, None), kind=name.kind), saved, pos=self.pos)
         return Invoke((), "put_back", (name, saved), pos=self.pos)
 
+    def _is_array(self, name: Name) -> bool:
+        return isinstance(name.kind, Array) and not name.kind.optional and name.id not in self.loose
+
     def _flat(self, name: Name) -> bool:
-        """Whether to put the items back is enough."""
+        """Whether to put the items of a list back is enough."""
         kind = name.kind
-        return isinstance(kind, ListOf) and not isinstance(kind.item, (ListOf, DictOf)) and name.id not in self.deep
+        if not isinstance(kind, ListOf) or kind.optional or name.id in self.loose | self.deep:
+            return False
+        return not isinstance(kind.item, (ListOf, DictOf))
 
 
 ZERO = Const(0, kind=Scalar("int64", True, 0))
