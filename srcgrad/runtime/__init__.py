@@ -4,8 +4,8 @@ from srcgrad.runtime.adjoints import add_at, grid, products_of_others, split_lik
 from srcgrad.runtime.helpers import (
     add_to,
     check_view,
+    contents_of,
     copy_of,
-    kept,
     put_back,
     reshape_like,
     scalar_adjoint,
@@ -35,7 +35,7 @@ from srcgrad.runtime.numerical import (
     trapezoid_weights,
     vander_adjoint,
 )
-from srcgrad.runtime.schedule import Snapshots, binomial, repetitions, runs_ahead, steps_to_next
+from srcgrad.runtime.schedule import Snapshots
 
 HELPERS = {
     function.__name__: function
@@ -47,16 +47,16 @@ HELPERS = {
         singular_values_adjoint, to_lower,
         add_along, convolve_adjoint, cumprod_adjoint, interp_adjoint, interp_slope, median_weights, trapezoid_weights,
         vander_adjoint,
-        kept, put_back, Snapshots, binomial, repetitions, runs_ahead, steps_to_next,
+        contents_of, put_back, Snapshots,
     )
 }  # fmt: skip
 """The helpers by the names that generated code calls them by."""
 
 __all__ = [
-    "HELPERS", "Snapshots", "add_along", "add_at", "add_to", "binomial", "check_view", "cholesky_adjoint",
+    "HELPERS", "Snapshots", "add_along", "add_at", "add_to", "check_view", "cholesky_adjoint", "contents_of",
     "convolve_adjoint", "copy_of", "cumprod_adjoint", "eigenvalues_adjoint", "eigenvectors", "eigenvectors_adjoint",
-    "grid", "interp_adjoint", "interp_slope", "kept", "log_abs_det", "median_weights", "products_of_others",
-    "put_back", "repetitions", "reshape_like", "runs_ahead", "scalar_adjoint", "sign_of_det",
-    "singular_values_adjoint", "split_like", "steps_to_next", "to_lower", "trapezoid_weights", "unbroadcast",
-    "undiagonal", "untile", "vander_adjoint", "winners", "with_attributes", "with_items", "zeros_like",
+    "grid", "interp_adjoint", "interp_slope", "log_abs_det", "median_weights", "products_of_others", "put_back",
+    "reshape_like", "scalar_adjoint", "sign_of_det", "singular_values_adjoint", "split_like", "to_lower",
+    "trapezoid_weights", "unbroadcast", "undiagonal", "untile", "vander_adjoint", "winners", "with_attributes",
+    "with_items", "zeros_like",
 ]  # fmt: skip

@@ -79,19 +79,19 @@ def copy_of(value):
     return value
 
 
-def kept(value):
+def contents_of(value):
     """What put_back needs to let nested lists, dicts and arrays hold again what they hold now."""
     if isinstance(value, np.ndarray):
         return np.copy(value, order="K")
     if isinstance(value, list):
-        return [(item, kept(item)) for item in value]
+        return [(item, contents_of(item)) for item in value]
     if isinstance(value, dict):
-        return {key: (item, kept(item)) for key, item in value.items()}
+        return {key: (item, contents_of(item)) for key, item in value.items()}
     return None
 
 
 def put_back(value, saved):
-    """Let a list, dict or array, and those in it, hold again what `kept` found: the same objects, in place."""
+    """Let a list, dict or array, and those in it, hold again what `contents_of` found: the same objects, in place."""
     if isinstance(value, np.ndarray):
         value[...] = saved
     elif isinstance(value, (list, dict)):

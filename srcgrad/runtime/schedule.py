@@ -9,46 +9,14 @@ for n + 1 steps, r (n + 1) - binomial(slots + r, slots + 1), and none is run mor
 number with n + 1 <= binomial(slots + r, slots).
 
 Of unknown length: the forward sweep replaces snapshots as it goes (Stumm and Walther 2010, "New algorithms for optimal
-online checkpointing"). The one is dropped that costs the least, were the loop to end there. As long as n + 1 is no
-more than binomial(slots + 2, slots), no schedule that knows n beforehand runs fewer trips; beyond that, the gap is a
-few percent. In the reverse sweep the length is known, and slots that become free are used as above.
+online checkpointing"). As long as n + 1 is no more than binomial(slots + 2, slots), no schedule that knows n beforehand
+runs fewer trips, as with their first algorithm. Beyond that, the snapshot is dropped that costs the least, were the loop
+to end there; that is a few percent from the optimum. In the reverse sweep the length is known, and slots that become
+free are used as above.
 """
 # mypy: allow-untyped-defs, allow-untyped-calls
 
 import numpy as np
-
-
-def binomial(n, k):
-    """The number of ways to choose k of n."""
-    if k > n:
-        return 0
-    k = min(k, n - k)
-    result = 1
-    for i in range(1, k + 1):
-        result = result * (n - k + i) // i
-    return result
-
-
-def repetitions(steps, slots):
-    """The least r with steps <= binomial(slots + r, slots): how often a step is run ahead of its reverse at most."""
-    r = 0
-    while binomial(slots + r, slots) < steps:
-        r += 1
-    return r
-
-
-def runs_ahead(steps, slots):
-    """How many runs of steps, besides those that are reversed right after, the reverse of `steps` steps needs."""
-    r = repetitions(steps, slots)
-    return r * steps - binomial(slots + r, slots + 1)
-
-
-def steps_to_next(steps, slots):
-    """How many of the steps to run before the next snapshot; all of them where there is to be none."""
-    if slots < 2 or steps < 3:
-        return steps
-    r = repetitions(steps, slots)
-    return min(binomial(slots + r - 1, slots), steps - binomial(slots + r - 2, slots - 1))
 
 
 class Snapshots:
@@ -60,10 +28,11 @@ class Snapshots:
     """
 
     def __init__(self, slots=None, length=None):
+        length = None if length is None else max(length, 0)
         if slots is None:
             slots = 64
             if length is not None:
-                slots = next(s for s in range(1, length + 2) if binomial(s + 3, 3) > length)
+                slots = next(s for s in range(1, length + 2) if self.binomial(s + 3, 3) > length)
         if isinstance(slots, (bool, np.bool_)) or not isinstance(slots, (int, np.integer)):
             raise TypeError(f"slots has to be an int, not {slots!r}")
         if slots < 1:
@@ -72,7 +41,7 @@ class Snapshots:
         self.starts, self.states = [], []
         self.trips = self.position = self.planned = 0
         self.goal = None if length is None else length + 1
-        self.level = 2
+        self.level, self.first = 2, 0
         self.costs = {}
 
     def due(self):
@@ -106,36 +75,85 @@ class Snapshots:
     def plan(self):
         """Find the trip that is saved next on the way to the goal."""
         steps = self.goal - self.starts[-1]
-        self.planned = self.starts[-1] + steps_to_next(steps, self.slots - len(self.starts) + 1)
+        self.planned = self.starts[-1] + self.steps_to_next(steps, self.slots - len(self.starts) + 1)
 
     def make_room(self, end):
-        """Drop a snapshot in favour of one at `end`, if that is due."""
-        starts, slots = [*self.starts, end], self.slots
-        gap = end - starts[-2]
+        """Drop a snapshot in favour of one at `end`, if that is due.
+
+        The k-th stretch between snapshots is reversed with slots - k of them, one more where an earlier one is dropped.
+        """
+        slots, gap = self.slots, end - self.starts[-1]
         if slots == 1 or gap < self.level - 1:
             return False
-        # the k-th stretch is reversed with slots - k snapshots, one more where an earlier one is dropped
-        lengths = [b - a for a, b in zip(starts, starts[1:], strict=False)]
-        behind = [0, 0]
-        for k in reversed(range(2, slots)):
-            behind.append(behind[-1] + self.cost(lengths[k], slots - k + 1))
-        least, drop, ahead = None, 0, 0
-        for k in range(slots - 1):
-            joined = ahead + self.cost(lengths[k] + lengths[k + 1], slots - k) + behind[slots - 1 - k]
-            if least is None or joined < least:
-                least, drop = joined, k
-            ahead += self.cost(lengths[k], slots - k)
+        starts = [*self.starts, end]
+        drop = self.first
+        if self.level == 2:  # any two stretches may be joined that then are run twice at most
+            while drop < slots - 1 and starts[drop + 2] - starts[drop] > slots - drop + 1:
+                drop += 1
+            self.first = drop
+        if self.level > 2 or drop == slots - 1:
+            drop = self.cheapest(starts)
         rank = slots - drop
-        if lengths[drop] + lengths[drop + 1] > binomial(rank + self.level - 1, rank):
+        if starts[drop + 2] - starts[drop] > self.binomial(rank + self.level - 1, rank):
             if gap < self.level:
                 return False
             self.level += 1
         del self.starts[drop + 1], self.states[drop + 1]
         return True
 
+    def cheapest(self, starts):
+        """The stretch that costs the least when it is joined with the next one, were the loop to end now."""
+        slots = self.slots
+        lengths = [b - a for a, b in zip(starts, starts[1:], strict=False)]
+        behind = [0, 0]
+        for k in reversed(range(2, slots)):
+            behind.append(behind[-1] + self.cost(lengths[k], slots - k + 1))
+        least, found, ahead = None, 0, 0
+        for k in range(slots - 1):
+            joined = ahead + self.cost(lengths[k] + lengths[k + 1], slots - k) + behind[slots - 1 - k]
+            if least is None or joined < least:
+                least, found = joined, k
+            ahead += self.cost(lengths[k], slots - k)
+        return found
+
     def cost(self, steps, slots):
         """runs_ahead, remembered."""
         found = self.costs.get((steps, slots))
         if found is None:
-            found = self.costs[(steps, slots)] = runs_ahead(steps, slots)
+            found = self.costs[(steps, slots)] = self.runs_ahead(steps, slots)
         return found
+
+    # ---- counting ----
+
+    @staticmethod
+    def binomial(n, k):
+        """The number of ways to choose k of n."""
+        if k > n:
+            return 0
+        k = min(k, n - k)
+        result = 1
+        for i in range(1, k + 1):
+            result = result * (n - k + i) // i
+        return result
+
+    @staticmethod
+    def repetitions(steps, slots):
+        """The least r with steps <= binomial(slots + r, slots): how often a step is run ahead at most."""
+        r = 0
+        while Snapshots.binomial(slots + r, slots) < steps:
+            r += 1
+        return r
+
+    @staticmethod
+    def runs_ahead(steps, slots):
+        """How many runs of steps, besides those that are reversed right after, the reverse of `steps` steps needs."""
+        r = Snapshots.repetitions(steps, slots)
+        return r * steps - Snapshots.binomial(slots + r, slots + 1)
+
+    @staticmethod
+    def steps_to_next(steps, slots):
+        """How many of the steps to run before the next snapshot; all of them where there is to be none."""
+        if slots < 2 or steps < 3:
+            return steps
+        r = Snapshots.repetitions(steps, slots)
+        return min(Snapshots.binomial(slots + r - 1, slots), steps - Snapshots.binomial(slots + r - 2, slots - 1))

@@ -340,6 +340,25 @@ def f(x, w, n, k):
         x = np.sin(x) + sums[1]
     return x.sum() + (sums * sums).sum()
 """,
+    "the_index_behind_the_loop": """
+def f(x, w, n, k):
+    i = 3
+    x = x * i
+    for i in checkpointed(range(n), slots=k):
+        x = np.sin(x) * w
+        i = i + 1
+    return x.sum() * i
+""",
+    "counted_from_the_end": """
+def f(x, w, n, k):
+    for j in checkpointed(range(2 * n, 0, -2), slots=k):
+        x = np.sin(x) * w + 0.01 * j
+        for i in range(j):
+            w = w * 1.01
+    for i in checkpointed(range(n - 9, n - 3), slots=k):
+        x = x * np.cos(w * i)
+    return x.sum()
+""",
     "calls_that_write": """
 def smooth(u, w):
     u[1:-1] += w * (u[2:] - u[:-2])

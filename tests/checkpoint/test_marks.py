@@ -8,7 +8,7 @@ import pytest
 import srcgrad
 from srcgrad import checkpoint, checkpointed
 from srcgrad.errors import ArgumentError, KindError, SrcgradError, UnsupportedError
-from srcgrad.runtime.schedule import runs_ahead
+from srcgrad.runtime import Snapshots
 
 X = np.array([0.3, -0.5, 0.9])
 
@@ -121,7 +121,7 @@ def unknown(x, n, slots):
 def test_a_loop_is_run_as_often_as_the_schedule_says(f, n, slots):
     gradient, counting = emitted(f, X, n, slots)
     got = gradient(X, n, slots)
-    assert counting.calls == runs_ahead(n + 1, slots) + n
+    assert counting.calls == Snapshots.runs_ahead(n + 1, slots) + n
     plain = srcgrad.grad(lambda x: known(x, n, None))(X)
     np.testing.assert_allclose(got, plain, rtol=1e-12)
 
@@ -354,8 +354,6 @@ def test_generated_source_that_is_differentiated_again():
         for i in checkpointed(range(n), slots=2):
             x = np.sin(x)
         return x.sum()
-
-    from srcgrad.runtime import Snapshots
 
     def again(x):
         snapshots = Snapshots(2, 3)

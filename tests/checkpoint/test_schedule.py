@@ -6,7 +6,7 @@ from math import comb
 import numpy as np
 import pytest
 
-from srcgrad.runtime.schedule import Snapshots, binomial, repetitions, runs_ahead, steps_to_next
+from srcgrad.runtime import Snapshots
 
 
 @lru_cache(None)
@@ -50,22 +50,22 @@ class Counted:
 
 
 def test_binomial():
-    assert all(binomial(n, k) == comb(n, k) for n in range(12) for k in range(14))
+    assert all(Snapshots.binomial(n, k) == comb(n, k) for n in range(12) for k in range(14))
 
 
 @pytest.mark.parametrize("slots", range(1, 9))
 def test_the_formula_is_the_optimum(slots):
     """t(l, s) = r l - C(s + r, s + 1) with C(s + r - 1, s) < l <= C(s + r, s), Griewank and Walther 2000."""
     for steps in range(1, 60):
-        r = repetitions(steps, slots)
+        r = Snapshots.repetitions(steps, slots)
         assert comb(slots + r - 1, slots) * (r > 0) < steps <= comb(slots + r, slots)
-        assert runs_ahead(steps, slots) == r * steps - comb(slots + r, slots + 1) == fewest(steps, slots)
+        assert Snapshots.runs_ahead(steps, slots) == r * steps - comb(slots + r, slots + 1) == fewest(steps, slots)
 
 
 @pytest.mark.parametrize("slots", range(2, 9))
 def test_the_next_snapshot_is_part_of_an_optimal_schedule(slots):
     for steps in range(3, 60):
-        k = steps_to_next(steps, slots)
+        k = Snapshots.steps_to_next(steps, slots)
         assert k + fewest(steps - k, slots - 1) + fewest(k, slots) == fewest(steps, slots)
 
 
@@ -74,15 +74,15 @@ def test_known_length_needs_the_fewest_runs(slots):
     """The end of the loop counts as one step more: the forward sweep runs to there, and nothing is reversed yet."""
     for n in range(45):
         counted = Counted(n, slots)
-        assert counted.total == fewest(n + 1, slots) == runs_ahead(n + 1, slots)
+        assert counted.total == fewest(n + 1, slots) == Snapshots.runs_ahead(n + 1, slots)
         assert counted.most <= slots
-        assert max(counted.ahead, default=0) <= max(repetitions(n + 1, slots), 1)
+        assert max(counted.ahead, default=0) <= max(Snapshots.repetitions(n + 1, slots), 1)
 
 
 def test_known_length_where_a_search_is_too_long():
     for n, slots in ((1000, 10), (5000, 20), (999, 3), (2000, 50)):
         counted = Counted(n, slots)
-        assert counted.total == runs_ahead(n + 1, slots) and counted.most == slots
+        assert counted.total == Snapshots.runs_ahead(n + 1, slots) and counted.most == slots
 
 
 @pytest.mark.parametrize("slots", [1, 2, 3, 4, 5, 7, 10])
@@ -90,7 +90,7 @@ def test_unknown_length_needs_the_fewest_runs_while_two_repetitions_do(slots):
     """Stumm and Walther 2010: up to C(slots + 2, slots) steps, as good as if the length had been known."""
     for n in range(comb(slots + 2, slots)):
         counted = Counted(n, slots, known=False)
-        assert counted.total == runs_ahead(n + 1, slots), n
+        assert counted.total == Snapshots.runs_ahead(n + 1, slots), n
         assert counted.most <= slots
 
 
@@ -101,10 +101,10 @@ def test_unknown_length_is_close_to_the_optimum_beyond(slots):
     for n in sorted({*range(comb(slots + 2, slots), min(last, 250)), comb(slots + 3, slots), last // 2, last}):
         if n < 1200:
             counted = Counted(n, slots, known=False)
-            optimum = runs_ahead(n + 1, slots)
+            optimum = Snapshots.runs_ahead(n + 1, slots)
             assert optimum <= counted.total <= optimum + 0.11 * (n + optimum), n
             assert counted.most <= slots
-            assert max(counted.ahead) <= repetitions(n + 1, slots) + 1
+            assert max(counted.ahead) <= Snapshots.repetitions(n + 1, slots) + 1
 
 
 def test_one_slot_and_no_trips():
@@ -117,8 +117,8 @@ def test_slots_by_default():
     """The fewest with which no trip is run ahead more than three times."""
     for n in (0, 1, 2, 10, 100, 1000, 100_000):
         slots = Snapshots(length=n).slots
-        assert repetitions(n + 1, slots) <= 3 and (slots == 1 or repetitions(n + 1, slots - 1) > 3)
-    assert Snapshots().slots == 64
+        assert Snapshots.repetitions(n + 1, slots) <= 3 and (slots == 1 or Snapshots.repetitions(n + 1, slots - 1) > 3)
+    assert Snapshots().slots == 64 and Snapshots(length=-3).slots == 1
     assert max(Counted(300, None).ahead) == 3
 
 

@@ -171,7 +171,7 @@ class Again:
             return Sym(name).copy().expr
         if self._flat(name):
             return Call(Prim(list.copy, "copy", "method"), (name,), kind=name.kind)
-        return Call(Prim(HELPERS["kept"], "kept"), (name,), kind=Opaque(object))
+        return Call(Prim(HELPERS["contents_of"], "contents_of"), (name,), kind=Opaque(object))
 
     def put_back(self, name: Name, saved: Expr) -> Stmt:
         """Let an array or list hold again what it held; it stays where it is: views and adjoints stand on it."""
