@@ -10,9 +10,9 @@ number with n + 1 <= binomial(slots + r, slots).
 
 Of unknown length: the forward sweep replaces snapshots as it goes (Stumm and Walther 2010, "New algorithms for optimal
 online checkpointing"). As long as n + 1 is no more than binomial(slots + 2, slots), no schedule that knows n beforehand
-runs fewer trips, as with their first algorithm. Beyond that, the snapshot is dropped that costs the least, were the loop
-to end there; that is a few percent from the optimum. In the reverse sweep the length is known, and slots that become
-free are used as above.
+runs fewer trips, as with their first algorithm. Beyond that, the snapshot is dropped that costs the least, were the
+loop to end there; that is a few percent from the optimum. In the reverse sweep the length is known, and slots that
+become free are used as above.
 """
 # mypy: allow-untyped-defs, allow-untyped-calls
 
