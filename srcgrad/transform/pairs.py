@@ -22,8 +22,6 @@ from srcgrad.ir.nodes import (
     Assign,
     Const,
     Expr,
-    For,
-    If,
     Invoke,
     Load,
     Name,
@@ -31,8 +29,6 @@ from srcgrad.ir.nodes import (
     Return,
     Stmt,
     Store,
-    While,
-    With,
 )
 from srcgrad.ir.walk import expressions_of, names_in, set_by, statements, with_blocks
 from srcgrad.optimize.pipeline import optimize_part
@@ -46,6 +42,7 @@ from srcgrad.transform.reverse.control import Reverser
 from srcgrad.transform.reverse.expressions import Term
 from srcgrad.transform.reverse.facts import Facts, kinds_of, settle_storage
 from srcgrad.transform.reverse.statements import Env
+from srcgrad.transform.trips import surely_set
 from srcgrad.transform.webs import split_webs
 
 RESIDUALS = Opaque(tuple)
@@ -293,19 +290,6 @@ class Pairs:
         self.functions[fwd] = Generated(fwd, params, forward_body)
         taken = [residuals_name, *params, *seeds, *(facts.adjoint(p.id).id for p in buffers)]
         self.functions[rev] = Generated(rev, taken, [*unpack, *reverse_body])
-
-
-def surely_set(block: Sequence[Stmt]) -> set[str]:
-    """The variables that a block sets on every path."""
-    found: set[str] = set()
-    for stmt in block:
-        if isinstance(stmt, If):
-            found |= surely_set(stmt.body) & surely_set(stmt.orelse)
-        elif isinstance(stmt, With):
-            found |= surely_set(stmt.body)
-        elif not isinstance(stmt, (For, While)):
-            found |= set_by(stmt)
-    return found
 
 
 def _returned(items: Sequence[Expr]) -> Expr:

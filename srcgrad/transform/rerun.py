@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from srcgrad.analysis.aliases import Aliases
 from srcgrad.ir.kinds import Array, DictOf, ListOf
 from srcgrad.ir.nodes import Assign, For, Name, Pop, Push
-from srcgrad.ir.walk import names_in, statements
+from srcgrad.ir.walk import names_in, set_by, statements
 from srcgrad.transform.reads import Reads, Tokens, content
 from srcgrad.transform.reverse.again import Again
-from srcgrad.transform.reverse.chunks import Context, Loop
+from srcgrad.transform.reverse.chunks import Context, Loop, flatten_forward
+from srcgrad.transform.trips import surely_set
 from srcgrad.transform.webs import own_expressions
 
 if TYPE_CHECKING:
@@ -68,7 +69,10 @@ def record_again(recorder: Recorder, chunk: Loop | Context, need: Tokens) -> Tok
 def _find_state(recorder: Recorder, chunk: Loop | Context, again: Again, changed: Tokens) -> None:
     """The variables, arrays and lists that a trip starts from."""
     facts = recorder.facts
-    exposed = recorder.trips.of(chunk.body).exposed
+    exposed = set(recorder.trips.of(chunk.body).exposed)
+    # what a trip may leave as it was stands for a buffer of an earlier one
+    sure = surely_set(again.primal)
+    exposed |= {moved.adjoint.id for moved in again.moved if moved.adjoint.id not in sure}
     flags = {flag.id for flag in again.flags}
     bound = sorted((again.names & exposed) - flags - ({again.index.id} if again.index is not None else set()))
     used = {
@@ -178,6 +182,7 @@ def _walk_body(recorder: Recorder, chunk: Loop | Context, again: Again) -> Token
     inside = recorder.block(chunk.body, set())
     inside |= recorder.left or set()
     again.tapes = recorder.tapes
+    inside -= {name for stmt in statements(flatten_forward(chunk.body)) for name in set_by(stmt)} - again.names
     recorder.loops, recorder.left, recorder.tapes = loops, left, tapes
     if isinstance(chunk, Loop):
         recorder.assigned = assigned

@@ -86,6 +86,24 @@ def f(x, w, n, k):
         y = y + 0.1 * best
     return (best * y).sum()
 """,
+    "a_buffer_of_some_trips_that_is_read_behind": """
+def f(x, w, n, k):
+    best = x.copy()
+    best[0] += 1.0
+    other = best
+    y = x
+    for i in checkpointed(range(n), slots=k):
+        y = np.sin(y) * w
+        if i % 4 == 1:
+            other = y * x
+            best = other[::-1]
+            best[1] *= y[2]
+        if i % 3 == 2:
+            continue
+        y[0] *= w
+    best[0] *= 2.0
+    return (best * y).sum() + other[0]
+""",
     "buffers_used_behind_the_loop": """
 def f(x, w, n, k):
     new = x.copy()
@@ -380,6 +398,21 @@ def f(x, w, n, k):
         w = np.sin(power(w, i % 3 + 1)) + x[i % 4]
     return w
 """,
+    "inside_a_recursive_function": """
+def rec(x, w, n, k):
+    if n == 0:
+        return x * w
+    u, z = x.copy(), x * w
+    for i in checkpointed(range(n), slots=k):
+        u[1:] *= np.sin(u[:-1] * w)
+        z = z + u
+        if z[0] > 3:
+            break
+    return rec(x, w, n - 2 if n > 2 else 0, k) * z
+
+def f(x, w, n, k):
+    return rec(x, w, n, k).sum()
+""",
     "linear_algebra": """
 def f(x, w, n, k):
     A = np.eye(4) + 0.1 * np.outer(x, x)
@@ -539,6 +572,17 @@ model = Model(0.7)
 def f(x, w):
     return (model(model(x, w), w) * Model.inner(x)).sum()
 """,
+    "recursion": """
+@checkpoint
+def power(x, n):
+    if n == 0:
+        return np.ones_like(x)
+    y = power(x, n // 2)
+    return y * y * x if n % 2 else y * y
+
+def f(x, w):
+    return (power(np.sin(x), 5) * w).sum()
+""",
     "new_buffers": """
 @checkpoint
 def step(x, w):
@@ -567,6 +611,21 @@ def test_calls(name):
     for got, want in zip(both(f, args), expected, strict=True):
         same(got, want)
     check(f, *args, argnums=(0, 1))
+
+
+def test_a_pullback_may_be_called_again():
+    text = HEAD + LOOPS["in_place"].replace("return (u * u).sum()", "return u * w")
+    f, plain = load(text), load(unmarked(text))
+    pullbacks = [srcgrad.vjp(g, X, 0.8, 5, 2)[1] for g in (f, plain)]
+    for weights in (np.ones(4), np.arange(4.0), np.ones(4)):
+        got, want = (pullback(weights) for pullback in pullbacks)
+        for a, b in zip(got[:2], want[:2], strict=True):
+            same(a, b)
+
+
+def test_float32_stays_float32():
+    f = load(HEAD + LOOPS["in_place"])
+    assert srcgrad.grad(f)(X.astype(np.float32), 0.8, 5, 2).dtype == np.float32
 
 
 COUNT = int(os.environ.get("SRCGRAD_PROGRAMS", "60"))

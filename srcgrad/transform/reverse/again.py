@@ -61,8 +61,12 @@ OBJECT = Opaque(Snapshots)
 
 @dataclass
 class Moved:
-    """A variable whose adjoint's buffer is made anew when the trip is run again: what the buffer of the first run
-    held goes there. then: that buffer; head: the one at the trip's start, None if the trip does not read it."""
+    """A variable whose adjoint's buffer is made anew when the trip is run again: what the buffer of the run before
+    held goes there.
+
+    then: that buffer; head: the one at the trip's start, None if every trip makes a new one; local: nothing outside of
+    the block that sets the variable uses it.
+    """
 
     adjoint: Name
     then: Name
@@ -75,7 +79,7 @@ class Again:
     """A body that is run again.
 
     primal: its statements, in the forward sweep; quiet: when they are run again, without prints and checks. names:
-    what they set; contents: the memories that they write, as `written` names them. snapshots: None for a call. index,
+    what they set; written: see `written_by`. snapshots: None for a call. index,
     lo, step: of a For; counted: its length is known. counter: counts the trips that are run ahead. bound, kept: the
     variables and the arrays and lists that a trip starts from, found by the recorder; deep: the lists whose arrays are
     written; loose: those that may be None; saved: what they held. tapes: made at the start of the recorded run. flags:
@@ -143,9 +147,7 @@ class Again:
 
     def run(self, recorded: list[Stmt], answer: list[Stmt]) -> list[Stmt]:
         """Run the body once with recording, and reverse it."""
-        out: list[Stmt] = [
-            Assign(m.head, m.adjoint) for m in self.moved if m.head is not None
-        ]  # fmt: skip
+        out: list[Stmt] = [Assign(m.head, m.adjoint) for m in self.moved if m.head is not None]
         out += [Assign(flag, Const(False, kind=BOOL)) for flag in self.flags]
         out += self.tapes
         out += without_jumps(_quiet(recorded))
@@ -182,7 +184,8 @@ class Again:
         return Invoke((), "put_back", (name, saved), pos=self.pos)
 
     def _is_array(self, name: Name) -> bool:
-        return isinstance(name.kind, Array) and not name.kind.optional and name.id not in self.loose
+        kind = name.kind
+        return isinstance(kind, Array) and kind.dims is not None and not kind.optional and name.id not in self.loose
 
     def _flat(self, name: Name) -> bool:
         """Whether to put the items of a list back is enough."""
