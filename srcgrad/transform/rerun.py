@@ -121,13 +121,14 @@ def _wanted(recorder: Recorder, again: Again, need: Tokens) -> tuple[list[Name],
     """The variables, and the arrays and lists, that the body changes and earlier answers read."""
     facts = recorder.facts
     names = set(again.names) | ({again.index.id} if again.index is not None else set())
-    back = [Name(name, kind=facts.kinds[name]) for name in sorted(names & need)]
     aliases = facts.aliases
     contents = [
         name for name in again.kept
         if content(aliases.memory(name.id)) in need or (name.id in again.deep and content(aliases.of(name.id)) in need)
     ]  # fmt: skip
-    return back, contents
+    # what an array held is put back through its name, so the name has to stand for it again
+    wanted = names & (need | {name.id for name in contents})
+    return [Name(name, kind=facts.kinds[name]) for name in sorted(wanted)], contents
 
 
 def _put_back_behind(recorder: Recorder, chunk: Loop, again: Again, need: Tokens) -> Tokens:

@@ -104,6 +104,23 @@ def f(x, w, n, k):
     best[0] *= 2.0
     return (best * y).sum() + other[0]
 """,
+    "names_that_change_over_to_an_older_buffer": """
+def f(x, w, n, k):
+    a, c = x * 1.0, np.zeros_like(x)
+    s = np.sin(w + a[1])
+    b = c * 0.9
+    for i in checkpointed(range(n), slots=k):
+        a *= w
+        if c[0] > 0.1:
+            a[0] = s
+        else:
+            b = a
+        b[2] = s
+        c = a[::-1]
+        s = np.sin(s + b[3])
+    a *= w
+    return (a * x).sum() + (b * b).sum() + np.sin(c).sum() + s
+""",
     "buffers_used_behind_the_loop": """
 def f(x, w, n, k):
     new = x.copy()
