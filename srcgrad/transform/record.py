@@ -219,7 +219,7 @@ class Recorder:
                 if owner is not None and content(self.facts.aliases.memory(owner)) in need:
                     if out is None:
                         assert isinstance(target.kind, (ListOf, DictOf))
-                        out = Name(self._name(chunk, "popped"), kind=target.kind.item)
+                        out = Name(self.name_for(chunk, "popped"), kind=target.kind.item)
                         self.reads.tracked.add(out.id)
                         self.facts.kinds[out.id] = out.kind
                         chunk.stmt = dataclasses.replace(stmt, out=out)
@@ -317,7 +317,7 @@ class Recorder:
             if name not in self.assigned and name not in self.presets:
                 self.presets.append(name)
         else:
-            old = self._name(chunk, f"{name}_old")
+            old = self.name_for(chunk, f"{name}_old")
             self.facts.kinds[old] = target.kind
             chunk.before.append(Assign(Name(old, kind=target.kind), target, pos=target.pos))
             chunk.restore.append(Assign(target, Name(old, kind=target.kind), pos=target.pos))
@@ -339,12 +339,12 @@ class Recorder:
             tape = self._tape(chunk, name)
             kind = ListOf(target.kind)
             chunk.before.append(Push(Name(tape, kind=kind), value, pos=stmt.pos))
-            popped = Name(self._name(chunk, f"{name}_old"), kind=target.kind)
+            popped = Name(self.name_for(chunk, f"{name}_old"), kind=target.kind)
             self.facts.kinds[popped.id] = target.kind
             chunk.restore.append(Pop(popped, Name(tape, kind=kind), pos=stmt.pos))
             chunk.restore.append(Store(back, popped, "", pos=stmt.pos))
         else:
-            old = self._name(chunk, f"{name}_old")
+            old = self.name_for(chunk, f"{name}_old")
             self.facts.kinds[old] = target.kind
             chunk.before.append(Assign(Name(old, kind=target.kind), value, pos=stmt.pos))
             chunk.restore.append(Store(back, Name(old, kind=target.kind), "", pos=stmt.pos))
@@ -355,7 +355,8 @@ class Recorder:
         aliases = self.facts.aliases
         return content(aliases.memory(owner) if changes_list(stmt) else aliases.of(owner))
 
-    def _name(self, chunk: Chunk, hint: str) -> str:
+    def name_for(self, chunk: Chunk, hint: str) -> str:
+        """A variable for a purpose of a chunk, the same one whenever the chunk is walked over again."""
         key = id(chunk)
         if (key, hint) not in self.names:
             self.names[(key, hint)] = self.facts.fresh(hint)
@@ -367,7 +368,7 @@ class Recorder:
 
     def tape(self, chunk: Chunk, name: str, item: Kind) -> Name:
         """A list for values of a kind."""
-        tape = Name(self._name(chunk, f"{name}_tape"), kind=ListOf(item))
+        tape = Name(self.name_for(chunk, f"{name}_tape"), kind=ListOf(item))
         if not any(isinstance(s, Assign) and s.target == tape for s in self.tapes):
             self.facts.kinds[tape.id] = tape.kind
             self.tapes.append(Assign(tape, Pack("list", (), kind=tape.kind)))

@@ -103,7 +103,7 @@ def _find_state(recorder: Recorder, chunk: Loop | Context, again: Again, changed
     again.bound = [Name(name, kind=facts.kinds[name]) for name in bound]
     again.kept = [Name(name, kind=facts.kinds[name]) for name in kept]
     for name in kept:
-        saved = Name(recorder._name(chunk, f"{name}_saved"), kind=again.copy_of(Name(name, kind=used[name])).kind)
+        saved = Name(recorder.name_for(chunk, f"{name}_saved"), kind=again.copy_of(Name(name, kind=used[name])).kind)
         facts.kinds[saved.id] = saved.kind
         again.saved[name] = saved
     heads = set(bound)
@@ -112,7 +112,7 @@ def _find_state(recorder: Recorder, chunk: Loop | Context, again: Again, changed
             recorder.presets.append(moved.adjoint.id)
         moved.head = None
         if moved.adjoint.id in heads:
-            moved.head = Name(recorder._name(chunk, f"{moved.adjoint.id}_head"), kind=moved.adjoint.kind)
+            moved.head = Name(recorder.name_for(chunk, f"{moved.adjoint.id}_head"), kind=moved.adjoint.kind)
             facts.kinds[moved.head.id] = moved.adjoint.kind
     again.moved = [moved for moved in again.moved if moved.head is not None or not moved.local]
 
@@ -150,7 +150,7 @@ def _keep_start(recorder: Recorder, chunk: Context, again: Again, need: Tokens) 
     for name in (names[n] for n in sorted(names)):
         need = recorder.record_binding(chunk, name, need)
         if name in back:
-            start = Name(recorder._name(chunk, f"{name.id}_start"), kind=name.kind)
+            start = Name(recorder.name_for(chunk, f"{name.id}_start"), kind=name.kind)
             recorder.facts.kinds[start.id] = name.kind
             chunk.restore.append(Assign(start, name))
             again.behind.append(Assign(name, start))

@@ -8,6 +8,7 @@ import pytest
 
 import srcgrad
 from srcgrad.errors import AliasError, UnsupportedError
+from tests.checkpoint.buffers import program
 from tests.checkpoint.marking import marked, unmarked
 from tests.programs import oracle
 from tests.programs.generator import seeded
@@ -648,28 +649,39 @@ def test_float32_stays_float32():
 COUNT = int(os.environ.get("SRCGRAD_PROGRAMS", "60"))
 
 
+def compare_marked(with_marks, without, args):
+    """Whether the program could be compared; fails where the gradients differ."""
+    try:
+        with np.errstate(all="raise", under="ignore"):
+            f = load(without)
+            f(*copy.deepcopy(args))
+            expected = srcgrad.value_and_grad(f, argnums=(0, 1, 2))(*copy.deepcopy(args))
+    except Exception:
+        return None
+    try:
+        got = srcgrad.value_and_grad(load(with_marks), argnums=(0, 1, 2))(*copy.deepcopy(args))
+    except (AliasError, UnsupportedError):
+        return False
+    for a, b in zip((got[0], *got[1]), (expected[0], *expected[1]), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-9, err_msg=with_marks)
+    return True
+
+
 def test_generated_programs_with_marks():
     """The generated programs of tests/programs, with marks on most of their loops and functions."""
-    compared = refused = 0
+    found = []
     for seed in range(COUNT):
         text = seeded(seed)
         with_marks, count = marked(text, seed)
-        args = oracle.inputs(seed)
-        try:
-            with np.errstate(all="raise", under="ignore"):
-                f = load(text)
-                f(*copy.deepcopy(args))
-                expected = srcgrad.value_and_grad(f, argnums=(0, 1, 2))(*copy.deepcopy(args))
-        except Exception:
-            continue
-        if not count:
-            continue
-        try:
-            got = srcgrad.value_and_grad(load(with_marks), argnums=(0, 1, 2))(*copy.deepcopy(args))
-        except (AliasError, UnsupportedError):
-            refused += 1
-            continue
-        compared += 1
-        for a, b in zip((got[0], *got[1]), (expected[0], *expected[1]), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-9, err_msg=f"seed {seed}\n{with_marks}")
-    assert compared > COUNT // 2 and refused <= compared // 10
+        if count:
+            found.append(compare_marked(with_marks, text, oracle.inputs(seed)))
+    assert found.count(True) > COUNT // 2 and found.count(False) <= found.count(True) // 10
+
+
+def test_generated_programs_over_buffers():
+    """Arrays that stand for several buffers in turn, some of them made anew by each trip."""
+    found = []
+    for seed in range(COUNT):
+        text = program(seed)
+        found.append(compare_marked(text, unmarked(text), oracle.inputs(seed)))
+    assert found.count(True) > COUNT // 2 and found.count(False) <= found.count(True) // 10
