@@ -10,7 +10,8 @@ Rows, each a ratio of medians that were measured in turns in one run:
     sparse         sparse Jacobian over the dense one, 1-D reaction-diffusion with 10 000 unknowns
 
 The same for JAX (jitted; its own jitted function or gradient below the line) and HIPS autograd, where they are
-installed; BLAS runs on one thread (XLA on as many as it likes); `ours / jax` is the time of srcgrad's operator over that of JAX's. JAX computes in float64 here.
+installed. BLAS runs on one thread (XLA on as many as it likes). `ours / jax` is the time
+of srcgrad's operator over that of JAX's. JAX computes in float64 here.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # one thread each: threads that wait for one another are not measured
 
-import numpy as np
+import numpy as np  # noqa: E402
 
-import srcgrad
+import srcgrad  # noqa: E402
 
 try:
     import jax

@@ -27,10 +27,11 @@ from srcgrad.api import (
 from srcgrad.api.checking import check_grads
 from srcgrad.errors import SrcgradError
 from srcgrad.hooks import adjoint
+from srcgrad.marks import checkpoint, checkpointed
 
 __all__ = [
-    "GradientFunction", "SrcgradError", "adjoint", "check_grads", "elementwise_grad", "emit", "gauss_newton_vp",
-    "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "linearize", "sparse_hessian", "sparse_jacobian",
-    "sparsity", "value_and_grad", "vjp",
+    "GradientFunction", "SrcgradError", "adjoint", "check_grads", "checkpoint", "checkpointed", "elementwise_grad",
+    "emit", "gauss_newton_vp", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "linearize",
+    "sparse_hessian", "sparse_jacobian", "sparsity", "value_and_grad", "vjp",
 ]  # fmt: skip
 __version__ = "0.1.0"

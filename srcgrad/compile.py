@@ -14,7 +14,7 @@ import numpy as np
 
 from srcgrad.checks import explained
 from srcgrad.codegen import compile_text, function_text
-from srcgrad.ir.nodes import Call
+from srcgrad.ir.nodes import Call, Invoke
 from srcgrad.ir.walk import expressions_of, statements, subexpressions
 from srcgrad.runtime import HELPERS
 from srcgrad.specialize.inputs import Path
@@ -92,6 +92,9 @@ def namespace_for(made: Gradient) -> tuple[dict[str, Any], tuple[str, ...]]:
     namespace: dict[str, Any] = {"np": np, "math": math}
     helpers: set[str] = set()
     for stmt in statements([s for body in (made.body, *(f.body for f in made.functions)) for s in body]):
+        if isinstance(stmt, Invoke) and stmt.callee in HELPERS:
+            helpers.add(stmt.callee)
+            namespace[stmt.callee] = HELPERS[stmt.callee]
         for top in expressions_of(stmt):
             for expr in subexpressions(top):
                 if not isinstance(expr, Call) or expr.prim.style != "function":

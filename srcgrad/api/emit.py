@@ -220,5 +220,8 @@ def _closure_of(names: tuple[str, ...]) -> list[str]:
         if name in found:
             continue
         found.append(name)
-        work += [other for other in HELPERS[name].__code__.co_names if other in HELPERS]
+        helper = HELPERS[name]
+        functions = list(vars(helper).values()) if isinstance(helper, type) else [helper]
+        codes = [function.__code__ for function in functions if inspect.isfunction(function)]
+        work += [other for code in codes for other in code.co_names if other in HELPERS]
     return sorted(found)

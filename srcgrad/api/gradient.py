@@ -120,12 +120,20 @@ class GradientFunction:
                     f"{self.__name__}: {error}.", "Use vjp or jacobian for all of it, elementwise_grad for its sum.",
                     definition_of(self._function).pos,
                 ) from None
+            self._refuse_slots(error)
             raise
         except ValueError as error:
+            self._refuse_slots(error)
             if "make it contiguous" in str(error):
                 where = definition_of(self._function).pos
                 raise AliasError(f"{self.__name__}: {error}.", "Use np.ascontiguousarray.", where) from None
             raise
+
+    def _refuse_slots(self, error: Exception) -> None:
+        """Raise ArgumentError where a checkpointed loop was given no number of slots."""
+        if str(error).startswith("slots has to be"):
+            where = definition_of(self._function).pos
+            raise ArgumentError(f"{self.__name__}: {error}.", "Give the number of snapshots.", where) from None
 
     def _check_disjoint(self, compiled: Compiled, given: tuple[Any, ...]) -> None:
         """Arguments that share memory while one is written would be separate copies in the gradient."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.marks import is_checkpointed
 from srcgrad.specialize.inputs import attributes, is_object
 
 ndarray = np.ndarray
@@ -83,7 +84,7 @@ def _callable_key(value: Any, seen: tuple[int, ...]) -> Any:
         cells = tuple([_cell_key(cell, seen) for cell in value.__closure__ or ()])
         defaults = tuple([key_of(item, seen) for item in value.__defaults__ or ()])
         named = key_of(value.__kwdefaults__, seen) if value.__kwdefaults__ else None
-        return (value.__code__, id(value.__globals__), cells, defaults, named)
+        return (value.__code__, id(value.__globals__), cells, defaults, named, is_checkpointed(value))
     if isinstance(value, types.MethodType):
         return ("method", key_of(value.__func__, seen), key_of(value.__self__, seen))
     if isinstance(value, functools.partial):

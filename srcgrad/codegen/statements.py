@@ -67,6 +67,8 @@ class _Statements:
         if isinstance(stmt, ir.Hook):
             lines = hook_lines(stmt)
             return [Verbatim(lines=lines, note=stmt.note)] if lines else []
+        if isinstance(stmt, ir.With) and stmt.checkpoint:
+            return self.block(stmt.body)
         if isinstance(stmt, ir.If) and stmt.guard:
             if stmt.orelse:
                 raise ValueError("a guard has no `else`")
@@ -89,8 +91,11 @@ class _Statements:
             case ir.Pop(out=out, target=target, index=index):
                 value = _method(target, "pop", [] if index is None else [to_gast(index)])
                 return gast.Expr(value) if out is None else _assign(to_gast(out), value)
-            case ir.Invoke(outs=outs, callee=callee, args=args):
-                value = call(path(callee), [to_gast(arg) for arg in args])
+            case ir.Invoke(outs=outs, callee=callee, args=args, method=method):
+                if method:
+                    value = _method(args[0], callee, [to_gast(arg) for arg in args[1:]])
+                else:
+                    value = call(path(callee), [to_gast(arg) for arg in args])
                 names = [to_gast(out) for out in outs]
                 if not names:
                     return gast.Expr(value)

@@ -48,6 +48,7 @@ from srcgrad.ir.nodes import (
     While,
     With,
 )
+from srcgrad.marks import checkpoint
 
 # by id, since equal code objects may come from different files; the entry goes when its code object goes
 _CACHE: dict[int, tuple[weakref.ref[CodeType], Definition]] = {}
@@ -211,12 +212,24 @@ class _Statements(Expressions):
             case gast.Import() | gast.ImportFrom():
                 return tuple(self._import(node, alias, pos) for alias in node.names)
             case gast.FunctionDef():
-                if node.decorator_list:
-                    raise refusals.refuse_decorated(node.name, self.pos(node.decorator_list[0]))
+                for decorator in node.decorator_list:
+                    if self._global_value(decorator) is not checkpoint:
+                        raise refusals.refuse_decorated(node.name, self.pos(decorator))
                 if node.name in self.scope.globals:
                     raise refusals.refuse_global(node.name, pos)
-                return (Def(node.name, self.function(node, node.name), pos=pos),)
+                made: list[Stmt] = [Def(node.name, self.function(node, node.name), pos=pos)]
+                for decorator in node.decorator_list:
+                    own = Name(node.name, pos=pos)
+                    made.append(Assign(own, Apply(self.expr(decorator), (own,), pos=self.pos(decorator)), pos=pos))
+                return made
         raise refusals.refuse_node(node, pos)
+
+    def _global_value(self, node: Any) -> object:
+        """What `name` or `module.name` stands for, None where that is not known."""
+        if isinstance(node, gast.Attribute):
+            return getattr(self._global_value(node.value), node.attr, None)
+        known = isinstance(node, gast.Name) and node.id not in self.scope.bound
+        return self.names.get(node.id) if known else None
 
     def _assign(self, node: Any, pos: Pos | None) -> Sequence[Stmt]:
         value = self.expr(node.value)

@@ -235,11 +235,12 @@ class Pop(Stmt):
 @dataclass(frozen=True)
 class Invoke(Stmt):
     """Typed: a call of a function that is differentiated on its own: `outs = callee(args)`. callee: a key of the
-    program's table of functions."""
+    program's table of functions. method: the first argument is printed before the dot."""
 
     outs: tuple[Name, ...]
     callee: str
     args: tuple[Expr, ...]
+    method: bool = False
 
 
 @dataclass(frozen=True)
@@ -271,7 +272,11 @@ class ForEach(Stmt):
 
 @dataclass(frozen=True)
 class For(Stmt):
-    """Typed: `for index in range(lo, hi, step)`; backwards: printed as reversed(range(...))."""
+    """Typed: `for index in range(lo, hi, step)`; backwards: printed as reversed(range(...)).
+
+    checkpoint: the number of slots, where the reverse mode is to run trips again instead of recording them; it means
+    nothing otherwise.
+    """
 
     index: Name
     lo: Expr
@@ -279,12 +284,16 @@ class For(Stmt):
     step: Expr
     body: tuple[Stmt, ...]
     backwards: bool = False
+    checkpoint: Expr | None = None
 
 
 @dataclass(frozen=True)
 class While(Stmt):
+    """checkpoint: see For."""
+
     test: Expr
     body: tuple[Stmt, ...]
+    checkpoint: Expr | None = None
 
 
 @dataclass(frozen=True)
@@ -306,10 +315,15 @@ class Return(Stmt):
 
 @dataclass(frozen=True)
 class With(Stmt):
-    """`with context: body`, for contexts that do not change what the body computes (np.errstate)."""
+    """`with context: body`, for contexts that do not change what the body computes (np.errstate).
+
+    checkpoint: the body is the call of a function of which the reverse mode records nothing but what it starts from;
+    there is no context then, and the body is printed alone.
+    """
 
     context: Expr
     body: tuple[Stmt, ...]
+    checkpoint: bool = False
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,8 @@ class _Dead:
         """What is kept of a statement without blocks."""
         match stmt:
             case Assign(target=Name(id=name), value=value):
+                if value == stmt.target:
+                    return None
                 return stmt if ("name", name) in live or not name.isidentifier() or has_effect(value) else None
             case Store() | Push():
                 needed = not live.isdisjoint(self.memory.writes(stmt)) or any(map(has_effect, own_expressions(stmt)))

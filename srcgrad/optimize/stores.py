@@ -29,9 +29,10 @@ def remove_overwritten(body: tuple[Stmt, ...], classes: Callable[[str], str]) ->
 def _drop_earlier(out: list[Stmt], stmt: Store, classes: Callable[[str], str]) -> None:
     """Remove the last store that writes the same part, if nothing between touches the array."""
     name = root(stmt.target)
-    if name is None or _reads(stmt.value, name, classes):
+    if name is None or _reads(stmt.value, name, classes) or _index_reads(stmt.target, name, classes):
         return
     index_names = set(names_in(stmt.target)) - {name}
+    index_classes = {classes(index) for index in index_names}
     for k in range(len(out) - 1, -1, -1):
         earlier = out[k]
         if isinstance(earlier, Store) and not earlier.op and earlier.target == stmt.target:
@@ -43,9 +44,20 @@ def _drop_earlier(out: list[Stmt], stmt: Store, classes: Callable[[str], str]) -
         target = earlier.out if isinstance(earlier, Pop) else earlier.target
         if isinstance(target, Name) and target.id in index_names | {name}:
             return
+        if not isinstance(earlier, Assign) and classes(root(earlier.target) or name) in index_classes:
+            return
         for expr in expressions_of(earlier):
             if not (isinstance(earlier, Assign) and expr is earlier.target) and _reads(expr, name, classes):
                 return
+
+
+def _index_reads(target: Expr, name: str, classes: Callable[[str], str]) -> bool:
+    """Whether the place depends on what the array holds: `x[x > 0]` is another one after each write."""
+    while isinstance(target, Load):
+        if _reads(target.index, name, classes):
+            return True
+        target = target.base
+    return False
 
 
 def _reads(expr: Expr, name: str, classes: Callable[[str], str]) -> bool:

@@ -5,7 +5,9 @@ from srcgrad.runtime.helpers import (
     add_to,
     check_finite,
     check_view,
+    contents_of,
     copy_of,
+    put_back,
     reshape_like,
     scalar_adjoint,
     unbroadcast,
@@ -42,6 +44,7 @@ from srcgrad.runtime.numerical import (
     vander_adjoint,
     vander_tangent,
 )
+from srcgrad.runtime.schedule import Snapshots
 from srcgrad.runtime.sets import accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of
 
 HELPERS = {
@@ -55,6 +58,7 @@ HELPERS = {
         singular_values_tangent, to_lower,
         add_along, convolve_adjoint, cumprod_adjoint, cumprod_tangent, interp_adjoint, interp_slope, median_weights,
         trapezoid_weights, vander_adjoint, vander_tangent,
+        contents_of, put_back, Snapshots,
         accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of,
     )
 }  # fmt: skip

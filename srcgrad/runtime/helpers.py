@@ -88,6 +88,32 @@ def copy_of(value):
     return value
 
 
+def contents_of(value):
+    """What put_back needs to let nested lists, dicts and arrays hold again what they hold now."""
+    if isinstance(value, np.ndarray):
+        return np.copy(value, order="K")
+    if isinstance(value, list):
+        return [(item, contents_of(item)) for item in value]
+    if isinstance(value, dict):
+        return {key: (item, contents_of(item)) for key, item in value.items()}
+    return None
+
+
+def put_back(value, saved):
+    """Let a list, dict or array, and those in it, hold again what `contents_of` found: the same objects, in place."""
+    if isinstance(value, np.ndarray):
+        value[...] = saved
+    elif isinstance(value, (list, dict)):
+        items = saved if isinstance(value, list) else saved.values()
+        for item, inner in items:
+            put_back(item, inner)
+        if isinstance(value, list):
+            value[:] = [item for item, _ in saved]
+        else:
+            value.clear()
+            value.update({key: item for key, (item, _) in saved.items()})
+
+
 def winners(x, index):
     """Which elements of `x[index]` an assignment `x[index] = values` decides: the last of those that are the same."""
     marks = np.empty(np.shape(x), dtype=int)

@@ -222,7 +222,8 @@ def call_closure(s: State, fn: Closure, args: list[Value], kwargs: dict[str, Val
             s.bind(key, value, pos)
     s.names[(path, definition.result)] = s.names.get((path, definition.result)) or s.fresh(_result_hint(definition))
     s.frames.append(frame)
-    try:
+
+    def run() -> Value:
         body = definition.body
         if body and isinstance(body[-1], Assign) and body[-1].target == Name(definition.result):
             run_block(s, body[:-1])
@@ -231,6 +232,15 @@ def call_closure(s: State, fn: Closure, args: list[Value], kwargs: dict[str, Val
             run_block(s, body)
             result = s.env.get((path, definition.result), Static(None))
         s.resolve(result)
+        return result
+
+    try:
+        if fn.checkpointed:
+            from srcgrad.specialize.checkpoints import call_again
+
+            result = call_again(s, run, _result_hint(definition), pos)
+        else:
+            result = run()
     except SrcgradError as error:
         if error.pos is None:
             raise type(error)(error.reason, error.remedy, pos) from None

@@ -27,6 +27,7 @@ from srcgrad.ir.nodes import (
     With,
 )
 from srcgrad.ir.walk import blocks, root, statements
+from srcgrad.specialize.checkpoints import marked_loop, refuse_written_out
 from srcgrad.specialize.choices import evaluate_test, test_expr
 from srcgrad.specialize.expressions import evaluate
 from srcgrad.specialize.iteration import iterate, static_count, static_items
@@ -44,9 +45,10 @@ FEW = 16  # trips of a loop that may be written out where its body cannot do wit
 def run_while(s: State, stmt: While) -> None:
     """A test that needs statements of its own moves into the body, before a break."""
     held: list[tuple[Expr, bool]] = []
+    condition, slots = marked_loop(s, stmt.test)
 
     def trip() -> None:
-        value = evaluate_test(s, stmt.test)
+        value = evaluate_test(s, condition)
         if true_of(value) is False:
             held.append((Const(False, kind=Scalar("bool", True, False)), False))
             return
@@ -70,14 +72,15 @@ def run_while(s: State, stmt: While) -> None:
         return
     if inside:
         test = Const(True, kind=Scalar("bool", True, True), pos=stmt.pos)
-    s.emit(While(test, body, pos=stmt.pos))
+    s.emit(While(test, body, slots, pos=stmt.pos))
 
 
 def run_for(s: State, stmt: ForEach) -> None:
     outer = s.loop_writes
     s.loop_writes = {s.base_name(s.variable(name)) for name in _assigned_names(stmt.body)}
+    items, slots = marked_loop(s, stmt.iter)
     try:
-        iteration = iterate(s, evaluate(s, stmt.iter), stmt.pos)
+        iteration = iterate(s, evaluate(s, items), stmt.pos if slots is None else items.pos)
         if iteration.static is not None:
             iteration.static = [_before_loop(s, item) for item in iteration.static]
     finally:
@@ -86,6 +89,8 @@ def run_for(s: State, stmt: ForEach) -> None:
     if iteration.static is None and site in s.knowledge.unrolled:
         iteration.static = static_items(iteration)
     if iteration.static is not None:
+        if slots is not None:
+            raise refuse_written_out(stmt.iter.pos)
         length = None if iteration.owner is None else len(iteration.owner.items)
         run_unrolled(s, stmt, iteration.static)
         if iteration.owner is not None and len(iteration.owner.items) != length:
@@ -141,7 +146,7 @@ def run_for(s: State, stmt: ForEach) -> None:
                     "Loop over a copy of it.",
                     inner.pos or stmt.pos,
                 )
-    s.emit(For(name, lo, hi, step, body, pos=stmt.pos))
+    s.emit(For(name, lo, hi, step, body, checkpoint=slots, pos=stmt.pos))
 
 
 def _before_loop(s: State, value: Value) -> Value:

@@ -17,6 +17,7 @@ from srcgrad.frontend.source import function_of
 from srcgrad.ir.kinds import BOTTOM, DictOf, ListOf, Opaque
 from srcgrad.ir.nodes import Assign, Const, Definition, Expr, Load, Name, Op, Pos, Stmt
 from srcgrad.ir.walk import root, statements
+from srcgrad.marks import is_checkpointed
 from srcgrad.specialize.hooks import refuse_changes_of_what_is_read
 from srcgrad.specialize.inputs import MISSING, Describer, Inputs, Path, is_object
 from srcgrad.specialize.knowledge import Change, Frame, Key, Knowledge, Restart
@@ -262,7 +263,7 @@ class Specializer(State):
 
     def function(self, value: Callable[..., Any]) -> Closure:
         """A Python function of the user's."""
-        made = Closure(definition_of(value), function=value)
+        made = Closure(definition_of(value), function=value, checkpointed=is_checkpointed(value))
         self.inputs.sources[id(function_of(value).__code__)] = value
         return made
 

@@ -97,7 +97,7 @@ class Closure(Value):
 
     frame: the frame that defines it, for a function defined inside the one being specialised; function: the
     Python function, for any other; path: how to reach that function object from the arguments of the compiled
-    function, when it came with them.
+    function, when it came with them. checkpointed: nothing of a call is recorded but what it starts from.
     """
 
     definition: Definition
@@ -105,6 +105,7 @@ class Closure(Value):
     function: Callable[..., Any] | None = None
     defaults: dict[str, Value] = field(default_factory=dict)
     path: tuple[Any, ...] | None = None
+    checkpointed: bool = False
 
 
 @dataclass(eq=False)

@@ -13,7 +13,7 @@ from srcgrad.analysis.regions import Affine, Range, affine, combine, feasible, o
 from srcgrad.ir.nodes import Assign, Call, Const, Expr, For, Load, Name, Store
 from srcgrad.ir.walk import children, expressions_of, names_in, statements
 from srcgrad.transform.reverse.cheap import cheap_again
-from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Loop, inner_blocks
+from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Context, Loop, inner_blocks
 from srcgrad.transform.reverse.facts import Facts
 from srcgrad.transform.values import SHAPE_ONLY
 
@@ -69,6 +69,10 @@ class Conflicts:
                 extra += chunk.bounds
             for expr in extra:
                 self._read(expr, site, None)
+            again = chunk.again if isinstance(chunk, (Loop, Context)) else None
+            for stmt in statements(list(again.primal)) if again is not None else ():
+                for expr in expressions_of(stmt):
+                    self._whole(expr, site)  # by being run again
             inside = (*loops, chunk) if isinstance(chunk, Loop) else loops
             for inner in inner_blocks(chunk):
                 self._visit(inner, inside)

@@ -146,7 +146,7 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     settle_storage(body, facts)
     for name in sorted(facts.active, key=lambda n: (not n.isidentifier(), n)):
         facts.adjoint(name)
-    reverser = Reverser(facts, pairs.invoke)
+    reverser = Reverser(facts, pairs.invoke, pairs.again)
     env: dict[str, str] = {}
     start = seed(results, seeds, facts, env, wish)
     moving_entry = [
@@ -284,6 +284,7 @@ def _hold_value(
     names = set(names_in(value))
     set_later = {n for s in statements(reverse) for n in set_by(s)}
     written = [root(s.target) for s in statements(reverse) if isinstance(s, (Store, Push, Pop))]
+    written += [root(arg) for s in statements(reverse) if isinstance(s, Invoke) for arg in s.args]
     stored = {facts.aliases.of(n) for n in written if n}
     arrays = any(facts.aliases.of(n) in stored for n in names)
     if not arrays and not (names & set_later):

@@ -23,8 +23,6 @@ from srcgrad.ir.nodes import (
     Const,
     Effect,
     Expr,
-    For,
-    If,
     Invoke,
     Load,
     Name,
@@ -32,8 +30,6 @@ from srcgrad.ir.nodes import (
     Return,
     Stmt,
     Store,
-    While,
-    With,
 )
 from srcgrad.ir.walk import expressions_of, names_in, set_by, statements, with_blocks
 from srcgrad.optimize.pipeline import optimize_part
@@ -43,11 +39,13 @@ from srcgrad.specialize.outline import Callee
 from srcgrad.transform.masks import find_masked, find_unbounded
 from srcgrad.transform.reasons import Record, with_readers
 from srcgrad.transform.record import Recorder, content
+from srcgrad.transform.reverse.again import refuse_draws
 from srcgrad.transform.reverse.chunks import Chunk, flatten_forward, flatten_reverse
 from srcgrad.transform.reverse.control import Reverser
 from srcgrad.transform.reverse.expressions import Term
 from srcgrad.transform.reverse.facts import Facts, kinds_of, settle_storage, short
 from srcgrad.transform.reverse.statements import Env
+from srcgrad.transform.trips import surely_set
 from srcgrad.transform.webs import split_webs
 
 RESIDUALS = Opaque(tuple)
@@ -189,17 +187,29 @@ class Pairs:
         if key not in self.primals:
             callee = self.callees[key]
             self.primals[key] = callee.name
-            body = [self._plain(stmt) for stmt in callee.body]
+            body = [self.plain(stmt) for stmt in callee.body]
             self.functions[callee.name] = Generated(
                 callee.name, [p.id for p in callee.params], [*body, Return(returned(callee.outs))]
             )
         return self.primals[key]
 
-    def _plain(self, stmt: Stmt) -> Stmt:
+    def plain(self, stmt: Stmt) -> Stmt:
         """Calls of other callees by their generated names."""
         if isinstance(stmt, Invoke):
             return dataclasses.replace(stmt, callee=self.primal(stmt.callee))
-        return with_blocks(stmt, lambda inner: tuple(map(self._plain, inner)))
+        return with_blocks(stmt, lambda inner: tuple(map(self.plain, inner)))
+
+    def again(self, stmt: Stmt) -> Stmt:
+        """A statement that is run again in the reverse sweep."""
+        work = [inner.callee for inner in statements([stmt]) if isinstance(inner, Invoke)]
+        seen: set[str] = set()
+        while work:
+            key = work.pop()
+            if key not in seen:
+                seen.add(key)
+                refuse_draws(self.callees[key].body, stmt.pos)
+                work += [inner.callee for inner in statements(self.callees[key].body) if isinstance(inner, Invoke)]
+        return self.plain(stmt)
 
     def pair(self, key: str, active: tuple[bool, ...]) -> tuple[str, str]:
         """The names of the pair for a pattern of active parameters; made when first asked for."""
@@ -232,7 +242,7 @@ class Pairs:
                 "Use one name for the array inside the recursive function.",
                 callee.definition.pos if callee.definition else None,
             )
-        reverser = Reverser(facts, self.invoke)
+        reverser = Reverser(facts, self.invoke, self.again)
         buffers = [
             p for p, a in zip(callee.params, active, strict=True) if a and isinstance(p.kind, (Array, ListOf, DictOf))
         ]
@@ -292,19 +302,6 @@ class Pairs:
         self.functions[fwd] = Generated(fwd, params, forward_body)
         taken = [residuals_name, *params, *seeds, *(facts.adjoint(p.id).id for p in buffers)]
         self.functions[rev] = Generated(rev, taken, [*unpack, *reverse_body])
-
-
-def surely_set(block: Sequence[Stmt]) -> set[str]:
-    """The variables that a block sets on every path."""
-    found: set[str] = set()
-    for stmt in block:
-        if isinstance(stmt, If):
-            found |= surely_set(stmt.body) & surely_set(stmt.orelse)
-        elif isinstance(stmt, With):
-            found |= surely_set(stmt.body)
-        elif not isinstance(stmt, (For, While)):
-            found |= set_by(stmt)
-    return found
 
 
 def returned(items: Sequence[Expr]) -> Expr:

@@ -45,7 +45,8 @@ class Reads:
     @staticmethod
     def after(block: Block, facts: Facts) -> Reads:
         """The reads of what comes behind the forward sweep of a program."""
-        tracked = {name for stmt in statements(flatten_forward(block)) for name in set_by(stmt)}
+        sweeps = [*flatten_forward(block), *flatten_forward(block, marked=False)]  # what is run again is recorded, too
+        tracked = {name for stmt in statements(sweeps) for name in set_by(stmt)}
         return Reads(facts, tracked | facts.entry, stable_names(facts))
 
     def of(self, stmts: Iterable[Stmt]) -> Tokens:

@@ -15,7 +15,7 @@ import dataclasses
 from dataclasses import dataclass, field
 
 from srcgrad.analysis.aliases import changes_list
-from srcgrad.ir.kinds import BOTTOM, Array, DictOf, ListOf, rank
+from srcgrad.ir.kinds import BOTTOM, Array, DictOf, Kind, ListOf, rank
 from srcgrad.ir.nodes import (
     Assign,
     Break,
@@ -39,6 +39,7 @@ from srcgrad.rules.build import Sym
 from srcgrad.transform.conflicts import Conflicts
 from srcgrad.transform.reads import Reads, Tokens, content
 from srcgrad.transform.reasons import Record
+from srcgrad.transform.rerun import record_again
 from srcgrad.transform.reverse.cheap import cheap_again
 from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Context, Loop, inner_blocks
 from srcgrad.transform.reverse.facts import Facts
@@ -119,6 +120,8 @@ class Recorder:
             if self.left is not None:
                 self.left = self.left | found
             return after | other | found
+        if isinstance(chunk, (Loop, Context)) and chunk.again is not None:
+            return record_again(self, chunk, need)
         if isinstance(chunk, Loop):
             return self.loop(chunk, need)
         if isinstance(chunk, Context):
@@ -152,12 +155,12 @@ class Recorder:
         if isinstance(source, For):
             index = source.index.id
             if index in need:
-                need = self._record_binding(chunk, source.index, need)
+                need = self.record_binding(chunk, source.index, need)
         trip = self.trips.of(chunk.body)
         for name in sorted(need):
             # every trip sets it anew, so its value from before the loop would be lost
             if name in trip.count and name not in trip.exposed:
-                need = self._record_binding(chunk, Name(name, kind=self.facts.kinds[name]), need)
+                need = self.record_binding(chunk, Name(name, kind=self.facts.kinds[name]), need)
         head = need | header
         assigned = set(self.assigned)
         if isinstance(source, For):
@@ -215,11 +218,11 @@ class Recorder:
             case Pop(out=out, target=target, index=index):
                 owner = root(target)
                 if out is not None and out.id in need:
-                    need = self._record_binding(chunk, out, need)
+                    need = self.record_binding(chunk, out, need)
                 if owner is not None and content(self.facts.aliases.memory(owner)) in need:
                     if out is None:
                         assert isinstance(target.kind, (ListOf, DictOf))
-                        out = Name(self._name(chunk, "popped"), kind=target.kind.item)
+                        out = Name(self.name_for(chunk, "popped"), kind=target.kind.item)
                         self.reads.tracked.add(out.id)
                         self.facts.kinds[out.id] = out.kind
                         chunk.stmt = dataclasses.replace(stmt, out=out)
@@ -266,13 +269,13 @@ class Recorder:
                 last.before.insert(held + 1, push)
             self._put_start(block, Pop(target, Name(tape, kind=ListOf(target.kind)), pos=stmt.pos))
             return need - {name}
-        return self._record_binding(chunk, target, need)
+        return self.record_binding(chunk, target, need)
 
     def _set_by_call(self, chunk: Chunk, out: Name, need: Tokens, block: Block, stmt: Stmt) -> Tokens:
         """A call sets a variable that is read: like an assignment."""
         last = self._last_setting(out.id, block, stmt)
         if last is None:
-            return self._record_binding(chunk, out, need)
+            return self.record_binding(chunk, out, need)
         tape = self._tape(chunk, out.id, stmt.pos)
         last.after.insert(0, Push(Name(tape, kind=ListOf(out.kind)), out, pos=stmt.pos))
         self._put_start(block, Pop(out, Name(tape, kind=ListOf(out.kind)), pos=stmt.pos))
@@ -306,7 +309,7 @@ class Recorder:
             set_by(s) & names or read & {facts.aliases.memory(n) for n in touched(s)} for s in statements(later)
         )
 
-    def _record_binding(self, chunk: Chunk, target: Name, need: Tokens) -> Tokens:
+    def record_binding(self, chunk: Chunk, target: Name, need: Tokens) -> Tokens:
         """Save what the variable stands for ahead of the statement, put it back in its answer."""
         name = target.id
         if self.loops:
@@ -317,7 +320,7 @@ class Recorder:
             if name not in self.assigned and name not in self.presets:
                 self.presets.append(name)
         else:
-            old = self._name(chunk, f"{name}_old")
+            old = self.name_for(chunk, f"{name}_old")
             self._note(chunk, old, name, _pos_of(chunk) or target.pos)
             self.facts.kinds[old] = target.kind
             chunk.before.append(Assign(Name(old, kind=target.kind), target, pos=target.pos))
@@ -340,12 +343,12 @@ class Recorder:
             tape = self._tape(chunk, name, stmt.pos)
             kind = ListOf(target.kind)
             chunk.before.append(Push(Name(tape, kind=kind), value, pos=stmt.pos))
-            popped = Name(self._name(chunk, f"{name}_old"), kind=target.kind)
+            popped = Name(self.name_for(chunk, f"{name}_old"), kind=target.kind)
             self.facts.kinds[popped.id] = target.kind
             chunk.restore.append(Pop(popped, Name(tape, kind=kind), pos=stmt.pos))
             chunk.restore.append(Store(back, popped, "", pos=stmt.pos))
         else:
-            old = self._name(chunk, f"{name}_old")
+            old = self.name_for(chunk, f"{name}_old")
             self._note(chunk, old, name, stmt.pos)
             self.facts.kinds[old] = target.kind
             chunk.before.append(Assign(Name(old, kind=target.kind), value, pos=stmt.pos))
@@ -357,7 +360,8 @@ class Recorder:
         aliases = self.facts.aliases
         return content(aliases.memory(owner) if changes_list(stmt) else aliases.of(owner))
 
-    def _name(self, chunk: Chunk, hint: str) -> str:
+    def name_for(self, chunk: Chunk, hint: str) -> str:
+        """A variable for a purpose of a chunk, the same one whenever the chunk is walked over again."""
         key = id(chunk)
         if (key, hint) not in self.names:
             self.names[(key, hint)] = self.facts.fresh(hint)
@@ -369,12 +373,16 @@ class Recorder:
 
     def _tape(self, chunk: Chunk, name: str, pos: Pos | None) -> str:
         """A list for the values that a statement in a loop overwrites."""
-        tape = self._name(chunk, f"{name}_tape")
-        self._note(chunk, tape, name, pos)
-        if not any(isinstance(s, Assign) and s.target == Name(tape) for s in self.tapes):
-            kind = ListOf(self.facts.kinds.get(name, BOTTOM))
-            self.facts.kinds[tape] = kind
-            self.tapes.append(Assign(Name(tape, kind=kind), Pack("list", (), kind=kind)))
+        made = self.tape(chunk, name, self.facts.kinds.get(name, BOTTOM)).id
+        self._note(chunk, made, name, pos)
+        return made
+
+    def tape(self, chunk: Chunk, name: str, item: Kind) -> Name:
+        """A list for values of a kind."""
+        tape = Name(self.name_for(chunk, f"{name}_tape"), kind=ListOf(item))
+        if not any(isinstance(s, Assign) and s.target == tape for s in self.tapes):
+            self.facts.kinds[tape.id] = tape.kind
+            self.tapes.append(Assign(tape, Pack("list", (), kind=tape.kind)))
         return tape
 
 

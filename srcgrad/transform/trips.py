@@ -7,10 +7,27 @@ come round from the trip before; recording asks, nothing here changes a chunk.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from srcgrad.ir.kinds import Array, DictOf, ListOf, rank
-from srcgrad.ir.nodes import Break, Call, Continue, Expr, Invoke, Load, Name, Pop, Push, Stmt, Store
+from srcgrad.ir.nodes import (
+    Break,
+    Call,
+    Continue,
+    Expr,
+    For,
+    If,
+    Invoke,
+    Load,
+    Name,
+    Pop,
+    Push,
+    Stmt,
+    Store,
+    While,
+    With,
+)
 from srcgrad.ir.walk import children, names_in, root, set_by
 from srcgrad.transform.reads import Reads, Tokens
 from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Context, Loop, inner_blocks
@@ -118,6 +135,8 @@ def reads_outside(reads: Reads, body: Block, inner: Block) -> Tokens:
                     reads.add(bound, found)
             if isinstance(chunk, (Branch, Loop)):
                 found.update(reads.of(chunk.ahead))
+            if isinstance(chunk, (Loop, Context)) and chunk.again is not None:
+                found.update(reads.of(chunk.again.primal))
             for deeper in inner_blocks(chunk):
                 visit(deeper)
 
@@ -182,3 +201,16 @@ def reads_content(expr: Expr) -> bool:
         view = isinstance(expr.kind, Array) and rank(expr.kind) != 0
         return not view or any(reads_content(c) for c in children(expr.index))
     return any(reads_content(child) for child in children(expr))
+
+
+def surely_set(block: Sequence[Stmt]) -> set[str]:
+    """The variables that a block sets on every path."""
+    found: set[str] = set()
+    for stmt in block:
+        if isinstance(stmt, If):
+            found |= surely_set(stmt.body) & surely_set(stmt.orelse)
+        elif isinstance(stmt, With):
+            found |= surely_set(stmt.body)
+        elif not isinstance(stmt, (For, While)):
+            found |= set_by(stmt)
+    return found

@@ -69,10 +69,16 @@ def own_expressions(stmt: Stmt) -> Iterator[Expr]:
             yield from args
         case Hook(value=value, args=args):
             yield from (value, *args)
-        case If(test=test) | While(test=test):
+        case If(test=test):
             yield test
-        case For(lo=lo, hi=hi, step=step):
+        case While(test=test, checkpoint=checkpoint):
+            yield test
+            if checkpoint is not None:
+                yield checkpoint
+        case For(lo=lo, hi=hi, step=step, checkpoint=checkpoint):
             yield from (lo, hi, step)
+            if checkpoint is not None:
+                yield checkpoint
         case With(context=context):
             yield context
         case Assert(test=test, message=message):
@@ -111,10 +117,13 @@ def map_own(stmt: Stmt, read: Callable[[Expr], Expr], bind: Callable[[Name], Nam
             return replace(stmt, outs=tuple(map(bind, outs)), args=tuple(map(read, args)))
         case Hook(value=value, args=args, out=out):
             return replace(stmt, value=read(value), args=tuple(map(read, args)), out=out and bind(out))
-        case If(test=test) | While(test=test):
+        case If(test=test):
             return replace(stmt, test=read(test))
-        case For(index=index_, lo=lo, hi=hi, step=step):
-            return replace(stmt, index=bind(index_), lo=read(lo), hi=read(hi), step=read(step))
+        case While(test=test, checkpoint=checkpoint):
+            return replace(stmt, test=read(test), checkpoint=checkpoint and read(checkpoint))
+        case For(index=index_, lo=lo, hi=hi, step=step, checkpoint=checkpoint):
+            new_index, slots = bind(index_), checkpoint and read(checkpoint)
+            return replace(stmt, index=new_index, lo=read(lo), hi=read(hi), step=read(step), checkpoint=slots)
         case With(context=context):
             return replace(stmt, context=read(context))
         case Assert(test=test, message=message):

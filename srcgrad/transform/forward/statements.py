@@ -16,6 +16,7 @@ from srcgrad.ir.nodes import (
     Call,
     DictPack,
     Expr,
+    For,
     Hook,
     Invoke,
     Load,
@@ -27,6 +28,7 @@ from srcgrad.ir.nodes import (
     Push,
     Stmt,
     Store,
+    While,
 )
 from srcgrad.ir.walk import blocks, names_in, root, with_blocks
 from srcgrad.rules.build import Sym, negated
@@ -90,6 +92,8 @@ class Forwarder:
                 return self.pop(stmt)
             case Invoke():
                 return self.invoke(self, stmt)
+            case For() | While() if stmt.checkpoint is not None:
+                return self.statement(dataclasses.replace(stmt, checkpoint=None))  # forward mode records nothing
             case Hook():
                 return []  # a block on an adjoint is none of forward mode's
         return [with_blocks(stmt, self._inner)] if blocks(stmt) else [stmt]

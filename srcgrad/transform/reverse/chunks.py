@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from srcgrad.ir.nodes import Expr, For, If, Name, Stmt, While, With
+from srcgrad.transform.reverse.again import Again
 
 
 @dataclass
@@ -61,7 +62,7 @@ class Loop(Chunk):
     """A For or While. index, bounds: the range that the reverse sweep replays backwards.
 
     ahead: reverse statements before the reversed loop (adjoints that start at zero). trips: the variable that counts
-    the trips, if one does.
+    the trips, if one does. again: of a checkpointed loop, what runs its trips again.
     """
 
     source: Stmt | None = None
@@ -70,14 +71,16 @@ class Loop(Chunk):
     body: Block = field(default_factory=Block)
     ahead: list[Stmt] = field(default_factory=list)
     trips: str | None = None
+    again: Again | None = None
 
 
 @dataclass
 class Context(Chunk):
-    """A With."""
+    """A With. again: of a checkpointed call, what runs it again."""
 
     source: Stmt | None = None
     body: Block = field(default_factory=Block)
+    again: Again | None = None
 
 
 def inner_blocks(chunk: Chunk) -> Sequence[Block]:
@@ -89,23 +92,30 @@ def inner_blocks(chunk: Chunk) -> Sequence[Block]:
     return ()
 
 
-def flatten_forward(block: Block) -> list[Stmt]:
-    """The forward sweep of a block."""
+def flatten_forward(block: Block, marked: bool = True) -> list[Stmt]:
+    """The forward sweep of a block. marked: what is run again is made ready for that."""
     out: list[Stmt] = []
     for chunk in block.chunks:
         out += chunk.before
         if isinstance(chunk, Branch):
             assert isinstance(chunk.stmt, If)
-            body, orelse = tuple(flatten_forward(chunk.body)), tuple(flatten_forward(chunk.orelse))
+            body, orelse = (tuple(flatten_forward(inner, marked)) for inner in (chunk.body, chunk.orelse))
             if body or orelse:
                 out.append(replace(chunk.stmt, body=body, orelse=orelse))
         elif isinstance(chunk, Loop):
-            inner = flatten_forward(chunk.body)
             assert isinstance(chunk.stmt, (For, While))
-            out.append(replace(chunk.stmt, body=tuple(inner)))
+            if chunk.again is not None and marked:
+                out.append(chunk.again.forward(chunk.stmt))
+            else:
+                out.append(replace(chunk.stmt, body=tuple(flatten_forward(chunk.body, marked))))
         elif isinstance(chunk, Context):
             assert isinstance(chunk.source, With)
-            out.append(replace(chunk.source, body=tuple(flatten_forward(chunk.body))))
+            if chunk.again is not None and marked:
+                out += chunk.again.primal
+            elif chunk.source.checkpoint:
+                out += flatten_forward(chunk.body, marked)
+            else:
+                out.append(replace(chunk.source, body=tuple(flatten_forward(chunk.body, marked))))
         elif chunk.stmt is not None:
             out.append(chunk.stmt)
         out += chunk.after
@@ -125,18 +135,35 @@ def flatten_reverse(block: Block) -> list[Stmt]:
                 answer.append(If(chunk.test, body, orelse, pos=chunk.source.pos))
         elif isinstance(chunk, Loop):
             answer += chunk.ahead
-            inner = tuple(flatten_reverse(chunk.body))
+            answer += chunk.again.moves() if chunk.again is not None else []
+            inner = _reversed_trip(chunk)
             if inner:
                 assert chunk.bounds is not None and chunk.index is not None and chunk.source is not None
-                answer.append(For(chunk.index, *chunk.bounds, inner, backwards=True, pos=chunk.source.pos))
+                answer.append(For(chunk.index, *chunk.bounds, tuple(inner), backwards=True, pos=chunk.source.pos))
         elif isinstance(chunk, Context):
-            assert isinstance(chunk.source, With)
-            inner = tuple(flatten_reverse(chunk.body))
-            if inner:
-                answer.append(replace(chunk.source, body=inner))
+            answer += _reversed_context(chunk)
         else:
             answer += chunk.reverse
         out += [*chunk.restore, *answer] if chunk.restore_first and not isinstance(chunk, (Branch, Loop)) else [
             *answer, *chunk.restore
         ]  # fmt: skip
     return out + block.end
+
+
+def _reversed_trip(chunk: Loop) -> list[Stmt]:
+    again, inner = chunk.again, flatten_reverse(chunk.body)
+    if again is None or not inner:
+        return inner
+    assert chunk.index is not None
+    head, answer = inner[: len(chunk.body.head)], inner[len(chunk.body.head) :]
+    return again.reverse(chunk.index, head, flatten_forward(chunk.body), answer)
+
+
+def _reversed_context(chunk: Context) -> list[Stmt]:
+    assert isinstance(chunk.source, With)
+    inner = flatten_reverse(chunk.body)
+    if chunk.again is not None:
+        return [*chunk.again.run(flatten_forward(chunk.body), inner), *chunk.again.behind]
+    if not inner or chunk.source.checkpoint:
+        return inner
+    return [replace(chunk.source, body=tuple(inner))]

@@ -16,6 +16,7 @@ from srcgrad.ir.nodes import (
     Assign,
     BoolOp,
     Break,
+    Call,
     Const,
     Continue,
     Effect,
@@ -27,6 +28,7 @@ from srcgrad.ir.nodes import (
     Name,
     Op,
     Pop,
+    Prim,
     Push,
     Raise,
     Stmt,
@@ -35,7 +37,9 @@ from srcgrad.ir.nodes import (
     With,
 )
 from srcgrad.ir.walk import names_in, root, set_by, statements
-from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Context, Loop
+from srcgrad.runtime import Snapshots
+from srcgrad.transform.reverse.again import OBJECT, ONE, Again, again_of, trip_item
+from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Context, Loop, flatten_forward
 from srcgrad.transform.reverse.expressions import Walk
 from srcgrad.transform.reverse.facts import ZERO, Facts
 from srcgrad.transform.reverse.hooks import hook
@@ -46,16 +50,19 @@ from srcgrad.transform.reverse.stores import store
 from srcgrad.transform.reverse.views import adjoint_view, view_check
 
 SIMPLE = (Assert, Raise, Effect, Break, Continue)
-ONE = Const(1, kind=Scalar("int64", True, 1))
 
 
 class Reverser(StatementAdjoints):
     """The reverse of a whole program: see `block`."""
 
-    def __init__(self, facts: Facts, invoke: Callable[[Reverser, Invoke, Env], Chunk]) -> None:
+    def __init__(
+        self, facts: Facts, invoke: Callable[[Reverser, Invoke, Env], Chunk], primal: Callable[[Stmt], Stmt]
+    ) -> None:
+        """invoke: the chunk of a call of a function; primal: a statement with such calls as the primal makes them."""
         super().__init__(facts)
         self.assigned: set[str] = set(facts.entry)
         self.invoke = invoke
+        self.primal = primal
 
     def block(self, stmts: Sequence[Stmt], env: Env) -> Block:
         """The chunks of a block. env: the adjoints that are there behind the block; afterwards, those ahead of it."""
@@ -111,7 +118,10 @@ class Reverser(StatementAdjoints):
                 return self.uncounted(stmt, env)
             case With():
                 chunk = Context(source=stmt)
+                active = stmt.checkpoint and self._is_active(stmt)
                 chunk.body = self.block(stmt.body, env)
+                if active and not _empty(chunk.body):
+                    chunk.again = self._again(stmt, chunk.body)
                 return [chunk]
             case Hook():
                 return [hook(self, stmt, env)]
@@ -259,6 +269,8 @@ class Reverser(StatementAdjoints):
                 bounds[k] = Name(name, kind=INT)
         lo, hi, step = bounds
         chunk.stmt = For(stmt.index, lo, hi, step, (), pos=stmt.pos)
+        if stmt.checkpoint is not None and self._is_active(stmt):
+            return [*ahead, *self._checkpointed(stmt, chunk, env, (lo, hi, step)), chunk]
         if _has_break(stmt.body):
             self._count(stmt, chunk, ahead)
             self._loop_body(stmt, chunk, env)
@@ -269,10 +281,8 @@ class Reverser(StatementAdjoints):
             else:
                 trip = Name(self.named(stmt, "trip", "trip"), kind=INT)
                 facts.kinds[trip.id] = INT
-                offset: Expr = trip if step == ONE else Op("*", (trip, step), kind=INT)
-                value: Expr = offset if lo == ZERO else Op("+", (lo, offset), kind=INT)
                 chunk.index, chunk.bounds = trip, (ZERO, count, ONE)
-                chunk.body.head = [Assign(stmt.index, value, pos=stmt.pos)]
+                chunk.body.head = [Assign(stmt.index, trip_item(lo, step, trip), pos=stmt.pos)]
         else:
             self._loop_body(stmt, chunk, env)
             chunk.index, chunk.bounds = stmt.index, (lo, hi, step)
@@ -289,6 +299,9 @@ class Reverser(StatementAdjoints):
         facts = self.facts
         chunk = Loop(source=stmt)
         ahead: list[Chunk] = []
+        if stmt.checkpoint is not None and self._is_active(stmt):
+            chunk.stmt = While(stmt.test, (), pos=stmt.pos)
+            return [*self._checkpointed(stmt, chunk, env, None), chunk]
         self._count(stmt, chunk, ahead)
         assert chunk.trips is not None
         chunk.stmt = While(stmt.test, (), pos=stmt.pos)
@@ -297,6 +310,60 @@ class Reverser(StatementAdjoints):
         facts.kinds[index.id] = INT
         chunk.index, chunk.bounds = index, (ZERO, Name(chunk.trips, kind=INT), ONE)
         return [*ahead, chunk]
+
+    # ---- what is run again ----
+
+    def _is_active(self, stmt: Stmt) -> bool:
+        """Whether a derivative flows through what a statement sets or writes."""
+        touched = {name for inner in statements([stmt]) for name in set_by(inner)}
+        for inner in statements([stmt]):
+            targets = [inner.target] if isinstance(inner, (Store, Push, Pop)) else []
+            targets += list(inner.args) if isinstance(inner, Invoke) else []
+            touched |= {name for target in targets if (name := root(target)) is not None}
+        return bool(touched & self.facts.active)
+
+    def _again(self, stmt: For | While | With, body: Block) -> Again:
+        """What runs a body again. Where adjoints are bound beside the values, that is part of it."""
+        names = {name for inner in statements(stmt.body) for name in set_by(inner)}
+        moving = names & self.facts.moving & self.facts.active
+        primal = flatten_forward(body, False) if moving else [self.primal(inner) for inner in stmt.body]
+        return again_of(stmt, primal, self.facts, lambda role, hint: self.named(stmt, role, hint))
+
+    def _checkpointed(
+        self, stmt: For | While, chunk: Loop, env: Env, bounds: tuple[Expr, Expr, Expr] | None
+    ) -> list[Chunk]:
+        """A checkpointed loop: nothing of a trip is recorded. Returns what stands ahead of it."""
+        facts = self.facts
+        self._loop_body(stmt, chunk, env)
+        again = chunk.again = self._again(stmt, chunk.body)
+        again.snapshots = Name(self.named(stmt, "snapshots", "snapshots"), kind=OBJECT)
+        facts.kinds[again.snapshots.id] = OBJECT
+        counted = again.counted = bounds is not None and not _has_break(stmt.body)
+        args = [stmt.checkpoint] if stmt.checkpoint is not None and stmt.checkpoint != Const(None) else []
+        kwargs: list[tuple[str, Expr]] = []
+        trips: Expr = Call(Prim(getattr, "trips", "attribute"), (again.snapshots,), kind=INT)
+        index = Name("", kind=INT)
+        if bounds is not None and isinstance(stmt, For):
+            lo, hi, step = bounds
+            again.index, again.lo, again.step = stmt.index, lo, step
+            index = stmt.index
+            if counted:
+                trips = hi if lo == ZERO and step == ONE else trips
+                length = hi if lo == ZERO and step == ONE else Call(
+                    Prim(len, "len"), (Call(Prim(range, "range"), bounds, kind=ListOf(INT)),), kind=INT
+                )
+                kwargs = [("length", length)] if not args else []
+                args += [length] if args else []
+        if bounds is None or bounds[0] != ZERO or bounds[2] != ONE:
+            index = Name(self.named(stmt, "trip", "trip"), kind=INT)
+            facts.kinds[index.id] = INT
+            if again.lo is not None and again.step is not None and isinstance(stmt, For):
+                chunk.body.head = [Assign(stmt.index, trip_item(again.lo, again.step, index), pos=stmt.pos)]
+        again.counter = Name(facts.temporary("k" if index.id == "j" else "j", (id(stmt), "counter")), kind=INT)
+        facts.kinds[again.counter.id] = INT
+        chunk.index, chunk.bounds = index, (ZERO, trips, ONE)
+        made = Call(Prim(Snapshots, "Snapshots"), tuple(args), tuple(kwargs), kind=OBJECT, pos=stmt.pos)
+        return [Chunk(stmt=Assign(again.snapshots, made, pos=stmt.pos))]
 
 
 def cheap_test(walk: Walk, test: Expr) -> bool:

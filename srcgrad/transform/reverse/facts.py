@@ -42,14 +42,15 @@ class Facts:
     """Tables by variable.
 
     kinds; active; aliases; used: names taken; adjoints: the adjoint's name of each active variable. views: names
-    whose adjoint is a view bound at the start of the reversed block; moving: variables whose adjoint is bound beside
-    them in the forward sweep; outside: set in no branch and no loop; sure: set there at least once; presets: set to
+    whose adjoint is a view bound at the start of the reversed block; bases: what they are views of; moving:
+    variables whose adjoint is bound beside them in the forward sweep; outside: set in no branch and no loop; local:
+    set once, in a branch or loop, and used in that block only; sure: set outside at least once; presets: set to
     None at the start, since an adjoint's shape may be asked for before they are set; slots: numbers that only stand
-    for an item of an array or list that nothing writes, whose adjoint is the item's; definitions: how many statements
-    set a variable; entry: set before the program starts. flags: the variables of jumps; raised: how often each is
-    set. masked: variables whose adjoint may hold zeros that stand for "not chosen"; unbounded:
-    whose adjoint may be infinite. results: what is returned.
-    temporaries, own: names that the transform made. watch: where checks of adjoints are asked for, collects them.
+    for an item of an array or list that nothing writes, whose adjoint is the item's; definitions: how many
+    statements set a variable; entry: set before the program starts. flags: the variables of jumps; raised: how
+    often each is set. masked: variables whose adjoint may hold zeros that stand for "not chosen"; unbounded: whose
+    adjoint may be infinite. results: what is returned. temporaries, own: names that the transform made. watch:
+    where checks of adjoints are asked for, collects them.
     """
 
     kinds: dict[str, Kind]
@@ -60,6 +61,7 @@ class Facts:
     entry: set[str]
     adjoints: dict[str, str] = field(default_factory=dict)
     views: set[str] = field(default_factory=set)
+    bases: dict[str, set[str]] = field(default_factory=dict)
     moving: set[str] = field(default_factory=set)
     definitions: dict[str, int] = field(default_factory=dict)
     masked: set[str] = field(default_factory=set)
@@ -70,6 +72,7 @@ class Facts:
     results: set[str] = field(default_factory=set)
     raised: dict[str, int] = field(default_factory=dict)
     outside: set[str] = field(default_factory=set)
+    local: set[str] = field(default_factory=set)
     presets: set[str] = field(default_factory=set)
     sure: set[str] = field(default_factory=set)
     watch: Watch | None = None
@@ -193,6 +196,11 @@ def settle_storage(body: tuple[Stmt, ...], facts: Facts) -> None:
     visit(body, ())
     facts.definitions = counts
     facts.outside = {name for name, path in home_path.items() if not path}
+    facts.local = {
+        name for name, path in home_path.items()
+        if path and counts[name] == 1 and name not in facts.results
+        and all(use[: len(path)] == path for use in block_of_use.get(name, ()))
+    }  # fmt: skip
     for name in facts.flags:
         facts.raised[name] = sum(e == Const(True) for e in values.get(name, []))
     hooked = {root(stmt.value) for stmt in statements(body) if isinstance(stmt, Hook)}
@@ -266,6 +274,8 @@ def _settle_classes(
             simple = False
         if simple:
             facts.views |= set(aliases_of)
+            for name, expr in aliases_of.items():
+                facts.bases[name] = {base for base, _ in sources(expr)}
         else:
             facts.moving |= set(members)
 
