@@ -1,13 +1,20 @@
 """Automatic differentiation of NumPy code by source transformation: gradients that are Python source.
 
 `grad`, `value_and_grad` and `elementwise_grad` turn a function into its gradient, `vjp` gives a pullback, `emit` writes
-the gradient as a module that imports only NumPy. Errors are subclasses of `SrcgradError`.
+the gradient as a module that imports only NumPy. `rule` gives a callable derivatives of its own, which `check_rule`
+tests; `numerical` has them taken by differences, and `stop_gradient` holds a value constant. Errors are subclasses of
+`SrcgradError`.
 """
 
 from srcgrad.api import GradientFunction, elementwise_grad, emit, grad, value_and_grad, vjp
+from srcgrad.api.check_rule import check_rule
 from srcgrad.errors import SrcgradError
+from srcgrad.rules.opaque import numerical
+from srcgrad.rules.own import rule
+from srcgrad.runtime import stop_gradient
 
 __all__ = [
-    "GradientFunction", "SrcgradError", "elementwise_grad", "emit", "grad", "value_and_grad", "vjp",
+    "GradientFunction", "SrcgradError", "check_rule", "elementwise_grad", "emit", "grad",
+    "numerical", "rule", "stop_gradient", "value_and_grad", "vjp",
 ]  # fmt: skip
 __version__ = "0.1.0"

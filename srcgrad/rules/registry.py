@@ -20,11 +20,11 @@ from srcgrad.analysis.infer import OPERATORS
 from srcgrad.analysis.signatures import MISSING, const
 from srcgrad.errors import KindError, NoRuleError
 from srcgrad.ir.nodes import Call, Expr, Op, Prim
-from srcgrad.rules.effects import effect
+from srcgrad.rules.effects import Ruled, effect
 
 __all__ = [
-    "OPS", "RULES", "Rule", "as_prim", "const", "constant", "effect", "elementwise", "linear", "lookup", "rule_of",
-    "vjp",
+    "OPS", "RULES", "Rule", "as_prim", "const", "constant", "effect", "elementwise", "linear", "lookup", "own_rule",
+    "rule_of", "vjp",
 ]  # fmt: skip
 
 Builder = Callable[..., Any]
@@ -48,7 +48,9 @@ class Rule:
     shape the builders take as they are. variadic: the parameter that is `*args`.
     via_out: partials that are used instead where the result is at hand, because they then read less.
     displays: the builders take a list of Syms for an argument that is a display such as `[a, b]`, or a Sym of
-    kind ListOf for one that is a list.
+    kind ListOf for one that is a list. tangents: for each parameter what its tangent contributes to the result's.
+    own: a user's rule (see rules/own); example: stands in for fn where the kind of its result is found. note: a
+    remark that generated code makes on the derivative.
     """
 
     fn: Callable[..., Any]
@@ -65,6 +67,10 @@ class Rule:
     variadic: str = ""
     displays: bool = False
     via_out: dict[str, Builder] = field(default_factory=dict)
+    tangents: dict[str, Builder] = field(default_factory=dict)
+    own: bool = False
+    example: Callable[..., Any] | None = None
+    note: str = ""
 
     def bind(self, call: Call | Op) -> dict[str, Any]:
         """The arguments of a call by parameter name: Expr, or a list of Expr for the parameter `variadic`.
@@ -74,7 +80,7 @@ class Rule:
         name = call.prim.text if isinstance(call, Call) else call.op
         if isinstance(call, Op):
             return dict(zip(self.params, call.args, strict=False))
-        if (self.form == "elementwise" and self.fn is not np.clip) or self.variadic:
+        if self.own or (self.form == "elementwise" and self.fn is not np.clip) or self.variadic:
             bound = self._bind_by_position(call, name)
         else:
             try:
@@ -132,11 +138,19 @@ RULES: dict[Any, Rule] = {}
 
 
 def lookup(fn: Callable[..., Any]) -> Rule | None:
-    """The rule of a primitive, or None. Unhashable callables have none."""
+    """The rule of a primitive, or None. Unhashable callables have none, unless they carry it."""
+    if isinstance(fn, Ruled):
+        return fn.rule
     try:
         return RULES.get(fn)
     except TypeError:
         return None
+
+
+def own_rule(fn: Any) -> Rule | None:
+    """The rule that a user gave to a callable, or None."""
+    found = lookup(fn)
+    return found if found is not None and found.own else None
 
 
 def _add(rule: Rule) -> None:

@@ -1,6 +1,7 @@
 """The few functions that generated code may call."""
 
 from srcgrad.runtime.adjoints import add_at, grid, products_of_others, split_like, undiagonal, untile
+from srcgrad.runtime.differences import numerical_jvp, numerical_vjp, stop_gradient
 from srcgrad.runtime.helpers import (
     add_to,
     check_view,
@@ -44,6 +45,7 @@ HELPERS = {
         singular_values_adjoint, to_lower,
         add_along, convolve_adjoint, cumprod_adjoint, interp_adjoint, interp_slope, median_weights, trapezoid_weights,
         vander_adjoint,
+        numerical_jvp, numerical_vjp, stop_gradient,
     )
 }  # fmt: skip
 """The helpers by the names that generated code calls them by."""
@@ -51,7 +53,8 @@ HELPERS = {
 __all__ = [
     "HELPERS", "add_along", "add_at", "add_to", "check_view", "cholesky_adjoint", "convolve_adjoint", "copy_of",
     "cumprod_adjoint", "eigenvalues_adjoint", "eigenvectors", "eigenvectors_adjoint", "grid", "interp_adjoint",
-    "interp_slope", "log_abs_det", "median_weights", "products_of_others", "reshape_like", "scalar_adjoint",
-    "sign_of_det", "singular_values_adjoint", "split_like", "to_lower", "trapezoid_weights", "unbroadcast",
-    "undiagonal", "untile", "vander_adjoint", "winners", "with_attributes", "with_items", "zeros_like",
+    "interp_slope", "log_abs_det", "median_weights",
+    "numerical_jvp", "numerical_vjp", "products_of_others", "reshape_like", "scalar_adjoint",
+    "sign_of_det", "singular_values_adjoint", "split_like", "stop_gradient", "to_lower", "trapezoid_weights",
+    "unbroadcast", "undiagonal", "untile", "vander_adjoint", "winners", "with_attributes", "with_items", "zeros_like",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from srcgrad.frontend import definition_of, free_value
 from srcgrad.ir.kinds import BOTTOM, DictOf, ListOf
 from srcgrad.ir.nodes import Assign, Const, Definition, Expr, Load, Name, Op, Pos, Stmt
 from srcgrad.ir.walk import root
+from srcgrad.rules.registry import own_rule
 from srcgrad.specialize.inputs import MISSING, Describer, Inputs, Path, is_object
 from srcgrad.specialize.knowledge import Frame, Key, Knowledge, Restart
 from srcgrad.specialize.outline import close_callees, with_hidden
@@ -67,7 +68,7 @@ class Specializer(State):
         self.inputs = inputs
         self.localised: dict[str, str] = {}
         self.describer = Describer(inputs, self.function_value, self.localised)
-        self.captured: dict[Any, Value] = {}
+        self.captured = inputs.seen
         self.callees: dict[str, Any] = {}
 
     # ---- names ----
@@ -149,9 +150,11 @@ class Specializer(State):
             return Static(value, spelling_of(value) or name)
         if isinstance(value, types.MethodType) and plain_function(value):
             return self.function_value(value, path)
-        if callable(value) and not is_object(value):
+        if callable(value) and (not is_object(value) or own_rule(value) is not None):
             if not isinstance(value, functools.partial):
                 self.inputs.guards.append((path, value))
+            if own_rule(value) is not None:
+                return Static(value, name)
             made = self.function_value(value, path)
             return Static(value, spelling_of(value) or name) if isinstance(made, Static) else made
         hidden = self.fresh(name)

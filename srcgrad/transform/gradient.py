@@ -15,6 +15,7 @@ from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, is_float
 from srcgrad.ir.nodes import (
     Assign,
     Call,
+    Comment,
     Expr,
     Invoke,
     Name,
@@ -27,13 +28,15 @@ from srcgrad.ir.nodes import (
     Stmt,
     Store,
 )
-from srcgrad.ir.walk import names_in, root, set_by, statements, subexpressions, substitute, with_blocks
+from srcgrad.ir.walk import expressions_of, names_in, root, set_by, statements, subexpressions, substitute, with_blocks
 from srcgrad.optimize.pipeline import optimize
 from srcgrad.rules.build import Sym
+from srcgrad.rules.registry import own_rule
 from srcgrad.runtime import HELPERS
 from srcgrad.specialize.program import Program, specialize
 from srcgrad.specialize.values import Leaf, Struct, Value, as_expr, leaves
 from srcgrad.transform.conflicts import Conflicts
+from srcgrad.transform.detach import detach
 from srcgrad.transform.masks import find_masked
 from srcgrad.transform.pairs import Generated, Pairs
 from srcgrad.transform.record import Recorder
@@ -88,15 +91,16 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     results = [Name(renamed.get(r.id, r.id), kind=r.kind, pos=r.pos) for r in results]
     program.result = _rename_value(program.result, renamed)
     kinds = kinds_of(body, entry)
-    pairs = Pairs(program.callees, program.used)
+    pairs = Pairs(program.callees, program.used, inputs=program.inputs)
     pairs.prepare()
     aliases = find_aliases(body, pairs.writes)
     body, aliases = _rebind(body, aliases, program, kinds, pairs.writes)
+    body, aliases = detach(body, aliases, pairs.writes)
     independent = independent_leaves(program, wish)
     dependent = {n for r in results if is_float(r.kind) for n in names_in(r)}
     active = find_active(body, independent, dependent, aliases)
     flags = {renamed.get(f, f) for f in program.flags}
-    facts = Facts(kinds, active, aliases, program.used, flags, set(entry))
+    facts = Facts(kinds, active, aliases, program.used, flags, set(entry), inputs=program.inputs)
     facts.masked = find_masked(body, active)
     facts.results = dependent
     settle_storage(body, facts)
@@ -129,9 +133,22 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     name = f"{name if name.isidentifier() else 'f'}_grad"
     if wish.wrt:
         text_body = unshared(text_body, facts, seeds, wish.value)
+    text_body = [*remarks(text_body), *text_body]
     disjoint = [n for n in entry if isinstance(kinds.get(n), Array) and aliases.is_written(n)]
     functions = list(pairs.functions.values())
     return Gradient(name, text_body, program, seeds, seed_paths, disjoint=disjoint, functions=functions)
+
+
+def remarks(body: Sequence[Stmt]) -> list[Stmt]:
+    """What has to be said of the derivatives of callables that the body passes on."""
+    notes: list[str] = []
+    for stmt in statements(list(body)):
+        for expr in (part for top in expressions_of(stmt) for part in subexpressions(top)):
+            if isinstance(expr, Call) and expr.prim.style == "attribute" and not expr.args:
+                rule = own_rule(expr.prim.fn)
+                if rule is not None and rule.note and rule.note not in notes:
+                    notes.append(rule.note)
+    return [Comment(note) for note in notes]
 
 
 def _rename(expr: Expr, table: dict[str, str]) -> Expr:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from srcgrad.analysis.activity import find_active
 from srcgrad.analysis.aliases import find_aliases
@@ -38,6 +39,7 @@ from srcgrad.ir.walk import expressions_of, names_in, set_by, statements, with_b
 from srcgrad.optimize.pipeline import optimize_part
 from srcgrad.rules.build import Sym
 from srcgrad.specialize.outline import Callee
+from srcgrad.transform.detach import detach
 from srcgrad.transform.masks import find_masked
 from srcgrad.transform.record import Recorder, content
 from srcgrad.transform.reverse.chunks import Chunk, flatten_forward, flatten_reverse
@@ -69,6 +71,7 @@ class Pairs:
     pairs: dict[tuple[str, tuple[bool, ...]], tuple[str, str]] = field(default_factory=dict)
     primals: dict[str, str] = field(default_factory=dict)
     writes: dict[str, list[bool]] = field(default_factory=dict)
+    inputs: Any = None
 
     def prepare(self) -> None:
         """Find out which parameters each callee writes, callees of callees included."""
@@ -208,12 +211,13 @@ class Pairs:
         body, renamed = split_webs(callee.body, set(entry), {o.id for o in callee.outs}, used)
         outs = [Name(renamed.get(o.id, o.id), kind=o.kind) for o in callee.outs]
         kinds = kinds_of(body, entry)
-        aliases = find_aliases(body, self.writes)
+        body, aliases = detach(body, find_aliases(body, self.writes), self.writes)
         independent = {p.id for p, a in zip(callee.params, active, strict=True) if a}
         written = {p.id for p in callee.params if aliases.is_written(p.id)}
         dependent = {o.id for o in outs if is_float(o.kind)} | written
         facts = Facts(kinds, find_active(body, independent, dependent, aliases) | independent, aliases, used,
                       callee.flags, set(entry))  # fmt: skip
+        facts.inputs = self.inputs
         facts.masked = find_masked(body, facts.active)
         facts.results = dependent
         settle_storage(body, facts)

@@ -119,6 +119,11 @@ def map_own(stmt: Stmt, read: Callable[[Expr], Expr], bind: Callable[[Name], Nam
     return stmt
 
 
+def rebuilt(stmt: Stmt, read: Callable[[Expr], Expr]) -> Stmt:
+    """The statement and those in its blocks, with `read` applied to the expressions that they evaluate."""
+    return with_blocks(map_own(stmt, read), lambda block: tuple(rebuilt(inner, read) for inner in block))
+
+
 def all_names(block: Block) -> Iterator[str]:
     """Every variable that statements read or bind, with repetition, in the order of the text."""
     for stmt in statements(block):

@@ -7,6 +7,7 @@ not as well computed again are hoisted: they get a variable ahead of the stateme
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,11 +18,13 @@ from srcgrad.analysis.aliases import basic, sources
 from srcgrad.errors import UnsupportedError
 from srcgrad.ir.kinds import INT, Array, DictOf, ListOf, Scalar, dims, is_float, rank
 from srcgrad.ir.nodes import Assign, Call, Const, DictPack, Expr, Load, Name, Op, Pack, Pos, Prim, Slice, Stmt
-from srcgrad.ir.walk import children, rebuild, root, substitute
+from srcgrad.ir.walk import children, defined_by, rebuild, root, statements, substitute
+from srcgrad.rules.bodies import inlining
 from srcgrad.rules.build import Sym
-from srcgrad.rules.contributions import NeedsFull, contributions, full
+from srcgrad.rules.contributions import Contribution, NeedsFull, contributions, full
 from srcgrad.rules.registry import Rule, rule_of
 from srcgrad.transform.reverse.facts import Facts
+from srcgrad.transform.webs import rebuilt
 
 RESULT = "%result"
 SHAPE_ONLY = {np.zeros_like, np.ones_like, np.full_like, np.shape, np.size, np.ndim, len}
@@ -102,6 +105,8 @@ class Walk:
         if isinstance(node, Pack):
             return all(self.cheap(item, depth + 1) for item in node.items)
         if isinstance(node, Call):
+            if node.prim.style == "attribute" and not node.args:  # the name of a callable
+                return True
             if node.prim.fn in (np.shape, len, np.size, np.ndim):
                 return all(isinstance(arg, Name) or root(arg) is not None for arg in node.args)
             if node.prim.fn is np.transpose and len(node.args) == 1:
@@ -169,10 +174,7 @@ class Walk:
         if self.reads_target and self.target is not None:
             table = {RESULT: self.target}
             self.terms = [dataclasses.replace(t, expr=substitute(t.expr, table)) for t in self.terms]
-            self.stmts = [
-                dataclasses.replace(s, value=substitute(s.value, table)) if isinstance(s, Assign) else s
-                for s in self.stmts
-            ]
+            self.stmts = [rebuilt(s, lambda expr: substitute(expr, table)) for s in self.stmts]
 
     # ---- the walk ----
 
@@ -263,18 +265,46 @@ class Walk:
         table["%out"] = node
         inner_masked = masked or (isinstance(node, Call) and node.prim.fn in MASKING)
         ready = node is self.tree and self.target is not None
+        apply = contributions
+        if rule.own:
+            d = self.atom(d, 2)  # the body may read it several times
+            apply = self._own_contributions(node, table)
         try:
-            found = contributions(rule, node, Sym(d), lazy, placeholders, out, wanted, masked, ready)
+            found = apply(rule, node, Sym(d), lazy, placeholders, out, wanted, masked, ready)
         except NeedsFull:
             like = self.shape_source(node)
             whole = self.atom(full(Sym(d), Sym(like)).expr, uses)
-            found = contributions(rule, node, Sym(whole), False, placeholders, out, wanted, masked, ready)
+            found = apply(rule, node, Sym(whole), False, placeholders, out, wanted, masked, ready)
         for term in found:
             arg = bound[term.param]
             index = (term.index,) if isinstance(term.index, int) else term.index or ()
             for k in index:
                 arg = arg[k] if isinstance(arg, list) else arg.items[k]
             self.walk(arg, self.adopt(term.sym.expr, table), term.lazy, inner_masked)
+
+    def _own_contributions(self, node: Op | Call, table: dict[str, Expr]) -> Callable[..., list[Contribution]]:
+        """contributions, for a user's rule: the statements of its body come ahead."""
+        from srcgrad.transform.inline import Inliner
+
+        def apply(*given: Any) -> list[Contribution]:
+            facts, count = self.facts, 0
+
+            def named(hint: str) -> str:
+                nonlocal count
+                count += 1
+                return facts.temporary(hint, (id(self.tree), id(node), count))
+
+            inliner = Inliner(facts.inputs, facts.used, named)
+            with inlining(inliner):
+                found = contributions(*given)
+            for stmt in inliner.stmts:
+                stmt = dataclasses.replace(rebuilt(stmt, lambda expr: self.adopt(expr, table)), pos=self.pos)
+                for name in (bound for s in statements([stmt]) for bound in defined_by(s)):
+                    facts.kinds[name.id] = name.kind
+                self.stmts.append(stmt)
+            return found
+
+        return apply
 
     def _placeholders(self, rule: Rule, bound: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Expr], set[str]]:
         """Stand-ins for the arguments, what they stand for, and the parameters through which a derivative flows."""

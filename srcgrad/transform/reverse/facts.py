@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from srcgrad.analysis.aliases import Aliases, changes_list, read_only, sources
 from srcgrad.errors import AliasError
@@ -43,7 +44,7 @@ class Facts:
     for an item of an array or list that nothing writes, whose adjoint is the item's; definitions: how many statements
     set a variable; entry: set before the program starts. flags: the variables of jumps; raised: how often each is
     set. masked: variables whose adjoint may hold zeros that stand for "not chosen". results: what is returned.
-    temporaries, own: names that the transform made.
+    temporaries, own: names that the transform made. inputs: what the program takes.
     """
 
     kinds: dict[str, Kind]
@@ -65,6 +66,7 @@ class Facts:
     outside: set[str] = field(default_factory=set)
     presets: set[str] = field(default_factory=set)
     sure: set[str] = field(default_factory=set)
+    inputs: Any = None
 
     def fresh(self, hint: str) -> str:
         """A name that nothing else has."""

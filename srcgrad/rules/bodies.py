@@ -1,0 +1,201 @@
+"""Bodies of users' rules: plain NumPy functions that are written into the sweeps as source.
+
+A body is turned into a builder (`Body`), so that whatever applies a built-in rule applies a user's. It needs an
+inliner, which specialises the body's source for the expressions at hand; without one, or where the source cannot be
+read, the body is called by its name.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from srcgrad.analysis.dims import broadcast
+from srcgrad.analysis.operands import shape_of
+from srcgrad.analysis.signatures import signature
+from srcgrad.errors import ArgumentError, KindError, NoRuleError
+from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, forget_value, join_dtype
+from srcgrad.ir.nodes import Call, Load, Prim
+from srcgrad.rules.build import Sym, kind_of, lift, xp
+from srcgrad.rules.effects import DECLARED
+
+Function = Callable[..., Any]
+
+
+class NotInline(Exception):
+    """A body that cannot be written as source here."""
+
+
+class Inliner(Protocol):
+    """Writes bodies as source; what they need besides an expression becomes statements of the inliner's."""
+
+    def inline(self, function: Function, args: dict[str, Any]) -> Any:
+        """What the body gives for Syms: a Sym, None, or a list of those. Raises NotInline."""
+
+    def hold(self, value: Sym, hint: str) -> Sym:
+        """The value in a variable."""
+
+    def name_of(self, function: Function) -> str:
+        """What the program calls a callable."""
+
+
+inliner: ContextVar[Inliner | None] = ContextVar("inliner", default=None)
+
+
+@contextmanager
+def inlining(by: Inliner) -> Iterator[None]:
+    """Write bodies of rules by this inliner."""
+    token = inliner.set(by)
+    try:
+        yield
+    finally:
+        inliner.reset(token)
+
+
+class Built:
+    """A builder that is told the result and all arguments, whatever they are called."""
+
+    def build(self, first: Sym | None, out: Sym, args: dict[str, Any]) -> Any:
+        """The adjoint or tangent contribution, or the partial derivative. first: the adjoint of the result, or the
+        tangent of an argument."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class Body(Built):
+    """The builder that a body is: a function of Syms.
+
+    names: the roles of the body's parameters, in order: arguments of the function, "%d", "%out", or a tangent ("%t",
+    argument). label: what it is called in generated code where it has to be called. item: which of its results is
+    meant, None where it has one. of: the function that it belongs to. kind: "vjp", "jvp" or "partial". wanted: the
+    argument that the adjoint, tangent or partial belongs to.
+    """
+
+    function: Function
+    names: tuple[Any, ...]
+    label: str
+    of: Function
+    kind: str
+    wanted: str
+    item: int | None = None
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """What those who call a builder by names go by."""
+        own = [name for name in self.names if isinstance(name, str) and not name.startswith("%")]
+        extra = ["t"] if self.kind == "jvp" else ["d"] if self.kind == "vjp" else []
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        return inspect.Signature([inspect.Parameter(n, keyword) for n in dict.fromkeys([*extra, "out", *own])])
+
+    def __call__(self, **given: Any) -> Any:
+        first = given.pop("t" if self.kind == "jvp" else "d", None)
+        return self.build(first, given.pop("out"), given)
+
+    def build(self, first: Sym | None, out: Sym, args: dict[str, Any]) -> Any:
+        parameters = list(inspect.signature(self.function).parameters)
+        given = {p: self._role(p, role, first, out, args) for p, role in zip(parameters, self.names, strict=True)}
+        by = inliner.get()
+        try:
+            if by is None:
+                raise NotInline
+            made = by.inline(self.function, given)
+        except NotInline:
+            made = self._called(list(given.values()), out, args, by)
+        if self.item is not None:
+            items = made if isinstance(made, list) else [made]
+            count = sum(isinstance(n, str) and not n.startswith("%") for n in self.names)
+            if len(items) != count:
+                raise ArgumentError(
+                    f"the vjp of {label_of(self.of)} returns {len(items)} adjoints for {count} arguments.",
+                    "Return one adjoint for each argument, None for one without.",
+                )
+            made = items[self.item]
+        if made is None:
+            return 0.0
+        return self._checked(made, out, args)
+
+    def _role(self, parameter: str, role: Any, first: Sym | None, out: Sym, args: dict[str, Any]) -> Any:
+        if role == "%d":
+            return first
+        if role == "%out":
+            return out
+        if isinstance(role, tuple):
+            if role[1] == self.wanted:
+                return first
+            return Sym(lift(0.0)) if isinstance(args[role[1]].kind, Scalar) else xp.zeros_like(args[role[1]])
+        if role in args:
+            return args[role]
+        for function in (self.function, self.of):
+            known = signature(function)
+            name = parameter if function is self.function else role
+            default = known.parameters[name].default if known is not None and name in known.parameters else _EMPTY
+            if default is None or isinstance(default, (bool, int, float, str)):
+                return Sym(lift(default))
+        raise NoRuleError(f"the rule of {label_of(self.of)} needs the argument `{role}`, which is not given here.",
+                          "Pass it, or give the rule's parameter a default.")  # fmt: skip
+
+    def _called(self, given: list[Any], out: Sym, args: dict[str, Any], by: Inliner | None) -> Any:
+        """A call of the body, where its source cannot be written here."""
+        DECLARED.add(self.function)
+        exprs = tuple(lift(value) for value in given)
+        prim = Prim(self.function, self.label)
+        if self.item is None:
+            return Sym(Call(prim, exprs, kind=self._result_kind(out, args)))
+        names = [name for name in self.names if isinstance(name, str) and not name.startswith("%")]
+        if len(names) == 1:
+            return Sym(Call(prim, exprs, kind=forget_value(args[names[0]].kind)))
+        whole = Sym(Call(prim, exprs, kind=Opaque(tuple)))
+        whole = whole if by is None else by.hold(whole, "adjoints")
+        kinds = [forget_value(kind_of(lift(args[name]))) if name in args else out.kind for name in names]
+        return [Sym(Load(whole.expr, lift(k), kind=kind)) for k, kind in enumerate(kinds)]
+
+    def _result_kind(self, out: Sym, args: dict[str, Any]) -> Kind:
+        if self.kind == "partial":
+            return broadcast_kind([a.kind for a in args.values()])
+        return forget_value(out.kind)
+
+    def _checked(self, made: Any, out: Sym, args: dict[str, Any]) -> Any:
+        """What the body gives, refused where its number of axes cannot be right."""
+        target = out if self.kind == "jvp" else args.get(self.wanted)
+        if self.kind == "partial" or not isinstance(made, Sym) or not isinstance(target, Sym):
+            return made
+        got, wanted = made.kind, target.kind
+        ranks = [0 if isinstance(k, Scalar) else len(k.dims) if isinstance(k, Array) and k.dims is not None else None
+                 for k in (got, wanted)]  # fmt: skip
+        if not isinstance(got, (Scalar, Array)):
+            raise ArgumentError(f"the {self.kind} of {label_of(self.of)} gives no number or array for `{self.wanted}`.",
+                                "Return an array of the shape of what it belongs to.")  # fmt: skip
+        if None not in ranks and ranks[0] != ranks[1]:
+            what = "a tangent" if self.kind == "jvp" else "an adjoint"
+            raise ArgumentError(
+                f"the {self.kind} of {label_of(self.of)} gives {what} with {ranks[0]} axes for `{self.wanted}`, where "
+                f"{ranks[1]} are needed.",
+                "Sum over the axes along which the argument was broadcast; check_rule tests a rule.",
+            )
+        return made
+
+
+_EMPTY = inspect.Parameter.empty
+
+
+def broadcast_kind(kinds: Sequence[Kind]) -> Kind:
+    """The kind of an elementwise function's result, by the arguments alone: floats of their common dtype."""
+    numbers = [k for k in kinds if isinstance(k, (Scalar, Array))]
+    if len(numbers) != len(kinds) or not numbers:
+        raise KindError("an elementwise function takes numbers and arrays")
+    arrays = [k.dtype for k in numbers if isinstance(k, Array) or not k.weak]
+    dtype = "float64" if not arrays else arrays[0]
+    for other in arrays[1:]:
+        dtype = join_dtype(dtype, other)
+    dtype = dtype if dtype.startswith(("float", "complex")) else "float64"
+    shape = broadcast(shape_of(k) for k in numbers)
+    return Scalar(dtype, weak=not arrays) if shape == () else Array(dtype, shape)
+
+
+def label_of(fn: Any) -> str:
+    """A callable's name in messages."""
+    return getattr(fn, "__name__", None) or repr(fn)
