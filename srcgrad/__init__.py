@@ -11,10 +11,10 @@ from srcgrad.api.check_rule import check_rule
 from srcgrad.errors import SrcgradError
 from srcgrad.rules.opaque import numerical
 from srcgrad.rules.own import rule
-from srcgrad.runtime import stop_gradient
+from srcgrad.runtime import custom_root, fixed_point, stop_gradient
 
 __all__ = [
-    "GradientFunction", "SrcgradError", "check_rule", "elementwise_grad", "emit", "grad",
-    "numerical", "rule", "stop_gradient", "value_and_grad", "vjp",
+    "GradientFunction", "SrcgradError", "check_rule", "custom_root", "elementwise_grad", "emit",
+    "fixed_point", "grad", "numerical", "rule", "stop_gradient", "value_and_grad", "vjp",
 ]  # fmt: skip
 __version__ = "0.1.0"

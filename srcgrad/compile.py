@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from srcgrad.codegen import compile_text, function_text
-from srcgrad.ir.nodes import Call, Expr
+from srcgrad.imports import names_beside
+from srcgrad.ir.nodes import Call
 from srcgrad.ir.walk import expressions_of, statements, subexpressions
-from srcgrad.rules.effects import Ruled
 from srcgrad.runtime import HELPERS
 from srcgrad.specialize.inputs import Path
 from srcgrad.transform.gradient import Gradient, Wish, differentiate
@@ -33,7 +33,7 @@ class Compiled:
     results. params: the names of the first; captured, hidden: how to read the second, and their names; seeds: the
     names of the third, seed_paths: which part of the result each belongs to. guards: what was taken as constant.
     read: reads the second and checks the guards. outputs: how many things it returns. helpers: runtime functions that
-    the text calls; imports: what it needs to be a module of its own, by callee, None for what cannot be imported.
+    the text calls; imports: what else it calls, and how a module imports that, None for what it cannot import.
     overwritten: which of the leaves the primal writes into; leaves: reads the leaves from the
     arguments.
     """
@@ -64,7 +64,9 @@ def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -
     signature = [*params, *hidden, *(f"{seed}=1.0" if wish.mode != "vjp" else seed for seed in made.seeds)]
     texts = [function_text(f.name, f.params, f.body) for f in made.functions]
     text = "\n\n".join([*texts, function_text(made.name, signature, made.body)])
-    namespace, helpers, imports = namespace_for(made)
+    namespace, helpers = namespace_for(made)
+    passed, imports = names_beside(made)
+    namespace |= passed
     call = compile_text(text, made.name, namespace, f"gradient of {made.program.definition.name}")
     compiled = Compiled(
         text, made.name, call, params, tuple(inputs.captured.values()), hidden, tuple(made.seeds),
@@ -79,15 +81,14 @@ def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -
     return compiled
 
 
-def namespace_for(made: Gradient) -> tuple[dict[str, Any], tuple[str, ...], dict[str, str | None]]:
-    """What the generated function's global names stand for, the helpers among them, and imports of the others."""
+def namespace_for(made: Gradient) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """What the generated function's global names stand for."""
     namespace: dict[str, Any] = {"np": np, "math": math}
     helpers: set[str] = set()
-    imports: dict[str, str | None] = {}
     for stmt in statements([s for body in (made.body, *(f.body for f in made.functions)) for s in body]):
         for top in expressions_of(stmt):
             for expr in subexpressions(top):
-                if not isinstance(expr, Call) or not (expr.prim.style == "function" or is_value(expr)):
+                if not isinstance(expr, Call) or expr.prim.style != "function":
                     continue
                 head = expr.prim.text.split("(")[0].split(".")[0]
                 if expr.prim.text in HELPERS and expr.prim.fn is HELPERS[expr.prim.text]:
@@ -98,25 +99,7 @@ def namespace_for(made: Gradient) -> tuple[dict[str, Any], tuple[str, ...], dict
                 elif "." in expr.prim.text and head in sys.modules:
                     importlib.import_module(expr.prim.text.rsplit(".", 1)[0])
                     namespace[head] = sys.modules[head]
-                    imports[expr.prim.text] = f"import {expr.prim.text.rsplit('.', 1)[0]}"
                 elif not hasattr(builtins, head) and "." not in expr.prim.text:
                     known = namespace.setdefault(head, expr.prim.fn)
                     assert known is expr.prim.fn, f"two functions are called {head}"
-                    imports[head] = import_of(expr.prim.fn, head)
-    return namespace, tuple(sorted(helpers)), imports
-
-
-def is_value(expr: Expr) -> bool:
-    """Whether an expression is a callable's name."""
-    return isinstance(expr, Call) and expr.prim.style == "attribute" and not expr.args
-
-
-def import_of(fn: Any, name: str) -> str | None:
-    """The statement that imports a callable by its module and name, None where there is none."""
-    for found in (fn, fn.function) if isinstance(fn, Ruled) else (fn,):
-        module, own = getattr(found, "__module__", None), getattr(found, "__qualname__", "")
-        if not module or module == "__main__" or not own.isidentifier():
-            continue
-        if getattr(sys.modules.get(module), own, None) is found:
-            return f"from {module} import {own}" + (f" as {name}" if own != name else "")
-    return None
+    return namespace, tuple(sorted(helpers))

@@ -56,23 +56,14 @@ def inlining(by: Inliner) -> Iterator[None]:
         inliner.reset(token)
 
 
-class Built:
-    """A builder that is told the result and all arguments, whatever they are called."""
-
-    def build(self, first: Sym | None, out: Sym, args: dict[str, Any]) -> Any:
-        """The adjoint or tangent contribution, or the partial derivative. first: the adjoint of the result, or the
-        tangent of an argument."""
-        raise NotImplementedError
-
-
 @dataclass(frozen=True, eq=False)
-class Body(Built):
+class Body:
     """The builder that a body is: a function of Syms.
 
-    names: the roles of the body's parameters, in order: arguments of the function, "%d", "%out", or a tangent ("%t",
-    argument). label: what it is called in generated code where it has to be called. item: which of its results is
-    meant, None where it has one. of: the function that it belongs to. kind: "vjp", "jvp" or "partial". wanted: the
-    argument that the adjoint, tangent or partial belongs to.
+    names: the roles of the body's parameters, in order: arguments of the function (see safe), "%d", "%out", or a
+    tangent ("%t", argument). label: what it is called in generated code where it has to be called. item: which of its
+    results is meant, None where it has one. of: the function that it belongs to. kind: "vjp", "jvp" or "partial".
+    wanted: the argument that the adjoint or partial belongs to.
     """
 
     function: Function
@@ -87,15 +78,23 @@ class Body(Built):
     def __signature__(self) -> inspect.Signature:
         """What those who call a builder by names go by."""
         own = [name for name in self.names if isinstance(name, str) and not name.startswith("%")]
-        extra = ["t"] if self.kind == "jvp" else ["d"] if self.kind == "vjp" else []
-        keyword = inspect.Parameter.KEYWORD_ONLY
-        return inspect.Signature([inspect.Parameter(n, keyword) for n in dict.fromkeys([*extra, "out", *own])])
+        return builder_signature([*_FIRST[self.kind], "out", *own])
 
-    def __call__(self, **given: Any) -> Any:
-        first = given.pop("t" if self.kind == "jvp" else "d", None)
-        return self.build(first, given.pop("out"), given)
+    def __call__(self, *, out: Sym, d: Sym | None = None, t: Any = None, **args: Any) -> Any:
+        if self.kind == "jvp":
+            tangents = t if isinstance(t, tuple) else (t,)
+            return self.build(dict(zip(self.tangents(), tangents, strict=True)), out, args)
+        return self.build(d, out, args)
 
-    def build(self, first: Sym | None, out: Sym, args: dict[str, Any]) -> Any:
+    def tangents(self) -> tuple[str, ...]:
+        """The arguments whose tangents the body takes."""
+        return tuple(role[1] for role in self.names if isinstance(role, tuple))
+
+    def build(self, first: Any, out: Sym, args: dict[str, Any]) -> Any:
+        """The adjoint, the partial derivative, or the tangent of the result.
+
+        first: the adjoint of the result, or the tangents by argument, None for zero.
+        """
         parameters = list(inspect.signature(self.function).parameters)
         given = {p: self._role(p, role, first, out, args) for p, role in zip(parameters, self.names, strict=True)}
         by = inliner.get()
@@ -118,20 +117,20 @@ class Body(Built):
             return 0.0
         return self._checked(made, out, args)
 
-    def _role(self, parameter: str, role: Any, first: Sym | None, out: Sym, args: dict[str, Any]) -> Any:
+    def _role(self, parameter: str, role: Any, first: Any, out: Sym, args: dict[str, Any]) -> Any:
         if role == "%d":
             return first
         if role == "%out":
             return out
         if isinstance(role, tuple):
-            if role[1] == self.wanted:
-                return first
+            if first[role[1]] is not None:
+                return first[role[1]]
             return Sym(lift(0.0)) if isinstance(args[role[1]].kind, Scalar) else xp.zeros_like(args[role[1]])
         if role in args:
             return args[role]
         for function in (self.function, self.of):
             known = signature(function)
-            name = parameter if function is self.function else role
+            name = parameter if function is self.function else role.removesuffix("_") if role.endswith("_") else role
             default = known.parameters[name].default if known is not None and name in known.parameters else _EMPTY
             if default is None or isinstance(default, (bool, int, float, str)):
                 return Sym(lift(default))
@@ -180,6 +179,19 @@ class Body(Built):
 
 
 _EMPTY = inspect.Parameter.empty
+_FIRST: dict[str, tuple[str, ...]] = {"vjp": ("d",), "jvp": ("t",), "partial": ()}
+
+
+def safe(name: str) -> str:
+    """A parameter's name among those of a builder, which has names of its own for adjoint, tangent and result."""
+    return f"{name}_" if name in ("d", "t", "out", "masked") else name
+
+
+def builder_signature(names: Sequence[str]) -> inspect.Signature:
+    """The signature of a builder that takes these keywords."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Signature([inspect.Parameter(name, keyword) for name in dict.fromkeys(names)])
+
 
 
 def broadcast_kind(kinds: Sequence[Kind]) -> Kind:

@@ -13,7 +13,6 @@ import numpy as np
 from srcgrad.errors import KindError, NoRuleError
 from srcgrad.ir.kinds import Array, Kind, ListOf, Scalar, is_float, rank
 from srcgrad.ir.nodes import Call, Cond, Const, Expr, Op, Pack
-from srcgrad.rules.bodies import Built
 from srcgrad.rules.build import (
     Sym,
     cast,
@@ -112,8 +111,6 @@ def _carries(value: Any) -> bool:
 
 
 def _call(builder: Callable[..., Any], d: Sym | None, out: Sym, syms: dict[str, Any]) -> Any:
-    if isinstance(builder, Built):
-        return builder.build(d, out, syms)
     names = _parameters(builder)
     given = {name: value for name, value in syms.items() if name in names}
     given["out"] = out

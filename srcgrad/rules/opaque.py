@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from srcgrad.analysis.signatures import Bound, const, signature
 from srcgrad.errors import ArgumentError, NoRuleError
 from srcgrad.ir.kinds import Kind, Opaque, forget_value
 from srcgrad.ir.nodes import Call, Prim
-from srcgrad.rules.bodies import Built, inliner, label_of
+from srcgrad.rules.bodies import builder_signature, inliner, label_of, safe
 from srcgrad.rules.build import Sym, helper, kind_of, lift
 from srcgrad.rules.effects import Ruled
 from srcgrad.rules.registry import RULES, Rule, linear
@@ -30,9 +31,11 @@ class Numerical(Ruled):
         known = signature(function)
         params = [] if known is None else [p for p in known.parameters.values() if p.kind is not p.VAR_KEYWORD]
         fixed = known is not None and not any(p.kind is p.VAR_POSITIONAL for p in params)
-        names = [p.name for p in params] if fixed else ["args"]
+        names = [safe(p.name) for p in params] if fixed else ["args"]
         builders: dict[str, Any] = {name: Differences(self, k, names, fixed) for k, name in enumerate(names)}
-        tangents: dict[str, Any] = {name: Differences(self, k, names, fixed, "t") for k, name in enumerate(names)}
+        tangents: dict[tuple[str, ...], Any] = {
+            (name,): Differences(self, k, names, fixed, "t") for k, name in enumerate(names)
+        }
         self.rule = Rule(
             self, "general", tuple(names), builders, frozenset(names), own=True, tangents=tangents, displays=True,
             variadic="" if fixed else "args", example=example,
@@ -67,7 +70,7 @@ def numerical(
 
 
 @dataclass(frozen=True, eq=False)
-class Differences(Built):
+class Differences:
     """The builder of one argument's adjoint, or of its tangent's contribution ("t").
 
     names: the function's parameters; fixed: whether it takes just these, and not any number.
@@ -81,25 +84,24 @@ class Differences(Built):
 
     @property
     def __signature__(self) -> inspect.Signature:
-        keyword = inspect.Parameter.KEYWORD_ONLY
-        return inspect.Signature([inspect.Parameter(n, keyword) for n in dict.fromkeys([self.by, "out", *self.names])])
+        return builder_signature([self.by, "out", *self.names])
 
-    def __call__(self, **given: Any) -> Any:
-        first = given.pop(self.by)
-        return self.build(first, given.pop("out"), given)
-
-    def build(self, first: Sym | None, out: Sym, args: dict[str, Any]) -> Any:
+    def __call__(self, *, out: Sym, d: Sym | None = None, t: Any = None, **args: Any) -> Any:
+        first = d if self.by == "d" else t
         if not self.fixed:
             items = args["args"]
-            return [self._term(first, out, k, items) for k in range(len(items))]
+            if self.by == "d":
+                return [self._term(d, out, k, items) for k in range(len(items))]
+            moved = [self._term(part, out, k, items) for k, part in enumerate(t) if part is not None]
+            return functools.reduce(operator.add, moved)
         given = [args.get(name) for name in self.names]
         while given and given[-1] is None:
             given.pop()
-        parameters = signature(self.owner.function)
-        assert parameters is not None
-        for k, value in enumerate(given):
-            if value is None:
-                given[k] = Sym(lift(parameters.parameters[self.names[k]].default))
+        known = signature(self.owner.function)
+        assert known is not None
+        for k, parameter in enumerate(known.parameters.values()):
+            if k < len(given) and given[k] is None:
+                given[k] = Sym(lift(parameter.default))
         return self._term(first, out, self.place, given)
 
     def _term(self, first: Sym | None, out: Sym, k: int, args: list[Any]) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 
 from srcgrad.analysis.signatures import signature
 from srcgrad.errors import ArgumentError
-from srcgrad.rules.bodies import Body, Function, label_of
+from srcgrad.rules.bodies import Body, Function, label_of, safe
 from srcgrad.rules.effects import DECLARED
 from srcgrad.rules.registry import RULES, Rule, own_rule
 
@@ -55,8 +55,8 @@ class OwnRule:
         _check_arguments(self.function, args, "jvp")
         roles = ("%out", *(("%t", n.removesuffix("_dot")) if n in dots else n for n in names))
         label = _label(self.function, body, "jvp")
-        wanted = [n.removesuffix("_dot") for n in dots]
-        tangents = {name: Body(body, roles, label, self.function, "jvp", name) for name in wanted}
+        wanted = tuple(n.removesuffix("_dot") for n in dots)
+        tangents: dict[tuple[str, ...], Any] = {wanted: Body(body, roles, label, self.function, "jvp", wanted[0])}
         known = own_rule(self.function)
         builders = known.builders if known is not None and known.form == "general" else {}
         example = known.example if known is not None else None
@@ -139,7 +139,8 @@ def _register(made: Rule) -> None:
 
 
 def _rule(
-    function: Function, form: Any, names: Sequence[str], builders: dict[str, Any], tangents: dict[str, Any],
+    function: Function, form: Any, names: Sequence[str], builders: dict[str, Any],
+    tangents: dict[tuple[str, ...], Any],
     **options: Any,
 ) -> Rule:  # fmt: skip
     """A rule whose parameters are the function's, as far as its signature is known, and else the names of the body."""
@@ -197,7 +198,7 @@ def _body_names(function: Function, body: Any, what: str, skip: int) -> list[str
         first = {2: "d, out", 1: "out"}.get(skip, "")
         raise ArgumentError(f"the {what} of {label_of(function)} takes {len(parameters)} arguments.",
                             f"It takes {first} and the function's arguments.")  # fmt: skip
-    return [p.name for p in parameters[skip:]]
+    return [safe(p.name) if what != "partial" or p.name != "out" else "out" for p in parameters[skip:]]
 
 
 def _known(function: Function) -> list[inspect.Parameter] | None:
@@ -208,7 +209,7 @@ def _known(function: Function) -> list[inspect.Parameter] | None:
     found = signature(function)
     if found is None or any(p.kind is p.VAR_POSITIONAL for p in found.parameters.values()):
         return None
-    return [p for p in found.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    return [p.replace(name=safe(p.name)) for p in found.parameters.values() if p.kind is not p.VAR_KEYWORD]
 
 
 def _parameters(function: Function) -> tuple[str, ...]:

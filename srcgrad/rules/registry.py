@@ -48,7 +48,8 @@ class Rule:
     shape the builders take as they are. variadic: the parameter that is `*args`.
     via_out: partials that are used instead where the result is at hand, because they then read less.
     displays: the builders take a list of Syms for an argument that is a display such as `[a, b]`, or a Sym of
-    kind ListOf for one that is a list. tangents: for each parameter what its tangent contributes to the result's.
+    kind ListOf for one that is a list. tangents: for each group of parameters, what their tangents contribute to the
+    result's.
     own: a user's rule (see rules/own); example: stands in for fn where the kind of its result is found. note: a
     remark that generated code makes on the derivative.
     """
@@ -67,7 +68,7 @@ class Rule:
     variadic: str = ""
     displays: bool = False
     via_out: dict[str, Builder] = field(default_factory=dict)
-    tangents: dict[str, Builder] = field(default_factory=dict)
+    tangents: dict[tuple[str, ...], Builder] = field(default_factory=dict)
     own: bool = False
     example: Callable[..., Any] | None = None
     note: str = ""
@@ -112,7 +113,7 @@ class Rule:
             if given == "out" and not self._is_default(given, value):
                 raise NoRuleError(f"The derivative of {name} with `out` is not known.",
                                   f"Write `x[...] = {name}(...)` instead.", call.pos)  # fmt: skip
-            bound[given] = value
+            bound[f"{given}_" if self.own and f"{given}_" in self.params else given] = value
         return bound
 
     def _is_default(self, name: str, value: Any) -> bool:

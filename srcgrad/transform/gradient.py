@@ -39,6 +39,7 @@ from srcgrad.transform.conflicts import Conflicts
 from srcgrad.transform.detach import detach
 from srcgrad.transform.masks import find_masked
 from srcgrad.transform.pairs import Generated, Pairs
+from srcgrad.transform.pullbacks import in_order, with_names
 from srcgrad.transform.record import Recorder
 from srcgrad.transform.results import (
     Wish,
@@ -100,7 +101,7 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     dependent = {n for r in results if is_float(r.kind) for n in names_in(r)}
     active = find_active(body, independent, dependent, aliases)
     flags = {renamed.get(f, f) for f in program.flags}
-    facts = Facts(kinds, active, aliases, program.used, flags, set(entry), inputs=program.inputs)
+    facts = Facts(kinds, active, aliases, program.used, flags, set(entry), inputs=program.inputs, functions=pairs)
     facts.masked = find_masked(body, active)
     facts.results = dependent
     settle_storage(body, facts)
@@ -133,9 +134,12 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     name = f"{name if name.isidentifier() else 'f'}_grad"
     if wish.wrt:
         text_body = unshared(text_body, facts, seeds, wish.value)
+    text_body = with_names(text_body, pairs)
+    for generated in list(pairs.functions.values()):
+        generated.body = with_names(generated.body, pairs)
     text_body = [*remarks(text_body), *text_body]
     disjoint = [n for n in entry if isinstance(kinds.get(n), Array) and aliases.is_written(n)]
-    functions = list(pairs.functions.values())
+    functions = in_order(pairs.functions)
     return Gradient(name, text_body, program, seeds, seed_paths, disjoint=disjoint, functions=functions)
 
 

@@ -11,6 +11,7 @@ overwrites are put back as they were before the call.
 from __future__ import annotations
 
 import dataclasses
+import types
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -72,6 +73,7 @@ class Pairs:
     primals: dict[str, str] = field(default_factory=dict)
     writes: dict[str, list[bool]] = field(default_factory=dict)
     inputs: Any = None
+    pullbacks: dict[tuple[str, tuple[bool, ...]], str] = field(default_factory=dict)
 
     def prepare(self) -> None:
         """Find out which parameters each callee writes, callees of callees included."""
@@ -184,17 +186,17 @@ class Pairs:
         if key not in self.primals:
             callee = self.callees[key]
             self.primals[key] = callee.name
-            body = [self._plain(stmt) for stmt in callee.body]
+            body = [self.plain(stmt) for stmt in callee.body]
             self.functions[callee.name] = Generated(
                 callee.name, [p.id for p in callee.params], [*body, Return(_returned(callee.outs))]
             )
         return self.primals[key]
 
-    def _plain(self, stmt: Stmt) -> Stmt:
+    def plain(self, stmt: Stmt) -> Stmt:
         """Calls of other callees by their generated names."""
         if isinstance(stmt, Invoke):
             return dataclasses.replace(stmt, callee=self.primal(stmt.callee))
-        return with_blocks(stmt, lambda inner: tuple(map(self._plain, inner)))
+        return with_blocks(stmt, lambda inner: tuple(map(self.plain, inner)))
 
     def pair(self, key: str, active: tuple[bool, ...]) -> tuple[str, str]:
         """The names of the pair for a pattern of active parameters; made when first asked for."""
@@ -204,6 +206,16 @@ class Pairs:
             self.pairs[(key, active)] = names
             self._make(self.callees[key], active, *names)
         return self.pairs[(key, active)]
+
+    def pullback(self, key: str, active: tuple[bool, ...]) -> Name:
+        """The name of a function of a callee's parameters and of its result's adjoint that gives the adjoints of the
+        active parameters, as a tuple; made when first asked for."""
+        if (key, active) not in self.pullbacks:
+            from srcgrad.transform.pullbacks import make_pullback
+
+            name = self.pullbacks[(key, active)] = self.name(f"{self.callees[key].name}_vjp")
+            make_pullback(self, self.callees[key], active, name)
+        return Name(self.pullbacks[(key, active)], kind=Opaque(types.FunctionType))
 
     def _make(self, callee: Callee, active: tuple[bool, ...], fwd: str, rev: str) -> None:
         entry: dict[str, Kind] = {p.id: p.kind for p in callee.params}
@@ -217,7 +229,7 @@ class Pairs:
         dependent = {o.id for o in outs if is_float(o.kind)} | written
         facts = Facts(kinds, find_active(body, independent, dependent, aliases) | independent, aliases, used,
                       callee.flags, set(entry))  # fmt: skip
-        facts.inputs = self.inputs
+        facts.inputs, facts.functions = self.inputs, self
         facts.masked = find_masked(body, facts.active)
         facts.results = dependent
         settle_storage(body, facts)

@@ -16,13 +16,14 @@ import numpy as np
 from srcgrad.analysis.activity import flows
 from srcgrad.analysis.aliases import basic, sources
 from srcgrad.errors import UnsupportedError
-from srcgrad.ir.kinds import INT, Array, DictOf, ListOf, Scalar, dims, is_float, rank
+from srcgrad.ir.kinds import INT, Array, DictOf, ListOf, Opaque, Scalar, dims, forget_value, is_float, rank
 from srcgrad.ir.nodes import Assign, Call, Const, DictPack, Expr, Load, Name, Op, Pack, Pos, Prim, Slice, Stmt
 from srcgrad.ir.walk import children, defined_by, rebuild, root, statements, substitute
 from srcgrad.rules.bodies import inlining
 from srcgrad.rules.build import Sym
 from srcgrad.rules.contributions import Contribution, NeedsFull, contributions, full
 from srcgrad.rules.registry import Rule, rule_of
+from srcgrad.rules.solved import Generated, Solved
 from srcgrad.transform.reverse.facts import Facts
 from srcgrad.transform.webs import rebuilt
 
@@ -254,6 +255,8 @@ class Walk:
         return name
 
     def _walk_call(self, node: Op | Call, d: Expr, lazy: bool, masked: bool) -> None:
+        if isinstance(node, Call) and isinstance(node.prim.fn, Solved):
+            return self._walk_solved(node, node.prim.fn, d, lazy)
         rule = rule_of(node)
         if rule.form == "constant":
             return
@@ -281,6 +284,27 @@ class Walk:
             for k in index:
                 arg = arg[k] if isinstance(arg, list) else arg.items[k]
             self.walk(arg, self.adopt(term.sym.expr, table), term.lazy, inner_masked)
+
+    def _walk_solved(self, node: Call, solved: Solved, d: Expr, lazy: bool) -> None:
+        """The adjoint of the solution of an equation: one linear system, then the equation's pullback."""
+        if lazy:
+            d = full(Sym(d), Sym(self.shape_source(node))).expr
+        given = node.args[solved.start :]
+        active = [self.active(arg) for arg in given]
+        pullback = self.facts.functions.pullback(solved.equation, (True, *active))
+        values = [self.need_out(node), *map(self.need, given)]
+        solver = Call(Prim(solved.adjoint, solved.adjoint.__name__), (pullback, d, *values), solved.options,
+                      kind=forget_value(node.kind), pos=node.pos)  # fmt: skip
+        w = self.atom(solver, 2, "equation")
+        called = Prim(Generated(pullback.id), pullback.id)
+        adjoints: Expr = Call(called, (*values, w), kind=Opaque(tuple), pos=node.pos)
+        adjoints = self.atom(adjoints, sum(active), "arguments")
+        place = 0
+        for arg, wanted in zip(given, active, strict=True):
+            place += wanted
+            if wanted:
+                at = Const(place, kind=Scalar("int64", True, place))
+                self.walk(arg, Load(adjoints, at, kind=forget_value(arg.kind)), False)
 
     def _own_contributions(self, node: Op | Call, table: dict[str, Expr]) -> Callable[..., list[Contribution]]:
         """contributions, for a user's rule: the statements of its body come ahead."""

@@ -44,7 +44,8 @@ class Facts:
     for an item of an array or list that nothing writes, whose adjoint is the item's; definitions: how many statements
     set a variable; entry: set before the program starts. flags: the variables of jumps; raised: how often each is
     set. masked: variables whose adjoint may hold zeros that stand for "not chosen". results: what is returned.
-    temporaries, own: names that the transform made. inputs: what the program takes.
+    temporaries, own: names that the transform made. inputs: what the program takes;
+    functions: those that are generated beside it.
     """
 
     kinds: dict[str, Kind]
@@ -67,6 +68,7 @@ class Facts:
     presets: set[str] = field(default_factory=set)
     sure: set[str] = field(default_factory=set)
     inputs: Any = None
+    functions: Any = None
 
     def fresh(self, hint: str) -> str:
         """A name that nothing else has."""
