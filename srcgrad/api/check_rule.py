@@ -11,7 +11,7 @@ import numpy as np
 
 from srcgrad.analysis.signatures import signature
 from srcgrad.errors import ArgumentError
-from srcgrad.rules.bodies import Body, label_of
+from srcgrad.rules.bodies import Body, label_of, split
 from srcgrad.rules.registry import Rule, own_rule
 
 MOST_ENTRIES = 200
@@ -145,7 +145,7 @@ class _Test:
             along = tuple(k for k, n in enumerate(x.shape) if n == 1 and whole.shape[k] != 1)
             return whole.sum(axis=along, keepdims=True) if along else whole
         assert body.item is not None
-        arguments = [n for n in body.names if isinstance(n, str) and not n.startswith("%")]
+        arguments = body.arguments()
         items = list(made) if isinstance(made, (tuple, list)) else [made]
         if len(items) != len(arguments):
             raise AssertionError(
@@ -165,20 +165,21 @@ class _Test:
         return None
 
     def run(self, body: Body, out: Any, first: Any, name: str) -> Any:
-        given: list[Any] = []
+        given: dict[str, Any] = {}
         value = out if out.shape else float(out)
         first = first if not isinstance(first, np.ndarray) or first.shape else float(first)
         for parameter, role in zip(inspect.signature(body.function).parameters, body.names, strict=True):
             if role in ("%d", "%out"):
-                given.append(first if role == "%d" else value)
+                given[parameter] = first if role == "%d" else value
             elif isinstance(role, tuple):
                 other = np.zeros(np.shape(self.named[role[1]]))
-                given.append(first if role[1] == name else other if other.shape else 0.0)
+                given[parameter] = first if role[1] == name else other if other.shape else 0.0
             elif role in self.named:
-                given.append(self.named[role])
+                given[parameter] = self.named[role]
             else:
-                given.append(_default(body.function, parameter, self.function, role))
-        return body.function(*given)
+                given[parameter] = _default(body.function, parameter, self.function, role)
+        positional, named = split(body.function, given)
+        return body.function(*positional, **named)
 
 
 def _default(body: Any, parameter: str, function: Any, role: str) -> Any:

@@ -39,8 +39,8 @@ class Inliner(Protocol):
     def hold(self, value: Sym, hint: str) -> Sym:
         """The value in a variable."""
 
-    def name_of(self, function: Function) -> str:
-        """What the program calls a callable."""
+    def name_of(self, function: Function, hint: str = "") -> str:
+        """What the program calls a callable. hint: what it may be called, if it has no name yet."""
 
 
 inliner: ContextVar[Inliner | None] = ContextVar("inliner", default=None)
@@ -61,14 +61,12 @@ class Body:
     """The builder that a body is: a function of Syms.
 
     names: the roles of the body's parameters, in order: arguments of the function (see safe), "%d", "%out", or a
-    tangent ("%t", argument). label: what it is called in generated code where it has to be called. item: which of its
-    results is meant, None where it has one. of: the function that it belongs to. kind: "vjp", "jvp" or "partial".
-    wanted: the argument that the adjoint or partial belongs to.
+    tangent ("%t", argument). item: which of its results is meant, None where it has one. of: the function that it
+    belongs to. kind: "vjp", "jvp" or "partial". wanted: the argument that the adjoint or partial belongs to.
     """
 
     function: Function
     names: tuple[Any, ...]
-    label: str
     of: Function
     kind: str
     wanted: str
@@ -103,10 +101,12 @@ class Body:
                 raise NotInline
             made = by.inline(self.function, given)
         except NotInline:
-            made = self._called(list(given.values()), out, args, by)
+            made = self._called(given, out, args, by)
         if self.item is not None:
-            items = made if isinstance(made, list) else [made]
-            count = sum(isinstance(n, str) and not n.startswith("%") for n in self.names)
+            names = self.arguments()
+            count, listed = len(names), isinstance(args.get(names[0]), list)
+            alone = count == 1 and listed and not (isinstance(made, list) and isinstance(made[0], list))
+            items = made if isinstance(made, list) and not alone else [made]
             if len(items) != count:
                 raise ArgumentError(
                     f"the vjp of {label_of(self.of)} returns {len(items)} adjoints for {count} arguments.",
@@ -137,17 +137,32 @@ class Body:
         raise NoRuleError(f"the rule of {label_of(self.of)} needs the argument `{role}`, which is not given here.",
                           "Pass it, or give the rule's parameter a default.")  # fmt: skip
 
-    def _called(self, given: list[Any], out: Sym, args: dict[str, Any], by: Inliner | None) -> Any:
+    def arguments(self) -> list[str]:
+        """The function's arguments that the body takes."""
+        return [role for role in self.names if isinstance(role, str) and not role.startswith("%")]
+
+    def label(self, by: Inliner | None) -> str:
+        """What the body is called in generated code: by its own name, if it has one that says something."""
+        own = getattr(self.function, "__name__", "")
+        if not own.isidentifier() or not own.strip("_"):
+            name = by.name_of(self.of).rsplit(".", 1)[-1] if by is not None else label_of(self.of)
+            name = name if name.isidentifier() else "function"
+            own = f"{name}_{f'd_{self.wanted}' if self.kind == 'partial' else self.kind}"
+        return own if by is None else by.name_of(self.function, own)
+
+    def _called(self, given: dict[str, Any], out: Sym, args: dict[str, Any], by: Inliner | None) -> Any:
         """A call of the body, where its source cannot be written here."""
         DECLARED.add(self.function)
-        exprs = tuple(lift(value) for value in given)
-        prim = Prim(self.function, self.label)
+        positional, named = split(self.function, given)
+        exprs = tuple(lift(value) for value in positional)
+        keywords = tuple((name, lift(value)) for name, value in named.items())
+        prim = Prim(self.function, self.label(by))
         if self.item is None:
-            return Sym(Call(prim, exprs, kind=self._result_kind(out, args)))
-        names = [name for name in self.names if isinstance(name, str) and not name.startswith("%")]
+            return Sym(Call(prim, exprs, keywords, kind=self._result_kind(out, args)))
+        names = self.arguments()
         if len(names) == 1:
-            return Sym(Call(prim, exprs, kind=forget_value(args[names[0]].kind)))
-        whole = Sym(Call(prim, exprs, kind=Opaque(tuple)))
+            return Sym(Call(prim, exprs, keywords, kind=forget_value(kind_of(lift(args[names[0]])))))
+        whole = Sym(Call(prim, exprs, keywords, kind=Opaque(tuple)))
         whole = whole if by is None else by.hold(whole, "adjoints")
         kinds = [forget_value(kind_of(lift(args[name]))) if name in args else out.kind for name in names]
         return [Sym(Load(whole.expr, lift(k), kind=kind)) for k, kind in enumerate(kinds)]
@@ -206,6 +221,13 @@ def broadcast_kind(kinds: Sequence[Kind]) -> Kind:
     dtype = dtype if dtype.startswith(("float", "complex")) else "float64"
     shape = broadcast(shape_of(k) for k in numbers)
     return Scalar(dtype, weak=not arrays) if shape == () else Array(dtype, shape)
+
+
+def split(function: Function, values: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """The values of a function's parameters as arguments: by position, and by name where they have to be."""
+    kinds = {p.name: p.kind for p in inspect.signature(function).parameters.values()}
+    by_name = {name for name in values if kinds[name] is inspect.Parameter.KEYWORD_ONLY}
+    return [v for name, v in values.items() if name not in by_name], {name: values[name] for name in by_name}
 
 
 def label_of(fn: Any) -> str:

@@ -33,9 +33,8 @@ class OwnRule:
         """Register `body(d, out, *args)`, which gives one adjoint for each argument, None for one without."""
         names = _body_names(self.function, body, "vjp", 2)
         _check_arguments(self.function, names, "vjp")
-        label = _label(self.function, body, "vjp")
         roles = ("%d", "%out", *names)
-        builders = {name: Body(body, roles, label, self.function, "vjp", name, k) for k, name in enumerate(names)}
+        builders = {name: Body(body, roles, self.function, "vjp", name, k) for k, name in enumerate(names)}
         known = own_rule(self.function)
         tangents = known.tangents if known is not None and known.form == "general" else {}
         example = known.example if known is not None else None
@@ -54,9 +53,8 @@ class OwnRule:
             )
         _check_arguments(self.function, args, "jvp")
         roles = ("%out", *(("%t", n.removesuffix("_dot")) if n in dots else n for n in names))
-        label = _label(self.function, body, "jvp")
         wanted = tuple(n.removesuffix("_dot") for n in dots)
-        tangents: dict[tuple[str, ...], Any] = {wanted: Body(body, roles, label, self.function, "jvp", wanted[0])}
+        tangents: dict[tuple[str, ...], Any] = {wanted: Body(body, roles, self.function, "jvp", wanted[0])}
         known = own_rule(self.function)
         builders = known.builders if known is not None and known.form == "general" else {}
         example = known.example if known is not None else None
@@ -176,7 +174,7 @@ def _elementwise(function: Function, partials: Any, example: Function | None) ->
             raise ArgumentError(f"the partials of {label_of(function)} take different arguments.",
                                 f"Let each take {', '.join(names)}.")  # fmt: skip
         roles = tuple("%out" if n == "out" else n for n in own)
-        builders[name] = Body(body, roles, _label(function, body, f"d_{name}"), function, "partial", name)
+        builders[name] = Body(body, roles, function, "partial", name)
     zero = frozenset(name for name, body in zip(names, bodies, strict=True) if body is None)
     return replace(_rule(function, "elementwise", names, builders, {}, example=example), zero=zero, singular=True,
                    accepts_lazy="any")  # fmt: skip
@@ -240,13 +238,3 @@ def _check_arguments(function: Function, names: Sequence[str], what: str) -> Non
         raise ArgumentError(f"{title} lacks the argument `{missing[0]}`.", remedy)
     if [t for t in taken if t in names] != list(names):
         raise ArgumentError(f"{title} has the arguments in another order than the function.", remedy)
-
-
-def _label(function: Function, body: Function, suffix: str) -> str:
-    """What a body is called where it has to be called: by its own name, if it has one that says something."""
-    own = getattr(body, "__name__", "")
-    if own.isidentifier() and own.strip("_"):
-        return own
-    name = getattr(function, "__name__", "")
-    return f"{name if name.isidentifier() else 'function'}_{suffix}"
-

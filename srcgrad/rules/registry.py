@@ -110,7 +110,7 @@ class Rule:
                 raise NoRuleError(f"The derivative of {name} with `{extra}` is not known.", pos=call.pos)
             bound = dict(zip(self.params, call.args, strict=False))
         for given, value in call.kwargs:
-            if given == "out" and not self._is_default(given, value):
+            if given == "out" and "out_" not in self.params and not self._is_default(given, value):
                 raise NoRuleError(f"The derivative of {name} with `out` is not known.",
                                   f"Write `x[...] = {name}(...)` instead.", call.pos)  # fmt: skip
             bound[f"{given}_" if self.own and f"{given}_" in self.params else given] = value
@@ -241,7 +241,7 @@ def rule_of(call: Expr) -> Rule:
     if rule is None:
         raise NoRuleError(
             f"srcgrad has no derivative rule for {full_name(as_prim(call))}.",
-            "Write it in Python with functions of NumPy that have one.",
+            "Write it in Python with functions of NumPy that have one, or give it one with `srcgrad.rule`.",
             call.pos,
         )
     return rule

@@ -192,7 +192,7 @@ def call_primitive(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Va
         )
     raise NoRuleError(
         f"{name} has neither Python source nor a derivative rule",
-        "Write it in Python with NumPy, or call it outside the function that is differentiated.",
+        "Give it a derivative with `srcgrad.rule` or `srcgrad.numerical`, or call it outside of the function.",
         pos,
     )
 

@@ -25,9 +25,10 @@ def call_own(
     """The value of a call of something with a user's rule."""
     prim = Prim(fn.value, callee_text(s, fn))
     nin = getattr(fn.value, "nin", None)
-    if "out" in kwargs and not _is_none(kwargs["out"]) or (isinstance(nin, int) and len(args) > nin):
+    has_out = "out_" in rule.params  # an argument of the name
+    if ("out" in kwargs and not has_out and not _is_none(kwargs["out"])) or (isinstance(nin, int) and len(args) > nin):
         raise NoRuleError(f"{prim.text} with a rule of its own is called with `out`", "Write `x[...] = ...`.", pos)
-    kwargs = {key: value for key, value in kwargs.items() if key != "out"}
+    kwargs = {key: value for key, value in kwargs.items() if key != "out" or has_out}
     for value in (*args, *kwargs.values()):
         if isinstance(value, Struct) and value.type in ("dict", "object") and rule.form != "constant":
             if any(is_float(leaf.kind) for _, leaf in leaves(value)):

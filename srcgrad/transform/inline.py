@@ -11,7 +11,7 @@ from srcgrad.frontend import definition_of
 from srcgrad.ir.kinds import Opaque
 from srcgrad.ir.nodes import Assign, Const, Definition, Expr, Name, Stmt
 from srcgrad.ir.walk import names_in, set_by, statements, subexpressions, substitute, with_blocks
-from srcgrad.rules.bodies import NotInline
+from srcgrad.rules.bodies import NotInline, split
 from srcgrad.rules.build import Sym
 from srcgrad.specialize.calls import call_closure
 from srcgrad.specialize.inputs import Inputs
@@ -49,9 +49,16 @@ class Inliner:
         self.stmts.append(Assign(name, value.expr))
         return Sym(name)
 
-    def name_of(self, function: Any) -> str:
-        """What the program calls a callable."""
-        return self.inputs.named[id(function)]
+    def name_of(self, function: Any, hint: str = "") -> str:
+        """What the program calls a callable. hint: what it may be called, if it has no name yet."""
+        named = self.inputs.named
+        if id(function) not in named:
+            name, number = hint, 2
+            while name in self.used:
+                name, number = f"{hint}_{number}", number + 1
+            self.used.add(name)
+            named[id(function)] = name
+        return named[id(function)]
 
     def _inline(self, function: Any, args: dict[str, Any]) -> Any:
         held, guards = dict(self.inputs.captured), len(self.inputs.guards)
@@ -94,8 +101,8 @@ class Inliner:
             s.frames.append(frame)
             s.frame_of[frame.path] = frame
             try:
-                given = list(map(_value, args.values()))
-                value = call_closure(s, Closure(definition, function=function), given, {}, None)
+                given, named = split(function, {name: _value(arg) for name, arg in args.items()})
+                value = call_closure(s, Closure(definition, function=function), given, named, None)
             except Restart:
                 continue
             if s.callees:

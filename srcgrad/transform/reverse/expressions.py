@@ -15,7 +15,7 @@ import numpy as np
 
 from srcgrad.analysis.activity import flows
 from srcgrad.analysis.aliases import basic, sources
-from srcgrad.errors import UnsupportedError
+from srcgrad.errors import SrcgradError, UnsupportedError
 from srcgrad.ir.kinds import INT, Array, DictOf, ListOf, Opaque, Scalar, dims, forget_value, is_float, rank
 from srcgrad.ir.nodes import Assign, Call, Const, DictPack, Expr, Load, Name, Op, Pack, Pos, Prim, Slice, Stmt
 from srcgrad.ir.walk import children, defined_by, rebuild, root, statements, substitute
@@ -276,7 +276,7 @@ class Walk:
             found = apply(rule, node, Sym(d), lazy, placeholders, out, wanted, masked, ready)
         except NeedsFull:
             like = self.shape_source(node)
-            whole = self.atom(full(Sym(d), Sym(like)).expr, uses)
+            whole = self.atom(full(Sym(d), Sym(like)).expr, 2 if rule.own else uses)
             found = apply(rule, node, Sym(whole), False, placeholders, out, wanted, masked, ready)
         for term in found:
             arg = bound[term.param]
@@ -319,8 +319,13 @@ class Walk:
                 return facts.temporary(hint, (id(self.tree), id(node), count))
 
             inliner = Inliner(facts.inputs, facts.used, named)
-            with inlining(inliner):
-                found = contributions(*given)
+            try:
+                with inlining(inliner):
+                    found = contributions(*given)
+            except SrcgradError as error:
+                if error.pos is None:
+                    raise type(error)(error.reason, error.remedy, node.pos) from error
+                raise
             for stmt in inliner.stmts:
                 stmt = dataclasses.replace(rebuilt(stmt, lambda expr: self.adopt(expr, table)), pos=self.pos)
                 for name in (bound for s in statements([stmt]) for bound in defined_by(s)):
