@@ -17,7 +17,7 @@ from srcgrad.errors import ArgumentError, NoRuleError
 from srcgrad.ir.kinds import Kind, Opaque, forget_value
 from srcgrad.ir.nodes import Call, Prim
 from srcgrad.rules.bodies import builder_signature, inliner, label_of, safe
-from srcgrad.rules.build import Sym, helper, kind_of, lift
+from srcgrad.rules.build import Sym, kind_of, lift
 from srcgrad.rules.effects import Ruled
 from srcgrad.rules.registry import RULES, Rule, linear
 
@@ -140,13 +140,16 @@ infer_shapes.RULES[runtime.stop_gradient] = lambda prim, bound: kind_of(bound["x
 
 @linear(runtime.numerical_vjp, "v", variadic="args")
 def _vjp_in_v(d: Sym, f: Sym, v: Sym, k: Sym, args: list[Sym], eps: Any = None) -> Sym:
-    made = helper(runtime.numerical_jvp)(f, d, k, *args, **({} if eps is None else {"eps": eps}))
-    return Sym(Call(made.expr.prim, made.expr.args, made.expr.kwargs, kind=v.kind))  # type: ignore[attr-defined]
+    options = () if eps is None else (("eps", lift(eps)),)
+    exprs = tuple(map(lift, (f, d, k, *args)))
+    return Sym(Call(Prim(runtime.numerical_jvp, "numerical_jvp"), exprs, options, kind=forget_value(v.kind)))
 
 
 @linear(runtime.numerical_jvp, "t", variadic="args")
 def _jvp_in_t(d: Sym, f: Sym, t: Sym, k: Sym, args: list[Sym], eps: Any = None) -> Sym:
-    return helper(runtime.numerical_vjp)(f, d, k, *args, **({} if eps is None else {"eps": eps}))
+    options = () if eps is None else (("eps", lift(eps)),)
+    exprs = tuple(map(lift, (f, d, k, *args)))
+    return Sym(Call(Prim(runtime.numerical_vjp, "numerical_vjp"), exprs, options, kind=forget_value(t.kind)))
 
 
 RULES[runtime.stop_gradient] = Rule(

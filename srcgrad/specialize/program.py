@@ -205,7 +205,10 @@ class Specializer(State):
         if isinstance(value, functools._lru_cache_wrapper):
             return self.function_value(value.__wrapped__, (*start, ("attribute", "__wrapped__")))
         if isinstance(value, types.FunctionType) and plain_function(value):
-            made = self.function(value)
+            try:
+                made = self.function(value)
+            except SrcgradError:  # it may only be passed on; a call of it says what the matter is
+                return Static(value, spelling_of(value))
             made.path = path
             return made
         return Static(value, spelling_of(value))
