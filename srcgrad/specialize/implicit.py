@@ -206,6 +206,11 @@ def _object(s: Any, value: Value, pos: Pos | None) -> Any:
         return value.function
     if isinstance(value, Closure):
         return _nested(s, value, pos)
+    if isinstance(value, Bound) and value.origin is not None:
+        found, path = value.origin
+        if path is not None:
+            s.inputs.guards.append((path, found))
+        return found
     if isinstance(value, Bound):
         args = [_constant(item, pos) for item in value.args]
         return functools.partial(_object(s, value.function, pos), *args,

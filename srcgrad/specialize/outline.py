@@ -306,6 +306,15 @@ def with_hidden(stmt: Stmt, callees: dict[str, Callee]) -> Stmt:
     return with_blocks(stmt, lambda block: tuple(with_hidden(inner, callees) for inner in block))
 
 
+def with_hidden_value(value: Value, callees: dict[str, Callee]) -> Value:
+    """The same in a value."""
+    if isinstance(value, Leaf):
+        return Leaf(_hidden_in(value.expr, callees))
+    if isinstance(value, Struct):
+        return value.like({key: with_hidden_value(item, callees) for key, item in value.items.items()})
+    return value
+
+
 def _called(stmt: Stmt) -> list[str]:
     """The callees that a statement itself calls."""
     return [stmt.callee] if isinstance(stmt, Invoke) else [found.equation for found in _solved(stmt)]

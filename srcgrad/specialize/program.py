@@ -19,7 +19,7 @@ from srcgrad.ir.walk import root
 from srcgrad.rules.registry import own_rule
 from srcgrad.specialize.inputs import MISSING, Describer, Inputs, Path, is_object
 from srcgrad.specialize.knowledge import Frame, Key, Knowledge, Restart
-from srcgrad.specialize.outline import close_callees, with_hidden
+from srcgrad.specialize.outline import close_callees, with_hidden, with_hidden_value
 from srcgrad.specialize.spelling import FIXED, NAMED, RESERVED, is_library, plain_function, spelling_of
 from srcgrad.specialize.state import State
 from srcgrad.specialize.statements import run_block
@@ -193,7 +193,8 @@ class Specializer(State):
         if isinstance(value, types.MethodType) and isinstance(value.__func__, types.FunctionType):
             owner = self.describe_captured(value.__self__, "self", (*start, ("attribute", "__self__")))
             function = (*start, ("attribute", "__func__"))
-            return Bound(self.describe_captured(value.__func__, value.__func__.__name__, function), [owner])
+            return Bound(self.describe_captured(value.__func__, value.__func__.__name__, function), [owner],
+                         origin=(value, path))  # fmt: skip
         if isinstance(value, functools.partial):
             start = (*start, ("attribute", "func"))
             function_of_it = self.describe_captured(value.func, getattr(value.func, "__name__", "function"), start)
@@ -201,7 +202,7 @@ class Specializer(State):
             args = [self.describe_captured(v, f"given_{k}", (*given, ("item", k))) for k, v in enumerate(value.args)]
             kwargs = {k: self.describe_captured(v, k, (*named, ("item", k))) for k, v in value.keywords.items()}
             self.inputs.guards += [((*given, ("length", None)), len(args)), ((*named, ("length", None)), len(kwargs))]
-            return Bound(function_of_it, args, kwargs)
+            return Bound(function_of_it, args, kwargs, (value, path))
         if isinstance(value, functools._lru_cache_wrapper):
             return self.function_value(value.__wrapped__, (*start, ("attribute", "__wrapped__")))
         if isinstance(value, types.FunctionType) and plain_function(value):
@@ -322,6 +323,7 @@ def _attempt(
     close_callees(s.callees, set(inputs.leaves))
     flags = {s.names[(frame.path, flag)] for flag in definition.flags if (frame.path, flag) in s.names}
     out = [with_hidden(stmt, s.callees) for stmt in s.out]
+    result = with_hidden_value(result, s.callees)
     return Program(
         definition, fn, params, names, tuple(out), result, inputs, s.used, flags, s.rebound_arrays, s.callees
     )
