@@ -68,12 +68,13 @@ class _Test:
         x = np.asarray(self.named[name])
         w = np.asarray(self.rng.standard_normal(out.shape))
         adjoint = self.adjoint(name, out, w)
-        direction = np.asarray(self.rng.standard_normal(x.shape))
+        by_entry = self.rule.form == "elementwise"
+        direction = np.ones(x.shape) if by_entry else np.asarray(self.rng.standard_normal(x.shape))
         tangent = self.tangent(name, out, direction)
         if adjoint is None and tangent is None and name not in self.rule.zero:
             raise AssertionError(f"the rule of {label_of(self.function)} gives no derivative in {name!r}.")
         if tangent is not None:
-            what = "the tangent for" if self.rule.form == "general" else "the partial derivative in"
+            what = "the tangent for" if not by_entry else "the partial derivative in"
             self.compare(f"{what} {name!r}", tangent, self.difference(name, x, direction))
         if adjoint is None and self.rule.form == "general" and tangent is not None:
             return
@@ -125,8 +126,8 @@ class _Test:
         worst = tuple(int(k) for k in np.unravel_index(np.argmax(off), off.shape))
         at = f", entry {worst[0] if len(worst) == 1 else worst}" if worst else ""
         raise AssertionError(
-            f"the rule of {label_of(self.function)} is wrong: {what}{at} is {float(got[worst])!r}, by central "
-            f"differences {float(expected[worst])!r}."
+            f"the rule of {label_of(self.function)} is wrong: {what}{at} is {got[worst]:.6g}, by central "
+            f"differences {expected[worst]:.6g}."
         )
 
     # ---- the rule, run as it stands ----

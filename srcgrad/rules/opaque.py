@@ -39,7 +39,7 @@ class Numerical(Ruled):
         self.rule = Rule(
             self, "general", tuple(names), builders, frozenset(names), own=True, tangents=tangents, displays=True,
             variadic="" if fixed else "args", example=example,
-            note=f"the derivative of {label_of(function)} is taken by central differences",
+            note="the derivative of {} is taken by central differences",
         )  # fmt: skip
 
     def __repr__(self) -> str:

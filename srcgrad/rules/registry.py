@@ -51,7 +51,7 @@ class Rule:
     kind ListOf for one that is a list. tangents: for each group of parameters, what their tangents contribute to the
     result's.
     own: a user's rule (see rules/own); example: stands in for fn where the kind of its result is found. note: a
-    remark that generated code makes on the derivative.
+    remark that generated code makes on the derivative, with {} for the function's name.
     """
 
     fn: Callable[..., Any]

@@ -150,8 +150,9 @@ def remarks(body: Sequence[Stmt]) -> list[Stmt]:
         for expr in (part for top in expressions_of(stmt) for part in subexpressions(top)):
             if isinstance(expr, Call) and expr.prim.style == "attribute" and not expr.args:
                 rule = own_rule(expr.prim.fn)
-                if rule is not None and rule.note and rule.note not in notes:
-                    notes.append(rule.note)
+                note = "" if rule is None else rule.note.format(expr.prim.text)
+                if note and note not in notes:
+                    notes.append(note)
     return [Comment(note) for note in notes]
 
 
