@@ -6,7 +6,19 @@ tests; `numerical` has them taken by differences, and `stop_gradient` holds a va
 `SrcgradError`.
 """
 
-from srcgrad.api import GradientFunction, elementwise_grad, emit, grad, value_and_grad, vjp
+from srcgrad.api import (
+    GradientFunction,
+    elementwise_grad,
+    emit,
+    grad,
+    jvp,
+    linearize,
+    sparse_hessian,
+    sparse_jacobian,
+    sparsity,
+    value_and_grad,
+    vjp,
+)
 from srcgrad.api.check_rule import check_rule
 from srcgrad.errors import SrcgradError
 from srcgrad.rules.opaque import numerical
@@ -15,6 +27,7 @@ from srcgrad.runtime import custom_root, fixed_point, stop_gradient
 
 __all__ = [
     "GradientFunction", "SrcgradError", "check_rule", "custom_root", "elementwise_grad", "emit",
-    "fixed_point", "grad", "numerical", "rule", "stop_gradient", "value_and_grad", "vjp",
+    "fixed_point", "grad", "jvp", "linearize", "numerical", "rule", "sparse_hessian", "sparse_jacobian",
+    "sparsity", "stop_gradient", "value_and_grad", "vjp",
 ]  # fmt: skip
 __version__ = "0.1.0"

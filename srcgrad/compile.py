@@ -18,7 +18,8 @@ from srcgrad.ir.nodes import Call
 from srcgrad.ir.walk import expressions_of, statements, subexpressions
 from srcgrad.runtime import HELPERS
 from srcgrad.specialize.inputs import Path
-from srcgrad.transform.gradient import Gradient, Wish, differentiate
+from srcgrad.transform.derive import derive
+from srcgrad.transform.gradient import Gradient, Wish
 
 
 def _unread(function: Any, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
@@ -58,10 +59,10 @@ class Compiled:
 
 def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Compiled:
     """The gradient of fn for arguments of the kinds of `args` as text and as a function."""
-    made = differentiate(fn, args, wish)
+    made = derive(fn, args, wish)
     inputs = made.program.inputs
     params, hidden = tuple(made.program.names.values()), tuple(inputs.captured)
-    signature = [*params, *hidden, *(f"{seed}=1.0" if wish.mode != "vjp" else seed for seed in made.seeds)]
+    signature = [*params, *hidden, *(f"{seed}=1.0" if wish.mode in ("grad", "sum") else seed for seed in made.seeds)]
     texts = [function_text(f.name, f.params, f.body) for f in made.functions]
     text = "\n\n".join([*texts, function_text(made.name, signature, made.body)])
     namespace, helpers = namespace_for(made)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import copy
 import dataclasses
+import functools
 import inspect
 import itertools
 import linecache
@@ -198,6 +199,39 @@ def compare(f: Callable, args: tuple, argnums: tuple[int, ...], grads: tuple, rt
             raise AssertionError(_difference(value, args, argnums, leaves, got, actual, expected))
 
 
+def compare_modes(f: Callable, args: tuple, argnums: tuple[int, ...], grads: tuple, kwargs: dict | None = None,
+                  rtol: float = 1e-9) -> None:
+    """The dot-product test: forward mode gives the slope along a random direction that the gradients give."""
+    rng = np.random.default_rng(11)
+    directions: list[Any] = []
+
+    def draw(leaf: Any) -> Any:
+        drawn = rng.standard_normal(np.shape(leaf))
+        directions.append(drawn)
+        if isinstance(leaf, np.ndarray):
+            return np.asarray(drawn, leaf.dtype)
+        return type(leaf)(drawn)
+
+    given = copy.deepcopy(args)
+    tangents = tuple(rebuilt(a, draw) if i in argnums else None for i, a in enumerate(args))
+    kept = copy.deepcopy(tangents)
+    program = functools.partial(f, **copy.deepcopy(kwargs)) if kwargs else f
+    primal = f(*copy.deepcopy(args), **copy.deepcopy(kwargs or {}))
+    value, slope_found = srcgrad.jvp(program, given, tangents)
+    assert_same(args, given)
+    assert_same(kept, tangents, "tangent")
+    small = any(np.asarray(leaf).dtype.itemsize < 8 for i in argnums for _, leaf in float_leaves(args[i]))
+    np.testing.assert_allclose(as_scalar(value), as_scalar(primal), rtol=1e-5 if small else 1e-12, atol=1e-12,
+                               err_msg="jvp's value is not the primal's")
+    assert np.shape(slope_found) == np.shape(primal), f"tangent of shape {np.shape(slope_found)}"
+    got = leaf_gradients(args, argnums, grads)
+    terms = [np.sum(np.asarray(g, dtype=float) * d) for g, d in zip(got, directions, strict=True)]
+    scale = sum(np.sum(np.abs(np.asarray(g, dtype=float) * d)) for g, d in zip(got, directions, strict=True))
+    expected, found = float(sum(terms)), as_scalar(slope_found)
+    if not abs(found - expected) <= (2e-3 if small else rtol) * max(scale, 1e-2):
+        raise AssertionError(f"forward mode gives the slope {found!r}, reverse mode {expected!r}")
+
+
 def numeric_gradients(value: Callable[..., float], args: tuple, argnums: tuple[int, ...]) -> list[np.ndarray]:
     """Component by component; for messages, and for testing the tests."""
     leaves = [leaf for i in argnums for _, leaf in float_leaves(args[i])]
@@ -244,6 +278,7 @@ def check(f: Callable, *args: Any, argnums: Any = None, rtol: float = 1e-6, kwar
     assert_same(before, args)
     assert_same(kw_before, kwargs)
     compare(f, args, argnums, grads, rtol, kwargs)
+    compare_modes(f, args, argnums, grads, kwargs, max(rtol / 100, 1e-9))
 
     kept = copy.deepcopy(grads)
     value, again = srcgrad.value_and_grad(f, argnums=argnums)(*args, **kwargs)

@@ -1,7 +1,13 @@
 """The public functions."""
 
 from srcgrad.api.emit import emit
+from srcgrad.api.forward import jvp, linearize
 from srcgrad.api.gradient import GradientFunction, elementwise_grad, grad, value_and_grad
+from srcgrad.api.patterns import sparsity
 from srcgrad.api.pullback import vjp
+from srcgrad.api.sparse import sparse_hessian, sparse_jacobian
 
-__all__ = ["GradientFunction", "elementwise_grad", "emit", "grad", "value_and_grad", "vjp"]
+__all__ = [
+    "GradientFunction", "elementwise_grad", "emit", "grad", "jvp", "linearize", "sparse_hessian", "sparse_jacobian",
+    "sparsity", "value_and_grad", "vjp",
+]  # fmt: skip

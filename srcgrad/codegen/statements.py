@@ -194,10 +194,11 @@ def _range(stmt: ir.For) -> gast.expr:
 
 def _store(stmt: ir.Store) -> gast.stmt:
     value = to_gast(stmt.value)
-    if stmt.op == "at":
+    if stmt.op in ("at", "|at"):
+        op, function = ("+", "np.add.at") if stmt.op == "at" else ("|", "np.bitwise_or.at")
         if not isinstance(stmt.target, ir.Load):
-            return _augmented(to_gast(stmt.target), "+", value)
-        return gast.Expr(call(path("np.add.at"), [to_gast(stmt.target.base), to_gast(stmt.target.index), value]))
+            return _augmented(to_gast(stmt.target), op, value)
+        return gast.Expr(call(path(function), [to_gast(stmt.target.base), to_gast(stmt.target.index), value]))
     if stmt.op:
         return _augmented(to_gast(stmt.target), stmt.op, value)
     if isinstance(stmt.target, ir.Load):

@@ -205,7 +205,8 @@ class Store(Stmt):
     """Typed: a write into an array, list or dict. target: a Load whose base is a Name or again a Load; or a Name,
     for a write to the whole array (`x op= e`).
 
-    op: "" for `=`, a binary operator for `op=`, or "at" for np.add.at(base, index, value).
+    op: "" for `=`, a binary operator for `op=`, "at" for np.add.at(base, index, value), or "|at" for
+    np.bitwise_or.at.
     """
 
     target: Expr

@@ -13,6 +13,7 @@ from srcgrad.optimize.copies import inline_single_uses, propagate_copies
 from srcgrad.optimize.dead import remove_dead
 from srcgrad.optimize.fold import fold
 from srcgrad.optimize.names import share_names
+from srcgrad.optimize.returns import early_returns
 from srcgrad.optimize.shapes import reuse_shapes
 from srcgrad.optimize.sink import sink_sums
 from srcgrad.optimize.stores import remove_overwritten
@@ -25,6 +26,14 @@ MARK = Comment("reverse sweep")
 def optimize(forward: Sequence[Stmt], reverse: Sequence[Stmt], end: Return, facts: Facts) -> list[Stmt]:
     """One block of statements from the two sweeps, with what nobody reads removed."""
     return finish(_passes((*forward, MARK, *reverse, end), set(), facts))
+
+
+def optimize_forward(body: Sequence[Stmt], end: Return, facts: Facts, kept: set[str] | None = None) -> list[Stmt]:
+    """The statements of a forward mode's function, with what nobody reads removed.
+
+    kept: the arrays in which it leaves results.
+    """
+    return early_returns(_passes((*body, end), kept or set(), facts), facts.flags)
 
 
 def optimize_part(body: Sequence[Stmt], kept: set[str], facts: Facts) -> list[Stmt]:

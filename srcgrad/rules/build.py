@@ -17,11 +17,14 @@ from srcgrad import runtime
 from srcgrad.analysis.infer import infer_call, infer_load, kind_of
 from srcgrad.analysis.signatures import const
 from srcgrad.ir.kinds import Array, Dim, Kind, Scalar, dims, not_one, rank
-from srcgrad.ir.nodes import Call, Const, Expr, Load, Pack, Prim, Slice
+from srcgrad.ir.nodes import Call, Cond, Const, Expr, Load, Pack, Prim, Slice
 from srcgrad.rules import arithmetic
 from srcgrad.rules.arithmetic import negated
 
-__all__ = ["Like", "Sym", "const", "guarded", "helper", "lift", "negated", "unbroadcast", "using_math", "xp"]
+__all__ = [
+    "Like", "Sym", "chosen", "const", "guarded", "helper", "lift", "negated", "picked", "unbroadcast", "using_math",
+    "xp",
+]  # fmt: skip
 
 using_math: ContextVar[bool] = ContextVar("using_math", default=False)
 """Whether xp.cos(x) is printed as math.cos(x): while the rule of a function of `math` is used."""
@@ -81,6 +84,9 @@ class Sym:
 
     def __and__(self, other: Like) -> Sym:
         return Sym(arithmetic.operation("&", self.expr, lift(other)))
+
+    def __or__(self, other: Like) -> Sym:
+        return Sym(arithmetic.operation("|", self.expr, lift(other)))
 
     def __lt__(self, other: Like) -> Sym:
         return Sym(arithmetic.operation("<", self.expr, lift(other)))
@@ -213,12 +219,26 @@ _negated = negated
 
 def guarded(d: Sym, contribution: Sym) -> Sym:
     """`contribution` where `d` is not zero, else zero: for partials that may be infinite where d is zero."""
-    if rank(d.kind) == 0 and rank(contribution.kind) == 0:
-        from srcgrad.ir.nodes import Cond
+    return chosen(d.eq(0), 0.0, contribution)
 
-        test = d.eq(0)
-        return Sym(Cond(test.expr, lift(0.0), contribution.expr, kind=contribution.kind))
-    return _np_where(d.eq(0), 0.0, contribution)
+
+def chosen(test: Sym, this: Like, other: Like) -> Sym:
+    """`this` where the test holds, else `other`: np.where, and for numbers Python's own choice."""
+    numbers = all(rank(kind_of(lift(value))) == 0 for value in (test, this, other))
+    return picked(test, this, other) if numbers else _np_where(test, this, other)
+
+
+def _element(expr: Expr) -> Expr:
+    """The number in an array without axes: not the array itself, which may be written later."""
+    kind = kind_of(expr)
+    return Sym(expr)[()].expr if isinstance(kind, Array) and rank(kind) == 0 else expr
+
+
+def picked(test: Sym, this: Like, other: Like) -> Sym:
+    """`this if test else other`, of the kind of the one that is no literal."""
+    body, orelse = (_element(lift(value)) for value in (this, other))
+    kind = kind_of(orelse if isinstance(body, Const) else body)
+    return Sym(Cond(test.expr, body, orelse, kind=kind))
 
 
 _np_where = helper(np.where, "np.where")
@@ -307,5 +327,10 @@ def cast(s: Sym, arg: Kind) -> Sym:
     if isinstance(kind, Scalar) and kind.weak:
         return s
     if isinstance(kind, (Scalar, Array)) and kind.dtype != arg.dtype:
-        return s.astype(arg.dtype)
+        return number(s, arg.dtype) if isinstance(s.expr, Cond) else s.astype(arg.dtype)
     return s
+
+
+def number(s: Sym, dtype: str) -> Sym:
+    """A number in a dtype, also one that may turn out to be a Python number, which has no astype."""
+    return helper(np.dtype(dtype).type, f"np.{dtype}")(s)

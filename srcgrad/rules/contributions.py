@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -70,15 +70,10 @@ def contributions(
     NeedsFull when lazy and the rule needs the full adjoint, NoRuleError for what the rule does not handle.
     """
     bound = rule.bind(call)
-    syms = {name: args.get(name, _sym(value)) for name, value in bound.items()}
-    chosen = [name for name in rule.builders if name in wanted and name in syms and _carries(syms[name])]
-    known = {*rule.builders, *rule.zero}
-    missing = [n for n in wanted if n in syms and _carries(syms[n]) and n not in known]
-    if missing and rule.form != "constant":
-        raise NoRuleError(f"The derivative of {as_prim(call).text} in `{missing[0]}` is not known.", pos=call.pos)
-    for kind in [call.kind, *(s.kind for s in syms.values() if isinstance(s, Sym))]:
-        if getattr(kind, "dtype", "").startswith("complex"):
-            raise NoRuleError("Derivatives of complex numbers are not supported.", pos=call.pos)
+    syms = {name: args.get(name, sym_of(value)) for name, value in bound.items()}
+    chosen = [name for name in rule.builders if name in wanted and name in syms and carries(syms[name])]
+    refuse_unknown(rule, call, syms, wanted)
+    refuse_complex(call, syms)
     token = using_math.set(getattr(as_prim(call).fn, "__module__", "") == "math")
     try:
         lazy = lazy and rank(call.kind) != 0
@@ -93,30 +88,51 @@ def contributions(
         using_math.reset(token)
 
 
-def _sym(value: Any) -> Any:
+def refuse_unknown(rule: Rule, call: Call | Op, syms: dict[str, Any], wanted: set[str]) -> None:
+    """Refuse a call of which a derivative is wanted in an argument that the rule says nothing of."""
+    known = {*rule.builders, *rule.zero}
+    missing = [n for n in wanted if n in syms and carries(syms[n]) and n not in known]
+    if missing and rule.form != "constant":
+        raise NoRuleError(f"The derivative of {as_prim(call).text} in `{missing[0]}` is not known.", pos=call.pos)
+
+
+def refuse_complex(call: Call | Op, syms: dict[str, Any]) -> None:
+    """Refuse complex numbers."""
+    for kind in [call.kind, *(s.kind for s in syms.values() if isinstance(s, Sym))]:
+        if getattr(kind, "dtype", "").startswith("complex"):
+            raise NoRuleError("Derivatives of complex numbers are not supported.", pos=call.pos)
+
+
+def refuse_list(call: Call | Op) -> NoReturn:
+    """Refuse a derivative in a list, for rules that know arrays only."""
+    raise NoRuleError(
+        f"The derivative of {as_prim(call).text} of a list is not known.",
+        "Make an array of it first, with np.array(...).",
+        call.pos,
+    )
+
+
+def sym_of(value: Any) -> Any:
     if isinstance(value, list):
-        return [_sym(v) for v in value]
+        return [sym_of(v) for v in value]
     return Sym(value)
 
 
-def _carries(value: Any) -> bool:
+def carries(value: Any) -> bool:
     """Whether an argument can carry a derivative."""
     if isinstance(value, list):
-        return any(_carries(v) for v in value)
+        return any(carries(v) for v in value)
     if isinstance(value.expr, Pack):
-        return any(_carries(Sym(item)) for item in value.expr.items)
+        return any(carries(Sym(item)) for item in value.expr.items)
     if isinstance(value.expr, Const):
         return False
     return is_float(value.kind)
 
 
-def _call(builder: Callable[..., Any], d: Sym | None, out: Sym, syms: dict[str, Any]) -> Any:
+def call_builder(builder: Callable[..., Any], given: dict[str, Any], syms: dict[str, Any]) -> Any:
+    """What a builder makes of the arguments and of what is given besides (the adjoint, the result): those it names."""
     names = _parameters(builder)
-    given = {name: value for name, value in syms.items() if name in names}
-    given["out"] = out
-    if d is not None:
-        given["d"] = d
-    return builder(**{name: value for name, value in given.items() if name in names})
+    return builder(**{name: value for name, value in {**syms, **given}.items() if name in names})
 
 
 @cache
@@ -133,13 +149,13 @@ def _elementwise(
 ) -> list[Contribution]:  # fmt: skip
     node = call.kind
     kinds = {name: kind_of(value) for name, value in bound.items()}
-    full = {name for name in bound if same_shape(node, kinds[name], _others(bound, kinds, name))}
+    full = {name for name in bound if same_shape(node, kinds[name], others_of(bound, kinds, name))}
     leaves = [out.expr, *(syms[name].expr for name in full)]
     result = []
     for name in chosen:
         x, kind = syms[name], kinds[name]
         builder = rule.via_out.get(name, rule.builders[name]) if out_ready else rule.builders[name]
-        partial = _call(builder, None, out, syms)
+        partial = call_builder(builder, {"out": out}, syms)
         term = applied(d, partial)
         if getattr(term.expr, "value", None) == 0:
             continue
@@ -157,7 +173,7 @@ def _elementwise(
                 result.append(Contribution(name, None, term))
                 continue
             raise NeedsFull
-        term = unbroadcast(term, node, kind, x, _others(bound, kinds, name))
+        term = unbroadcast(term, node, kind, x, others_of(bound, kinds, name))
         result.append(Contribution(name, None, cast(term, kind)))
     return result
 
@@ -171,7 +187,7 @@ def applied(d: Sym, partial: Any) -> Sym:
     return d * partial
 
 
-def _others(bound: dict[str, Any], kinds: dict[str, Kind], name: str) -> list[Kind]:
+def others_of(bound: dict[str, Any], kinds: dict[str, Kind], name: str) -> list[Kind]:
     """The kinds of the other operands; one that is the same variable cannot broadcast the argument."""
     others = [kinds[o] for o, e in bound.items() if o != name and e != bound[name]]
     return others or [Scalar("float64")]
@@ -204,13 +220,9 @@ def _general(
         raise NeedsFull
     result = []
     for name in chosen:
-        if _is_listed(syms[name]) and not rule.displays and name != rule.variadic:
-            raise NoRuleError(
-                f"The derivative of {as_prim(call).text} of a list is not known.",
-                "Make an array of it first, with np.array(...).",
-                call.pos,
-            )
-        built = _call(rule.builders[name], d, out, _displayed(syms))
+        if is_listed(syms[name]) and not rule.displays and name != rule.variadic:
+            refuse_list(call)
+        built = call_builder(rule.builders[name], {"d": d, "out": out}, displayed(syms))
         still = lazy
         if isinstance(built, Lazy):
             built, still = built.sym, True
@@ -218,18 +230,18 @@ def _general(
     return result
 
 
-def _displayed(syms: dict[str, Any]) -> dict[str, Any]:
+def displayed(syms: dict[str, Any]) -> dict[str, Any]:
     """Lists of Syms for displays that hold more than constants."""
     return {name: _open(value) for name, value in syms.items()}
 
 
 def _open(value: Any) -> Any:
-    if isinstance(value, Sym) and isinstance(value.expr, Pack) and _carries(value):
+    if isinstance(value, Sym) and isinstance(value.expr, Pack) and carries(value):
         return [_open(Sym(item)) for item in value.expr.items]
     return value
 
 
-def _is_listed(arg: Any) -> bool:
+def is_listed(arg: Any) -> bool:
     return isinstance(arg, list) or isinstance(arg.expr, Pack) or isinstance(arg.kind, ListOf)
 
 
@@ -239,7 +251,7 @@ def _listed(
     """One contribution, or one per item where the argument is a display."""
     if isinstance(built, list):
         items = arg if isinstance(arg, list) else [Sym(item) for item in arg.expr.items]
-        return [c for k, (a, b) in enumerate(zip(items, built, strict=False)) if b is not None and _carries(a)
+        return [c for k, (a, b) in enumerate(zip(items, built, strict=False)) if b is not None and carries(a)
                 for c in _listed(name, a, b, lazy, mask, (*at, k))]  # fmt: skip
     built = built if isinstance(built, Sym) else Sym(lift(built))
     if getattr(built.expr, "value", None) == 0:

@@ -13,7 +13,7 @@ from srcgrad.ir.kinds import rank
 from srcgrad.rules.build import Sym, const, helper, unbroadcast, xp
 from srcgrad.rules.contributions import Lazy
 from srcgrad.rules.reductions import literal
-from srcgrad.rules.registry import constant, linear, vjp
+from srcgrad.rules.registry import constant, flat, jvp, linear
 from srcgrad.rules.shapes import items
 
 constant(
@@ -33,9 +33,7 @@ def _full_like(d: Sym, out: Sym, a: Any, fill_value: Sym, dtype: Any = None, sha
     return unbroadcast(d, out.kind, fill_value.kind, fill_value)
 
 
-@linear(np.full_like, "a")
-def _full_like_shape(d: Sym) -> int:
-    return 0  # only the shape of `a` matters
+flat(np.full_like, "a")
 
 
 @linear(np.array, "object", displays=True)
@@ -69,9 +67,7 @@ def _scalar_adjoint(d: Sym, result: Any, value: Any) -> Sym:
     return xp.sum(d)
 
 
-@linear(runtime.scalar_adjoint, "result")
-def _scalar_adjoint_shape(d: Sym) -> int:
-    return 0  # only the shape of the result matters
+flat(runtime.scalar_adjoint, "result")
 
 
 @linear(np.astype, "x")
@@ -96,14 +92,23 @@ def _arange_start(d: Sym, start: Any, stop: Any = None) -> Any:
     return 0 if stop is None or const(stop.expr) is None else xp.sum(d)
 
 
-@linear(np.arange, "stop")
-def _arange_stop(d: Sym, stop: Any) -> int:
-    return 0
+flat(np.arange, "stop")
 
 
 @linear(np.arange, "step")
 def _arange_step(d: Sym, step: Any) -> Sym:
     return xp.sum(d * xp.arange(d.size))
+
+
+@jvp(np.arange, "start", "step")
+def _arange_tangent(t: tuple[Sym | None, Sym | None], out: Sym, stop: Any = None) -> Any:
+    start, step = t
+    if stop is None or const(stop.expr) is None or (start is None and step is None):
+        return 0  # the only argument is the end
+    if step is None:
+        return xp.full_like(out, start)
+    grown = step * xp.arange(out.size)
+    return grown if start is None else start + grown
 
 
 @linear(np.linspace, "start")
@@ -116,9 +121,22 @@ def _linspace_stop(d: Sym, start: Sym, stop: Sym, num: Any = 50, endpoint: Any =
     return xp.sum(d * _steps(start, stop, num, endpoint))
 
 
-def _steps(start: Sym, stop: Sym, num: Any, endpoint: Any) -> Sym:
+@jvp(np.linspace, "start", "stop")
+def _linspace_tangent(
+    t: tuple[Sym | None, Sym | None], start: Sym, stop: Sym, num: Any = 50, endpoint: Any = True
+) -> Sym:
+    _numbers(start, stop)
+    first, last = (0.0 if end is None else end for end in t)
+    return xp.linspace(first, last, num) if literal(endpoint) else xp.linspace(first, last, num, endpoint=False)
+
+
+def _numbers(start: Sym, stop: Sym) -> None:
     if rank(start.kind) != 0 or rank(stop.kind) != 0:
         raise KindError("np.linspace is differentiated for numbers as its ends")
+
+
+def _steps(start: Sym, stop: Sym, num: Any, endpoint: Any) -> Sym:
+    _numbers(start, stop)
     if literal(endpoint, "endpoint"):
         return xp.linspace(0, 1, num)
     return xp.linspace(0, 1, num, endpoint=False)
@@ -149,4 +167,4 @@ def _triu(d: Sym, m: Sym, k: Any = 0) -> Sym:
     return xp.triu(d, k) if literal(k, "k") else xp.triu(d)
 
 
-vjp(np.imag, "val")(lambda d: 0)
+flat(np.imag, "val")

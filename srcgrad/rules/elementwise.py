@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from srcgrad.errors import KindError
-from srcgrad.ir.kinds import Array
+from srcgrad.ir.kinds import Array, Scalar
 from srcgrad.ir.nodes import Pack
-from srcgrad.rules.build import Sym, const, helper, xp
+from srcgrad.rules.build import Sym, chosen, const, helper, picked, xp
 from srcgrad.rules.contributions import Mask
-from srcgrad.rules.registry import constant, elementwise, vjp
+from srcgrad.rules.registry import constant, elementwise, jvp, vjp
 
 LN2, LN10 = math.log(2), math.log(10)
 
@@ -71,12 +71,29 @@ elementwise((np.square,), lambda x, out: 2 * x)
 elementwise((np.sqrt, math.sqrt), lambda x, out: 0.5 / out, singular=True, domain="positive")
 elementwise(np.cbrt, lambda x, out: 1 / (3 * out**2), singular=True, domain="away from 0")
 elementwise(np.reciprocal, lambda x, out: -(out * out), singular=True, domain="away from 0")
-elementwise(np.hypot, lambda x, y, out: x / (out + out.eq(0)), lambda x, y, out: y / (out + out.eq(0)))
+elementwise(np.hypot, lambda x, y, out: x / positive(out), lambda x, y, out: y / positive(out))
 
 
 @vjp(math.hypot, "coordinates", variadic="coordinates")
 def _hypot(d: Sym, out: Sym, coordinates: list[Sym]) -> list[Sym]:
-    return [d * x / (out + out.eq(0)) for x in coordinates]
+    return [d * x / positive(out) for x in coordinates]
+
+
+@jvp(math.hypot, "coordinates")
+def _hypot_tangent(t: list[Sym | None], out: Sym, coordinates: list[Sym]) -> Sym:
+    return _total([x * x_dot for x, x_dot in zip(coordinates, t, strict=True) if x_dot is not None]) / positive(out)
+
+
+def positive(x: Sym) -> Sym:
+    """A denominator that is x, or 1 where x is 0."""
+    return x + x.eq(0)
+
+
+def _total(terms: list[Sym]) -> Sym:
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
 
 
 def _is_array(x: Any) -> bool:
@@ -86,15 +103,37 @@ def _is_array(x: Any) -> bool:
 
 @vjp(math.dist, "p", "q", displays=True)
 def _dist(d: Sym, out: Sym, p: Any, q: Any) -> tuple[Any, Any]:
-    if any(_is_array(x) and not isinstance(x.kind, Array) for x in (p, q)):
-        raise KindError("math.dist of lists is not differentiated", "Use np.linalg.norm of a difference of arrays.")
-    scale = d / (out + out.eq(0))
+    _refuse_lists(p, q)
+    scale = d / positive(out)
     if _is_array(p) and _is_array(q):
         return scale * (p - q), scale * (q - p)
     n = next(len(x if isinstance(x, list) else x.expr.items) for x in (p, q) if not _is_array(x))
     parts = [scale * (p[k] - q[k]) for k in range(n)]
     back = [-part for part in parts]
     return (parts if isinstance(p, list) else xp.array(parts)), (back if isinstance(q, list) else xp.array(back))
+
+
+def _refuse_lists(p: Any, q: Any) -> None:
+    if any(_is_array(x) and not isinstance(x.kind, Array) for x in (p, q)):
+        raise KindError("math.dist of lists is not differentiated", "Use np.linalg.norm of a difference of arrays.")
+
+
+@jvp(math.dist, "p", "q")
+def _dist_tangent(t: tuple[Any, Any], out: Sym, p: Any, q: Any) -> Sym:
+    _refuse_lists(p, q)
+    of_p, of_q = t
+    if _is_array(p) and _is_array(q):
+        moved = -of_q if of_p is None else of_p if of_q is None else of_p - of_q
+        return (p - q) @ moved / positive(out)
+    n = next(len(x if isinstance(x, list) else x.expr.items) for x in (p, q) if not _is_array(x))
+    terms = []
+    for k in range(n):
+        pair = [None if dots is None else dots[k] for dots in t]
+        if pair[0] is not None or pair[1] is not None:
+            moved = (0 if pair[0] is None else pair[0]) - (0 if pair[1] is None else pair[1])
+            terms.append((p[k] - q[k]) * moved)
+    return _total(terms) / positive(out)
+
 
 # ---- exponentials and logarithms -----------------------------------------------------------------------------
 
@@ -112,6 +151,11 @@ elementwise(np.logaddexp2, lambda x, y, out: xp.exp2(x - out), lambda x, y, out:
 @vjp(math.log, "x", singular=True, domain="positive", variadic="base")
 def _(d, x, base, out):  # type: ignore[no-untyped-def]
     return d / (x * xp.log(base[0])) if base else d / x
+
+
+@jvp(math.log, "x")
+def _(t, x, base, out):  # type: ignore[no-untyped-def]
+    return t / (x * xp.log(base[0])) if base else t / x
 
 
 # ---- trigonometry --------------------------------------------------------------------------------------------
@@ -159,11 +203,40 @@ def above(x: Sym, y: Sym) -> Sym:
 
 
 elementwise((abs, np.abs, np.absolute, np.fabs, math.fabs), lambda x, out: sign(x), domain="away from 0")
-elementwise((math.copysign, np.copysign), lambda x, y, out: sign(x) * sign(y), None, domain="away from 0")
+elementwise((math.copysign, np.copysign), lambda x, y, out: sign(x) * xp.copysign(1.0, y), None,
+            domain="away from 0")  # fmt: skip
+
+
+@jvp((abs, np.abs, np.absolute, np.fabs, math.fabs), "x")
+def _abs_tangent(t: Sym, x: Sym, out: Sym, masked: bool) -> Sym:
+    return chosen(x.eq(0), 0.0, t * sign(x)) if masked else t * sign(x)
 
 
 elementwise((np.maximum, np.fmax), lambda x, y, out: above(x, y), lambda x, y, out: above(y, x), domain="distinct")
 elementwise((np.minimum, np.fmin), lambda x, y, out: above(y, x), lambda x, y, out: above(x, y), domain="distinct")
+
+
+@jvp((np.maximum, np.fmax), "x", "y")
+def _maximum_tangent(t: tuple[Sym | None, Sym | None], x: Sym, y: Sym, out: Sym) -> Sym:
+    return _larger(t, x, y, out)
+
+
+@jvp((np.minimum, np.fmin), "x", "y")
+def _minimum_tangent(t: tuple[Sym | None, Sym | None], x: Sym, y: Sym, out: Sym) -> Sym:
+    return _larger(t, x, y, out, least=True)
+
+
+def _larger(t: tuple[Sym | None, Sym | None], x: Sym, y: Sym, out: Sym, least: bool = False) -> Sym:
+    """The tangent of the larger (or smaller) of x and y: a choice, so that nothing comes of the other's."""
+    of_x, of_y = t
+    if of_x is None or of_y is None:
+        this, other, moved = (x, y, of_x) if of_x is not None else (y, x, of_y)
+        lost, wins = (this > other, above(other, this)) if least else (this < other, above(this, other))
+        assert moved is not None
+        if isinstance(out.kind, Scalar):
+            return chosen(lost, 0.0, chosen(this.eq(other), 0.5 * moved, moved))
+        return chosen(lost, 0.0, moved * wins)
+    return chosen(x.eq(y), 0.5 * (of_x + of_y), chosen(x < y if least else x > y, of_x, of_y))
 
 
 @vjp(max, "args", variadic="args", domain="distinct")
@@ -186,6 +259,19 @@ def _share(d: Sym, args: list[Sym], out: Sym) -> list[Sym]:
     for hit in hits[1:]:
         total = total + hit
     return [d * hit / total for hit in hits]
+
+
+@jvp((max, min), "args")
+def _extremum_tangent(t: list[Sym | None], args: list[Sym], out: Sym) -> Sym:
+    pairs = [(x, x_dot) for x, x_dot in zip(args, t, strict=True) if x_dot is not None]
+    if len(args) == 2:
+        (a, b), (of_a, of_b) = args, t
+        if of_a is None or of_b is None:
+            ((this, moved),) = pairs
+            return picked(this.ne(out), 0.0, picked(a.eq(b), 0.5 * moved, moved))
+        return picked(a.eq(b), 0.5 * (of_a + of_b), picked(a.eq(out), of_a, of_b))
+    shared = _total([picked(x.eq(out), x_dot, 0.0) for x, x_dot in pairs])
+    return shared / _total([x.eq(out) * 1.0 for x in args])
 
 
 def inside(a: Sym, a_min: Sym | None = None, a_max: Sym | None = None) -> Mask | int:
@@ -225,8 +311,17 @@ elementwise(
     lambda condition, x, y, out: Mask(condition),
     lambda condition, x, y, out: Mask(~condition if isinstance(condition.kind, Array) else condition.eq(False)),
 )
+
+
+@jvp(np.where, "x", "y")
+def _where_tangent(t: tuple[Sym | None, Sym | None], condition: Sym, out: Sym) -> Sym:
+    return xp.where(condition, *(0.0 if side is None else side for side in t))
+
+
 elementwise(np.heaviside, None, lambda x, y, out: x.eq(0), domain="away from 0")
 elementwise(np.nan_to_num, lambda x, out: xp.isfinite(x))
+jvp(np.heaviside, "y")(lambda t, x, out: chosen(x.eq(0), t, 0.0))
+jvp(np.nan_to_num, "x")(lambda t, x, out: chosen(xp.isfinite(x), t, 0.0))
 elementwise((float, np.float64, np.float32), lambda x, out: 1, linear=("x",))
 elementwise(np.real, lambda val, out: 1, linear=("val",), view="always")
 elementwise((np.conjugate,), lambda x, out: 1, linear=("x",))

@@ -1,4 +1,4 @@
-"""Products of matrices and vectors, norms, and solving.
+"""Products of matrices and vectors, norms.
 
 Conventions: the gradient of the norm of a zero vector is zero; infinity norms share ties like np.max.
 """
@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad import runtime
 from srcgrad.errors import KindError
 from srcgrad.ir.kinds import rank
-from srcgrad.rules.build import Sym, helper, unbroadcast, xp
+from srcgrad.rules.build import Sym, unbroadcast, xp
 from srcgrad.rules.elementwise import sign
-from srcgrad.rules.reductions import literal, spread
-from srcgrad.rules.registry import constant, linear, vjp
+from srcgrad.rules.reductions import literal, mean_where, options, spread
+from srcgrad.rules.registry import jvp, linear, symmetric, vjp
 from srcgrad.rules.shapes import back
 
 
@@ -67,6 +66,8 @@ def _matmul_right(d: Sym, a: Sym, b: Sym) -> Sym:
 def _leading(n: int) -> int | tuple[int, ...]:
     return 0 if n == 1 else tuple(range(n))
 
+
+symmetric(operator.matmul, np.matmul)
 
 _AXES = "abcdefghijklmnopqrstuvwxy"
 
@@ -149,6 +150,9 @@ def _vdot_right(d: Sym, a: Sym, b: Sym) -> Sym:
     return d * a if m == n else back(d * a, b)
 
 
+symmetric(np.dot, np.inner, np.vdot)
+
+
 @linear(np.cross, "a", domain="triples")
 def _cross_left(d: Sym, a: Sym, b: Sym) -> Sym:
     product = xp.cross(b, d)
@@ -184,7 +188,23 @@ def _einsum(d: Sym, subscripts: Any, operands: list[Sym], optimize: Any = False)
     return result
 
 
-# ---- norms, traces, solving ----------------------------------------------------------------------------------
+@jvp(np.einsum, "operands")
+def _einsum_tangent(t: list[Sym | None], subscripts: Any, operands: list[Sym], optimize: Any = False) -> Sym:
+    """One product for each operand, with its tangent in its place."""
+    if "." in str(literal(subscripts, "subscripts")) and any(rank(x.kind) is None for x in operands):
+        raise KindError("np.einsum with an ellipsis of arrays whose number of axes is not known")
+    given = {} if optimize is False else {"optimize": optimize}
+    terms = [
+        xp.einsum(subscripts, *operands[:k], moved, *operands[k + 1 :], **given)
+        for k, moved in enumerate(t) if moved is not None
+    ]  # fmt: skip
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
+
+
+# ---- norms and traces ----------------------------------------------------------------------------------------
 
 
 @vjp(np.linalg.norm, "x", accepts_lazy="scalar", domain="distinct")
@@ -205,6 +225,23 @@ def _norm(d: Sym, out: Sym, x: Sym, ord: Any = None, axis: Any = None, keepdims:
     raise KindError(f"the derivative of the norm ord={p!r} is not known")
 
 
+@jvp(np.linalg.norm, "x")
+def _norm_tangent(t: Sym, out: Sym, x: Sym, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Sym:
+    p, k, n = literal(ord, "ord"), literal(axis), rank(x.kind)
+    as_matrix = (k is None and n != 1) or (isinstance(k, tuple) and len(k) == 2)
+    if as_matrix and p not in (None, "fro"):
+        raise KindError(f"the derivative of the matrix norm ord={p!r} is not known")
+    along = options(axis, keepdims)
+    if p in (None, 2, "fro"):
+        product = x @ t if n == 1 and not literal(keepdims, "keepdims") else xp.sum(x * t, **along)
+        return product / (out + out.eq(0))
+    if p == 1:
+        return xp.sum(sign(x) * t, **along)
+    if p == math.inf:
+        return mean_where(xp.abs(x).eq(spread(out, x, axis, keepdims)), sign(x) * t, axis, keepdims)
+    raise KindError(f"the derivative of the norm ord={p!r} is not known")
+
+
 @linear(np.trace, "a")
 def _trace(d: Sym, a: Sym, offset: Any = 0) -> Sym:
     if rank(a.kind) != 2:
@@ -212,83 +249,6 @@ def _trace(d: Sym, a: Sym, offset: Any = 0) -> Sym:
     k = literal(offset, "offset")
     rows, columns = a.shape[0], a.shape[1]
     return d * (xp.eye(rows, columns, k) if k else xp.eye(rows, columns))
-
-
-@vjp(np.linalg.det, "a", domain="matrix")
-def _det(d: Sym, out: Sym, a: Sym) -> Sym:
-    scale = d * out
-    return (scale if rank(a.kind) == 2 else scale[..., None, None]) * flipped(xp.linalg.inv(a))
-
-
-@vjp(np.linalg.inv, "a", domain="matrix")
-def _inv(d: Sym, out: Sym, a: Sym) -> Sym:
-    return -(flipped(out) @ d @ flipped(out))
-
-
-@linear(np.linalg.solve, "b", domain="matrix")
-def _solve_right(d: Sym, a: Sym, b: Sym) -> Sym:
-    _plain_solve(a, b)
-    return xp.linalg.solve(a.T, d)
-
-
-@vjp(np.linalg.solve, "a", domain="matrix")
-def _solve_left(d: Sym, out: Sym, a: Sym, b: Sym) -> Sym:
-    _plain_solve(a, b)
-    d_b = xp.linalg.solve(a.T, d)
-    return -xp.outer(d_b, out) if rank(b.kind) == 1 else -(d_b @ out.T)
-
-
-def _plain_solve(a: Sym, b: Sym) -> None:
-    if rank(a.kind) != 2 or rank(b.kind) not in (1, 2):
-        raise KindError("np.linalg.solve is differentiated for one matrix, not for stacks of them")
-
-
-# ---- decompositions ------------------------------------------------------------------------------------------
-
-constant(runtime.sign_of_det)
-
-
-def _matrix(a: Sym, name: str) -> None:
-    if rank(a.kind) != 2:
-        raise KindError(f"np.linalg.{name} is differentiated for one matrix, not for stacks of them")
-
-
-@vjp(runtime.log_abs_det, "a", domain="matrix")
-def _log_abs_det(d: Sym, a: Sym) -> Sym:
-    return d * xp.linalg.inv(a).T
-
-
-@vjp(np.linalg.eigvalsh, "a", domain="matrix")
-def _eigvalsh(d: Sym, a: Sym) -> Sym:
-    _matrix(a, "eigvalsh")
-    return helper(runtime.eigenvalues_adjoint)(d, a)
-
-
-@vjp(runtime.eigenvectors, "a", domain="matrix")
-def _eigenvectors(d: Sym, a: Sym) -> Sym:
-    return helper(runtime.eigenvectors_adjoint)(d, a)
-
-
-@vjp(np.linalg.svdvals, "x", domain="matrix")
-def _svdvals(d: Sym, x: Sym) -> Sym:
-    _matrix(x, "svdvals")
-    return helper(runtime.singular_values_adjoint)(d, x)
-
-
-@vjp(np.linalg.cholesky, "a", domain="matrix")
-def _cholesky(d: Sym, out: Sym, a: Sym) -> Sym:
-    _matrix(a, "cholesky")
-    return helper(runtime.cholesky_adjoint)(d, out)
-
-
-@vjp(np.linalg.pinv, "a", domain="matrix")
-def _pinv(d: Sym, out: Sym, a: Sym) -> Sym:
-    _matrix(a, "pinv")
-    return (
-        (d.T - a @ (out @ d.T)) @ (out @ out.T)
-        + (out.T @ out) @ (d.T - (d.T @ out) @ a)
-        - out.T @ d @ out.T
-    )
 
 
 # ---- products of products ------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from srcgrad import runtime
 from srcgrad.errors import KindError
 from srcgrad.ir.kinds import rank
 from srcgrad.rules.build import Sym, helper, xp
-from srcgrad.rules.reductions import count, literal, spread
-from srcgrad.rules.registry import linear, vjp
+from srcgrad.rules.reductions import count, literal, mean_where, options, spread
+from srcgrad.rules.registry import jvp, linear, vjp
 
 
 def _vectors(name: str, *arrays: Sym) -> None:
@@ -28,12 +28,24 @@ def _cumprod(d: Sym, a: Sym, axis: Any = None) -> Sym:
     return helper(runtime.cumprod_adjoint)(d, a) if k is None else helper(runtime.cumprod_adjoint)(d, a, k)
 
 
+@jvp(np.cumprod, "a")
+def _cumprod_tangent(t: Sym, a: Sym, axis: Any = None) -> Sym:
+    k = literal(axis)
+    return helper(runtime.cumprod_tangent)(t, a) if k is None else helper(runtime.cumprod_tangent)(t, a, k)
+
+
 @vjp(np.ptp, "a", domain="distinct")
 def _ptp(d: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
     k = literal(axis)
-    options = {"keepdims": True} if k is None else {"axis": k, "keepdims": True}
-    top, low = a.eq(xp.max(a, **options)), a.eq(xp.min(a, **options))
-    return spread(d, a, axis, keepdims) * (top / top.sum(**options) - low / low.sum(**options))
+    along = {"keepdims": True} if k is None else {"axis": k, "keepdims": True}
+    top, low = a.eq(xp.max(a, **along)), a.eq(xp.min(a, **along))
+    return spread(d, a, axis, keepdims) * (top / top.sum(**along) - low / low.sum(**along))
+
+
+@jvp(np.ptp, "a")
+def _ptp_tangent(t: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
+    top, low = (a.eq(end(a, **options(axis, literal(axis) is not None))) for end in (xp.max, xp.min))
+    return mean_where(top, t, axis, keepdims) - mean_where(low, t, axis, keepdims)
 
 
 @linear(np.average, "a")
@@ -48,6 +60,12 @@ def _average_weights(d: Sym, out: Sym, a: Sym, weights: Sym, axis: Any = None) -
     return spread(d / _total(a, axis, weights), a, axis, False) * (a - spread(out, a, axis, False))
 
 
+@jvp(np.average, "weights")
+def _average_weights_tangent(t: Sym, out: Sym, a: Sym, weights: Sym, axis: Any = None) -> Sym:
+    total = _total(a, axis, weights)
+    return xp.sum(t * (a - spread(out, a, axis, False)), **options(axis, False)) / total
+
+
 def _total(a: Sym, axis: Any, weights: Sym) -> Sym:
     if rank(a.kind) is None or rank(a.kind) != rank(weights.kind):
         raise KindError("np.average is differentiated for weights of the shape of the array")
@@ -59,12 +77,22 @@ def _nansum(d: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
     return xp.where(xp.isnan(a), 0.0, spread(d, a, axis, keepdims))
 
 
+@jvp(np.nansum, "a")
+def _nansum_tangent(t: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
+    return xp.sum(xp.where(xp.isnan(a), 0.0, t), **options(axis, keepdims))
+
+
 @linear(np.nanmean, "a")
 def _nanmean(d: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
     here = ~xp.isnan(a)
     number = xp.count_nonzero(here) if literal(axis) is None else xp.count_nonzero(here, axis=literal(axis))
     shared = spread(d, a, axis, keepdims) / spread(number, a, axis, False)
     return xp.where(here, shared, 0.0)
+
+
+@jvp(np.nanmean, "a")
+def _nanmean_tangent(t: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
+    return mean_where(~xp.isnan(a), t, axis, keepdims)
 
 
 @vjp((np.nanmax, np.nanmin), "a", domain="distinct")
@@ -75,6 +103,11 @@ def _nan_extremum(d: Sym, out: Sym, a: Sym, axis: Any = None, keepdims: Any = Fa
     return spread(d, a, axis, keepdims) * hits / hits.sum(axis=literal(axis), keepdims=True)
 
 
+@jvp((np.nanmax, np.nanmin), "a")
+def _nan_extremum_tangent(t: Sym, out: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
+    return mean_where(a.eq(spread(out, a, axis, keepdims)), t, axis, keepdims)
+
+
 @vjp(np.median, "a", domain="distinct")
 def _median(d: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
     k = literal(axis)
@@ -82,6 +115,15 @@ def _median(d: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
         raise KindError("np.median over several axes is not differentiated")
     shares = helper(runtime.median_weights)(a) if k is None else helper(runtime.median_weights)(a, k)
     return spread(d, a, axis, keepdims) * shares
+
+
+@jvp(np.median, "a")
+def _median_tangent(t: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
+    k = literal(axis)
+    if isinstance(k, (tuple, list)):
+        raise KindError("np.median over several axes is not differentiated")
+    shares = helper(runtime.median_weights)(a) if k is None else helper(runtime.median_weights)(a, k)
+    return xp.sum(t * shares, **options(axis, keepdims))
 
 
 @linear(np.bincount, "weights")
@@ -115,6 +157,11 @@ def _interp(d: Sym, x: Sym, xp: Sym, fp: Sym) -> Sym:
     return d * helper(runtime.interp_slope)(x, xp, fp)
 
 
+@jvp(np.interp, "x")
+def _interp_tangent(t: Sym, x: Sym, xp: Sym, fp: Sym) -> Sym:
+    return t * helper(runtime.interp_slope)(x, xp, fp)
+
+
 @linear(np.interp, "fp")
 def _interp_values(d: Sym, x: Sym, xp: Sym, fp: Sym) -> Sym:
     return helper(runtime.interp_adjoint)(d, x, xp, fp)
@@ -126,6 +173,11 @@ def _interp_values(d: Sym, x: Sym, xp: Sym, fp: Sym) -> Sym:
 @vjp(np.vander, "x")
 def _vander(d: Sym, x: Sym, N: Any = None, increasing: Any = False) -> Sym:
     return helper(runtime.vander_adjoint)(d, x, increasing)
+
+
+@jvp(np.vander, "x")
+def _vander_tangent(t: Sym, out: Sym, x: Sym, increasing: Any = False) -> Sym:
+    return helper(runtime.vander_tangent)(t, x, out.shape[1], increasing)
 
 
 @linear(np.polyval, "p")
@@ -140,6 +192,17 @@ def _polyval(d: Sym, p: Sym, x: Sym) -> Sym:
 @vjp(np.polyval, "x")
 def _polyval_place(d: Sym, p: Sym, x: Sym) -> Sym:
     return d * xp.polyval(xp.polyder(p), x)
+
+
+@jvp(np.polyval, "x")
+def _polyval_tangent(t: Sym, p: Sym, x: Sym) -> Sym:
+    return t * xp.polyval(xp.polyder(p), x)
+
+
+@linear(np.polyder, "p")
+def _polyder(d: Sym, p: Sym) -> Sym:
+    _vectors("np.polyder", p)
+    return xp.pad(d * xp.arange(p.size - 1, 0, -1), (0, 1))
 
 
 @linear(np.convolve, "a")

@@ -16,7 +16,7 @@ from srcgrad.errors import KindError
 from srcgrad.ir.kinds import Dim, dims, rank
 from srcgrad.rules.build import Sym, const, helper, xp
 from srcgrad.rules.contributions import Lazy
-from srcgrad.rules.registry import constant, linear, vjp
+from srcgrad.rules.registry import constant, jvp, linear, vjp
 
 
 def literal(value: Any, name: str = "axis") -> Any:
@@ -72,6 +72,25 @@ def _extremum(d: Sym, out: Sym, a: Sym, axis: Any = None, keepdims: Any = False)
     return spread(d, a, axis, keepdims) * hits / hits.sum(axis=literal(axis), keepdims=True)
 
 
+@jvp((np.max, np.min, np.amax, np.amin), "a")
+def _extremum_tangent(t: Sym, out: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
+    return mean_where(a.eq(spread(out, a, axis, keepdims)), t, axis, keepdims)
+
+
+def options(axis: Any, keepdims: Any) -> dict[str, Any]:
+    """The keywords of a reduction that are not the default."""
+    k, kept = literal(axis), literal(keepdims, "keepdims")
+    return ({} if k is None else {"axis": k}) | ({"keepdims": True} if kept else {})
+
+
+def mean_where(hits: Sym, t: Sym, axis: Any, keepdims: Any) -> Sym:
+    """The mean of the elements of t that are hit. Those that are not may be infinite or nan."""
+    if literal(axis) is None and not literal(keepdims, "keepdims") and rank(t.kind) not in (None, 0):
+        return xp.mean(t[hits])
+    along = options(axis, keepdims)
+    return xp.sum(xp.where(hits, t, 0.0), **along) / xp.sum(hits, **along)
+
+
 @vjp(np.prod, "a", accepts_lazy="scalar")
 def _prod(d: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
     others = helper(runtime.products_of_others)
@@ -81,6 +100,17 @@ def _prod(d: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
     if rank(a.kind) == 0:
         return d
     return spread(d, a, axis, keepdims) * (others(a) if k is None else others(a, k))
+
+
+@jvp(np.prod, "a")
+def _prod_tangent(t: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
+    others = helper(runtime.products_of_others)
+    k = literal(axis)
+    if isinstance(k, tuple):
+        raise KindError("the derivative of np.prod over several axes is not known", "Take one axis after the other.")
+    if rank(a.kind) == 0:
+        return t
+    return xp.sum(t * (others(a) if k is None else others(a, k)), **options(axis, keepdims))
 
 
 def centered(a: Sym, axis: Any) -> Sym:
@@ -101,6 +131,24 @@ def _std(d: Sym, out: Sym, a: Sym, axis: Any = None, ddof: Any = 0, keepdims: An
     return spread(d / (n * (out + out.eq(0))), a, axis, keepdims) * centered(a, axis)
 
 
+@jvp(np.var, "a")
+def _var_tangent(t: Sym, a: Sym, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Sym:
+    return 2 * _covariance(t, a, axis, ddof, keepdims)
+
+
+@jvp(np.std, "a")
+def _std_tangent(t: Sym, out: Sym, a: Sym, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Sym:
+    return _covariance(t, a, axis, ddof, keepdims) / (out + out.eq(0))
+
+
+def _covariance(t: Sym, a: Sym, axis: Any, ddof: Any, keepdims: Any) -> Sym:
+    product = t * centered(a, axis)
+    lost = literal(ddof, "ddof")
+    if not lost:
+        return xp.mean(product, **options(axis, keepdims))
+    return xp.sum(product, **options(axis, keepdims)) / (count(a, axis) - lost)
+
+
 @linear(np.cumsum, "a")
 def _cumsum(d: Sym, a: Sym, axis: Any = None) -> Sym:
     k, n = literal(axis), rank(a.kind)
@@ -116,8 +164,20 @@ def _sort(d: Sym, a: Sym, axis: Any = -1) -> Sym:
     k = literal(axis)
     if rank(a.kind) == 1:
         return d[xp.argsort(xp.argsort(a))]
+    if k is None:
+        return d[xp.argsort(xp.argsort(a, axis=None))].reshape(a.shape)
     order = xp.argsort(xp.argsort(a, axis=k), axis=k)
     return xp.take_along_axis(d, order, axis=k)
+
+
+@jvp(np.sort, "a")
+def _sort_tangent(t: Sym, a: Sym, axis: Any = -1) -> Sym:
+    k = literal(axis)
+    if rank(a.kind) == 1:
+        return t[xp.argsort(a)]
+    if k is None:
+        return xp.ravel(t)[xp.argsort(a, axis=None)]
+    return xp.take_along_axis(t, xp.argsort(a, axis=k), axis=k)
 
 
 @linear(np.diff, "a")

@@ -2,7 +2,8 @@
 
 A rule is one of
 - elementwise: one partial derivative per argument, which serves both modes;
-- general: a builder of the contribution per argument (`vjp`), which may say that the function is linear in it;
+- general: a builder of the contribution per argument (`vjp`), which may say that the function is linear in it: then
+  forward mode is the function itself, of the tangent. Where it is not linear, `jvp` says what forward mode is;
 - constant: no derivative flows through the function.
 """
 
@@ -23,8 +24,8 @@ from srcgrad.ir.nodes import Call, Expr, Op, Prim
 from srcgrad.rules.effects import Ruled, effect
 
 __all__ = [
-    "OPS", "RULES", "Rule", "as_prim", "const", "constant", "effect", "elementwise", "linear", "lookup", "own_rule",
-    "rule_of", "vjp",
+    "OPS", "RULES", "Rule", "as_prim", "const", "constant", "effect", "elementwise", "flat", "jvp", "linear", "lookup",
+    "own_rule", "rule_of", "symmetric", "vjp",
 ]  # fmt: skip
 
 Builder = Callable[..., Any]
@@ -49,7 +50,8 @@ class Rule:
     via_out: partials that are used instead where the result is at hand, because they then read less.
     displays: the builders take a list of Syms for an argument that is a display such as `[a, b]`, or a Sym of
     kind ListOf for one that is a list. tangents: for each group of parameters, what their tangents contribute to the
-    result's.
+    result's, where that is neither a partial derivative nor the function itself. symmetric: the function is a
+    product, and that of two vectors does not depend on their order.
     own: a user's rule (see rules/own); example: stands in for fn where the kind of its result is found. note: a
     remark that generated code makes on the derivative, with {} for the function's name.
     """
@@ -69,6 +71,7 @@ class Rule:
     displays: bool = False
     via_out: dict[str, Builder] = field(default_factory=dict)
     tangents: dict[tuple[str, ...], Builder] = field(default_factory=dict)
+    symmetric: bool = False
     own: bool = False
     example: Callable[..., Any] | None = None
     note: str = ""
@@ -159,7 +162,11 @@ def _add(rule: Rule) -> None:
 
 
 def _names(builder: Builder) -> tuple[str, ...]:
-    return tuple(name for name in inspect.signature(builder).parameters if name not in ("d", "out"))
+    return tuple(name for name in inspect.signature(builder).parameters if name not in _GIVEN)
+
+
+_GIVEN = ("d", "t", "out", "masked")
+"""What a builder may ask for besides the arguments."""
 
 
 def elementwise(
@@ -219,6 +226,37 @@ def _item(builder: Builder, k: int) -> Builder:
 def linear(fns: Any, *wanted: str, **options: Any) -> Callable[[Builder], Builder]:
     """Like vjp, for functions linear in the arguments `wanted`: their forward mode is the function itself."""
     return vjp(fns, *wanted, linear=True, **options)
+
+
+def jvp(fns: Any, *wanted: str) -> Callable[[Builder], Builder]:
+    """Declare a builder `def _(t, out, x, axis=None)` of what the tangent `t` of the argument `wanted` contributes to
+    the tangent of the result.
+
+    It comes after the rule's `vjp` or `elementwise`, and goes before what would follow from them. With several names
+    in `wanted`, t is a tuple, with None for an argument that has no tangent; for a display or the variadic argument
+    it is a list likewise. A builder that takes `masked` is told whether the tangents may have been masked.
+    """
+
+    def register(builder: Builder) -> Builder:
+        for fn in fns if isinstance(fns, tuple) else (fns,):
+            before = RULES[fn]
+            _add(replace(before, tangents={**before.tangents, wanted: builder}))
+        return builder
+
+    return register
+
+
+def flat(fns: Any, *names: str) -> None:
+    """Declare that the derivative in these arguments is zero: their shape is all that matters, say."""
+    for fn in fns if isinstance(fns, tuple) else (fns,):
+        before = RULES.get(fn) or Rule(fn, "general", tuple(getattr(signatures.signature(fn), "parameters", names)))
+        _add(replace(before, zero=before.zero | frozenset(names), handled=before.handled | frozenset(names)))
+
+
+def symmetric(*fns: Callable[..., Any]) -> None:
+    """Declare that products of two vectors do not depend on their order."""
+    for fn in fns:
+        _add(replace(RULES[fn], symmetric=True))
 
 
 def constant(*fns: Any, view: View = "never") -> None:

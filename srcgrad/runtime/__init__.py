@@ -12,6 +12,7 @@ from srcgrad.runtime.helpers import (
     winners,
     with_attributes,
     with_items,
+    zero_directions,
     zeros_like,
 )
 from srcgrad.runtime.implicit import (
@@ -24,47 +25,47 @@ from srcgrad.runtime.implicit import (
 )
 from srcgrad.runtime.matrices import (
     cholesky_adjoint,
+    cholesky_tangent,
     eigenvalues_adjoint,
+    eigenvalues_tangent,
     eigenvectors,
     eigenvectors_adjoint,
+    eigenvectors_tangent,
+    from_lower,
     log_abs_det,
     sign_of_det,
     singular_values_adjoint,
+    singular_values_tangent,
     to_lower,
 )
 from srcgrad.runtime.numerical import (
     add_along,
     convolve_adjoint,
     cumprod_adjoint,
+    cumprod_tangent,
     interp_adjoint,
     interp_slope,
     median_weights,
     trapezoid_weights,
     vander_adjoint,
+    vander_tangent,
 )
+from srcgrad.runtime.sets import accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of
 
 HELPERS = {
     function.__name__: function
     for function in (
         add_to, check_view, copy_of, reshape_like, scalar_adjoint, unbroadcast, winners, with_attributes, with_items,
-        zeros_like,
+        zero_directions, zeros_like,
         add_at, grid, products_of_others, split_like, undiagonal, untile,
-        cholesky_adjoint, eigenvalues_adjoint, eigenvectors, eigenvectors_adjoint, log_abs_det, sign_of_det,
-        singular_values_adjoint, to_lower,
-        add_along, convolve_adjoint, cumprod_adjoint, interp_adjoint, interp_slope, median_weights, trapezoid_weights,
-        vander_adjoint,
+        cholesky_adjoint, cholesky_tangent, eigenvalues_adjoint, eigenvalues_tangent, eigenvectors,
+        eigenvectors_adjoint, eigenvectors_tangent, from_lower, log_abs_det, sign_of_det, singular_values_adjoint,
+        singular_values_tangent, to_lower,
+        add_along, convolve_adjoint, cumprod_adjoint, cumprod_tangent, interp_adjoint, interp_slope, median_weights,
+        trapezoid_weights, vander_adjoint, vander_tangent,
         numerical_jvp, numerical_vjp, stop_gradient,
         custom_root, fixed_point, fixed_point_adjoint, root_adjoint, solution_in_form, solve_linear,
+        accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of,
     )
 }  # fmt: skip
 """The helpers by the names that generated code calls them by."""
-
-__all__ = [
-    "HELPERS", "add_along", "add_at", "add_to", "check_view", "cholesky_adjoint", "convolve_adjoint", "copy_of",
-    "cumprod_adjoint", "custom_root", "eigenvalues_adjoint", "eigenvectors", "eigenvectors_adjoint", "fixed_point",
-    "fixed_point_adjoint", "grid", "interp_adjoint", "interp_slope", "log_abs_det", "median_weights", "numerical_jvp",
-    "numerical_vjp", "products_of_others", "reshape_like", "root_adjoint", "scalar_adjoint", "sign_of_det",
-    "singular_values_adjoint", "solution_in_form", "solve_linear", "split_like", "stop_gradient", "to_lower",
-    "trapezoid_weights", "unbroadcast", "undiagonal", "untile", "vander_adjoint", "winners", "with_attributes",
-    "with_items", "zeros_like",
-]  # fmt: skip

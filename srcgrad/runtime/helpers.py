@@ -113,3 +113,13 @@ def check_view(view, array):
     """Raise if `view` is a copy, not a view, of `array`: writes to one would not reach the other's adjoint."""
     if np.size(view) and not np.may_share_memory(view, array):
         raise ValueError("an array written in place was copied by reshape, ravel or asarray: make it contiguous")
+
+
+def zero_directions(directions, like):
+    """Zero tangents of an array, number or list in so many directions, which are the first axis."""
+    if isinstance(like, list):
+        return [zero_directions(directions, item) for item in like]
+    if isinstance(like, dict):
+        return {key: zero_directions(directions, item) for key, item in like.items()}
+    dtype = like.dtype if hasattr(like, "dtype") and like.dtype.kind == "f" else float
+    return np.zeros((directions, *np.shape(like)), dtype)

@@ -1,6 +1,7 @@
-"""Single results of NumPy's decompositions, and adjoints of decompositions.
+"""Single results of NumPy's decompositions, and adjoints and tangents of decompositions.
 
-eigh, eigvalsh and cholesky read the lower triangle alone: that is where their adjoints are.
+eigh, eigvalsh and cholesky read the lower triangle alone: that is where their adjoints are, and all that matters of
+a matrix' tangent.
 """
 # mypy: allow-untyped-defs, allow-untyped-calls
 
@@ -27,10 +28,21 @@ def to_lower(d):
     return np.tril(d) + np.triu(d, 1).T
 
 
+def from_lower(t):
+    """The symmetric matrix that has the lower triangle of t."""
+    return np.tril(t) + np.tril(t, -1).T
+
+
 def eigenvalues_adjoint(d, a):
     """The adjoint of a symmetric matrix from that of its eigenvalues."""
     v = np.linalg.eigh(a)[1]
     return to_lower((v * d) @ v.T)
+
+
+def eigenvalues_tangent(t, a):
+    """The tangent of the eigenvalues of a symmetric matrix from that of the matrix."""
+    v = np.linalg.eigh(a)[1]
+    return np.sum(v * (from_lower(t) @ v), axis=0)
 
 
 def eigenvectors_adjoint(d, a):
@@ -41,10 +53,23 @@ def eigenvectors_adjoint(d, a):
     return to_lower(v @ inner @ v.T)
 
 
+def eigenvectors_tangent(t, a):
+    """The tangent of the eigenvectors of a symmetric matrix with distinct eigenvalues from that of the matrix."""
+    w, v = np.linalg.eigh(a)
+    gaps = w - w[:, None]
+    return v @ np.where(gaps == 0, 0.0, v.T @ from_lower(t) @ v / np.where(gaps == 0, 1.0, gaps))
+
+
 def singular_values_adjoint(d, a):
     """The adjoint of a matrix from that of its singular values."""
     u, _, vt = np.linalg.svd(a, full_matrices=False)
     return (u * d) @ vt
+
+
+def singular_values_tangent(t, a):
+    """The tangent of the singular values of a matrix from that of the matrix."""
+    u, _, vt = np.linalg.svd(a, full_matrices=False)
+    return np.sum(u * (t @ vt.T), axis=0)
 
 
 def cholesky_adjoint(d, factor):
@@ -53,3 +78,9 @@ def cholesky_adjoint(d, factor):
     inner[np.diag_indices_from(inner)] *= 0.5
     inner = np.linalg.solve(factor.T, np.linalg.solve(factor.T, inner.T).T)
     return to_lower(0.5 * (inner + inner.T))
+
+
+def cholesky_tangent(t, factor):
+    """The tangent of the Cholesky factor of a matrix from that of the matrix."""
+    inner = np.linalg.solve(factor, np.linalg.solve(factor, from_lower(t)).T)
+    return factor @ (np.tril(inner) - 0.5 * np.diag(np.diag(inner)))

@@ -1,4 +1,4 @@
-"""Adjoints of NumPy's interpolation, polynomials, convolution and statistics."""
+"""Adjoints and tangents of NumPy's interpolation, polynomials, convolution and statistics."""
 # mypy: allow-untyped-defs, allow-untyped-calls
 
 import numpy as np
@@ -12,6 +12,16 @@ def cumprod_adjoint(d, x, axis=None):
         ahead[k] += flat[k + 1] * ahead[k + 1]
     ahead[1:] *= np.cumprod(flat[:-1], axis=0)
     return np.reshape(ahead, np.shape(x)) if axis is None else np.moveaxis(ahead, 0, axis)
+
+
+def cumprod_tangent(t, x, axis=None):
+    """The tangent of np.cumprod(x, axis) from that of x: safe where x is 0."""
+    flat = np.reshape(x, -1) if axis is None else np.moveaxis(x, axis, 0)
+    moved = np.array(np.reshape(t, -1) if axis is None else np.moveaxis(t, axis, 0))
+    moved[1:] *= np.cumprod(flat[:-1], axis=0)
+    for k in range(1, flat.shape[0]):
+        moved[k] += flat[k] * moved[k - 1]
+    return moved if axis is None else np.moveaxis(moved, 0, axis)
 
 
 def median_weights(x, axis=None):
@@ -54,6 +64,12 @@ def vander_adjoint(d, x, increasing=False):
     n = d.shape[1]
     powers = np.arange(n) if increasing else np.arange(n)[::-1]
     return np.sum(d * powers * x[:, None] ** np.maximum(powers - 1, 0), axis=1)
+
+
+def vander_tangent(t, x, n, increasing=False):
+    """The tangent of np.vander(x, n) from that of x."""
+    powers = np.arange(n) if increasing else np.arange(n)[::-1]
+    return t[:, None] * powers * x[:, None] ** np.maximum(powers - 1, 0)
 
 
 def convolve_adjoint(d, x, other, mode="full"):

@@ -14,8 +14,8 @@ from srcgrad.ir.nodes import Assign, Call, Const, Expr, For, Load, Name, Store
 from srcgrad.ir.walk import children, expressions_of, names_in, statements
 from srcgrad.transform.reverse.cheap import cheap_again
 from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Loop, inner_blocks
-from srcgrad.transform.reverse.expressions import SHAPE_ONLY
 from srcgrad.transform.reverse.facts import Facts
+from srcgrad.transform.values import SHAPE_ONLY
 
 
 @dataclass

@@ -72,8 +72,30 @@ class Gradient:
     functions: list[Generated] = field(default_factory=list)
 
 
-def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Gradient:
-    """The gradient of fn for arguments of the kinds of `args`."""
+@dataclass
+class Ready:
+    """What both modes start from.
+
+    body: with the results assigned to variables; results: those; result_paths: their places in the result; entry: the
+    kinds of the leaves of the arguments; independent, dependent: what is differentiated by, and what of; writes:
+    which parameters each callee writes.
+    """
+
+    program: Program
+    body: tuple[Stmt, ...]
+    results: list[Name]
+    result_paths: list[tuple[Any, ...]]
+    entry: dict[str, Kind]
+    facts: Facts
+    independent: set[str]
+    dependent: set[str]
+    writes: dict[str, list[bool]]
+    pairs: Pairs
+    seeds: list[str]
+
+
+def prepare(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Ready:
+    """Specialise fn for arguments of the kinds of `args`, and find out what a derivative flows through."""
     localised: set[str] = set()
     while True:
         program = specialize(fn, args, set(HELPERS), localised)
@@ -83,8 +105,8 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
             break
         localised |= more
     independent_leaves(program, wish)  # raises where there is nothing to differentiate by
-    body, results, seed_paths = take_results(program, wish)
-    seeds = seed_names(results, program)
+    body, results, result_paths = take_results(program, wish)
+    seeds = seed_names(results, program) if wish.mode in ("grad", "sum", "vjp") else []
     entry = {name: kind for name, (_, kind) in program.inputs.leaves.items()}
     returned_names = {e.id for _, leaf in leaves(program.result) for e in _names(leaf.expr)}
     final = returned_names | {n for r in results for n in names_in(r)}
@@ -104,8 +126,19 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     facts = Facts(kinds, active, aliases, program.used, flags, set(entry), inputs=program.inputs, functions=pairs)
     facts.masked = find_masked(body, active)
     facts.results = dependent
-    settle_storage(body, facts)
     refuse_captured_writes(program, body, facts)
+    return Ready(
+        program, body, results, result_paths, entry, facts, independent, dependent, pairs.writes, pairs, seeds
+    )
+
+
+def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Gradient:
+    """The gradient of fn for arguments of the kinds of `args`."""
+    ready = prepare(fn, args, wish)
+    program, body, results, seeds, facts = ready.program, ready.body, ready.results, ready.seeds, ready.facts
+    entry, independent, active, pairs = ready.entry, ready.independent, ready.facts.active, ready.pairs
+    kinds, aliases = facts.kinds, facts.aliases
+    settle_storage(body, facts)
     for name in sorted(facts.active, key=lambda n: (not n.isidentifier(), n)):
         facts.adjoint(name)
     reverser = Reverser(facts, pairs.invoke)
@@ -117,6 +150,7 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     ]
     block = reverser.block(body, env)
     block.chunks = [*moving_entry, *block.chunks]
+    start = after_views(start, block)
     finish: list[Stmt] = []
     for name in sorted(independent & active):
         if name not in env and name not in facts.moving:
@@ -128,10 +162,9 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     held: list[Stmt] = []
     if wish.value:
         outputs, held = _hold_value(values[0], grads, facts, reverse)
-    returned = outputs[0] if len(outputs) == 1 else _tuple(outputs)
+    returned = outputs[0] if len(outputs) == 1 else tuple_of(outputs)
     text_body = optimize([*entry_copies(program, facts, entry), *forward, *held], reverse, Return(returned), facts)
-    name = program.definition.name.strip("_") if program.definition.name.endswith("__") else program.definition.name
-    name = f"{name if name.isidentifier() else 'f'}_grad"
+    name = function_name(program, "grad")
     if wish.wrt:
         text_body = unshared(text_body, facts, seeds, wish.value)
     text_body = with_names(text_body, pairs)
@@ -140,7 +173,13 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     text_body = [*remarks(text_body), *text_body]
     disjoint = [n for n in entry if isinstance(kinds.get(n), Array) and aliases.is_written(n)]
     functions = in_order(pairs.functions)
-    return Gradient(name, text_body, program, seeds, seed_paths, disjoint=disjoint, functions=functions)
+    return Gradient(name, text_body, program, seeds, ready.result_paths, disjoint=disjoint, functions=functions)
+
+
+def function_name(program: Program, suffix: str) -> str:
+    """The name of a generated function: f_grad, f_jvp."""
+    name = program.definition.name.strip("_") if program.definition.name.endswith("__") else program.definition.name
+    return f"{name if name.isidentifier() else 'f'}_{suffix}"
 
 
 def remarks(body: Sequence[Stmt]) -> list[Stmt]:
@@ -228,6 +267,12 @@ def _widens(kind: Array, value: Kind) -> bool:
     return np.promote_types(kind.dtype, value.dtype) != np.dtype(kind.dtype)
 
 
+def after_views(start: list[Stmt], block: Block) -> list[Stmt]:
+    """Leave to the block what adds to adjoints that are views: the block binds them first."""
+    block.start += [stmt for stmt in start if isinstance(stmt, Store)]
+    return [stmt for stmt in start if not isinstance(stmt, Store)]
+
+
 def _record(
     block: Block, facts: Facts, start: list[Stmt], finish: list[Stmt]
 ) -> tuple[list[Stmt], list[Stmt]]:
@@ -261,6 +306,6 @@ def _hold_value(
     return (held, *grads), [Assign(held, kept)]
 
 
-def _tuple(items: Sequence[Expr]) -> Expr:
+def tuple_of(items: Sequence[Expr]) -> Expr:
     return Pack("tuple", tuple(items), kind=Opaque(tuple))
 

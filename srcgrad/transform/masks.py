@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from srcgrad.analysis.activity import flows
-from srcgrad.ir.nodes import Assign, Call, Expr, Load, Name, Stmt, Store
+from srcgrad.ir.nodes import Assign, Call, Expr, Load, Name, Pop, Push, Stmt, Store
 from srcgrad.ir.walk import children, root, statements
-from srcgrad.transform.reverse.expressions import MASKING
+from srcgrad.transform.values import MASKING
 
 
 def find_masked(body: Sequence[Stmt], active: set[str]) -> set[str]:
@@ -34,6 +34,37 @@ def find_masked(body: Sequence[Stmt], active: set[str]) -> set[str]:
                 masked.add(name)
                 again = True
     return masked
+
+
+def find_masked_tangents(body: Sequence[Stmt], active: set[str]) -> set[str]:
+    """The variables whose tangent may have been masked: those computed from what a choice gave."""
+    masked: set[str] = set()
+    while True:
+        before = len(masked)
+        for stmt in statements(list(body)):
+            match stmt:
+                case Assign(target=Name(id=name), value=value) if masks(value, masked):
+                    masked.add(name)
+                case Store(target=target, value=value) | Push(target=target, value=value):
+                    chosen = isinstance(target, Load) and _boolean(target.index)
+                    if chosen or masks(value, masked):
+                        masked.add(root(target) or "")
+                case Pop(out=Name(id=name), target=target) if masks(target, masked):
+                    masked.add(name)
+        masked &= active
+        if len(masked) == before:
+            return masked
+
+
+def masks(expr: Expr, masked: set[str]) -> bool:
+    """Whether an expression chooses among values, or reads what is masked."""
+    if isinstance(expr, Name):
+        return expr.id in masked
+    if isinstance(expr, Call) and expr.prim.fn in MASKING:
+        return True
+    if isinstance(expr, Load) and _boolean(expr.index):
+        return True
+    return any(masks(child, masked) for child in children(expr))
 
 
 def _boolean(index: Expr) -> bool:

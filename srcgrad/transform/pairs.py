@@ -131,7 +131,7 @@ class Pairs:
             else:
                 given.append(facts.zero(out.id))
         reverse: list[Stmt] = []
-        returned: list[Name] = []
+        numbers: list[Name] = []
         terms: list[Term] = []
         for arg, is_active in zip(stmt.args, active, strict=True):
             if not is_active:
@@ -141,13 +141,13 @@ class Pairs:
                 reverser.ensure(arg.id, env, reverse, stmt.pos)
                 given.append(facts.adjoint(arg.id))
             else:
-                d = Name(facts.temporary(f"d_{arg.id}_part", (id(stmt), len(returned))), kind=arg.kind)
+                d = Name(facts.temporary(f"d_{arg.id}_part", (id(stmt), len(numbers))), kind=arg.kind)
                 facts.kinds[d.id] = arg.kind
-                returned.append(d)
+                numbers.append(d)
                 walk = reverser.walker(arg, None, stmt.pos)
                 walk.walk(arg, d, False)
                 terms += walk.terms
-        reverse.append(Invoke(tuple(returned), rev, (residuals, *stmt.args, *given), pos=stmt.pos))
+        reverse.append(Invoke(tuple(numbers), rev, (residuals, *stmt.args, *given), pos=stmt.pos))
         for term in terms:
             reverser.flush([term], env, reverse, stmt.pos)
         chunk.reverse = reverse
@@ -188,7 +188,7 @@ class Pairs:
             self.primals[key] = callee.name
             body = [self.plain(stmt) for stmt in callee.body]
             self.functions[callee.name] = Generated(
-                callee.name, [p.id for p in callee.params], [*body, Return(_returned(callee.outs))]
+                callee.name, [p.id for p in callee.params], [*body, Return(returned(callee.outs))]
             )
         return self.primals[key]
 
@@ -265,13 +265,15 @@ class Pairs:
             start.append(Assign(d, value))
             env[out.id] = "owned" if isinstance(out.kind, Scalar) or value is not seed else "shared"
         block = reverser.block(body, env)
+        block.start += [stmt for stmt in start if isinstance(stmt, Store)]  # views are bound there first
+        start = [stmt for stmt in start if not isinstance(stmt, Store)]
         finish: list[Stmt] = []
-        returned: list[Name] = []
+        numbers: list[Name] = []
         for p, a in zip(callee.params, active, strict=True):
             if a and isinstance(p.kind, Scalar):
                 if p.id not in env:
                     finish.append(Assign(facts.adjoint(p.id), facts.zero(p.id)))
-                returned.append(facts.adjoint(p.id))
+                numbers.append(facts.adjoint(p.id))
         recorder = Recorder.of(block, facts)
         recorder.block(block, recorder.reads.of(finish) | {content(aliases.memory(n)) for n in written})
         forward = [*recorder.tapes, *recorder.unset(), *flatten_forward(block)]
@@ -279,7 +281,7 @@ class Pairs:
         known = {n for s in statements(forward) for n in set_by(s)}
         keep = set(entry) | {facts.adjoint(p.id).id for p in buffers}
         residuals_name = facts.fresh("residuals")
-        reverse_body = optimize_part([*reverse, Return(_returned(returned))], keep, facts)
+        reverse_body = optimize_part([*reverse, Return(returned(numbers))], keep, facts)
         read = {n for s in statements(reverse_body) for e in expressions_of(s) for n in names_in(e)}
         saved = sorted(read & known - set(entry))
         names = [Name(n, kind=kinds.get(n, RESIDUALS)) for n in saved]
@@ -291,7 +293,7 @@ class Pairs:
         pack = Pack("tuple", tuple(names), kind=RESIDUALS)
         sure = surely_set(forward)
         forward = [*(Assign(name, Const(None)) for name in names if name.id not in sure), *forward]
-        forward_body = optimize_part([*forward, Return(_returned([*outs, pack]))], keep, facts)
+        forward_body = optimize_part([*forward, Return(returned([*outs, pack]))], keep, facts)
         params = [p.id for p in callee.params]
         self.functions[fwd] = Generated(fwd, params, forward_body)
         taken = [residuals_name, *params, *seeds, *(facts.adjoint(p.id).id for p in buffers)]
@@ -311,7 +313,8 @@ def surely_set(block: Sequence[Stmt]) -> set[str]:
     return found
 
 
-def _returned(items: Sequence[Expr]) -> Expr:
+def returned(items: Sequence[Expr]) -> Expr:
+    """What a generated function returns: nothing, one thing, or a tuple."""
     if not items:
         return Const(None)
     return items[0] if len(items) == 1 else Pack("tuple", tuple(items), kind=RESIDUALS)

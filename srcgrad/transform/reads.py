@@ -14,8 +14,8 @@ from srcgrad.ir.kinds import Array, DictOf, ListOf, Scalar
 from srcgrad.ir.nodes import Call, Expr, Name, Pop, Push, Stmt, Store
 from srcgrad.ir.walk import children, set_by, statements
 from srcgrad.transform.reverse.chunks import Block, flatten_forward
-from srcgrad.transform.reverse.expressions import SHAPE_ONLY
 from srcgrad.transform.reverse.facts import Facts
+from srcgrad.transform.values import SHAPE_ONLY
 
 Tokens = set[str]
 

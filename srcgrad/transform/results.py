@@ -31,8 +31,9 @@ class Wish:
     """What is asked for: the parameters to differentiate by, the reading of the result.
 
     wrt: parameters, or items of `*args` and `**kwargs`. mode: "grad" (the result is a scalar), "sum" (the gradient of
-    the sum of the result), "vjp" (an adjoint of the result is given). value: also return the result. aux: the result
-    is a pair (differentiated, passed through).
+    the sum of the result), "vjp" (an adjoint of the result is given), "jvp" (tangents of the arguments are given),
+    "jvps" (tangents in many directions), "deps" (index sets of the arguments are).
+    value: also return the result. aux: the result is a pair (differentiated, passed through).
     """
 
     wrt: tuple[Place, ...]
@@ -57,7 +58,7 @@ def take_results(program: Program, wish: Wish) -> tuple[tuple[Stmt, ...], list[N
         value = value.items[0]
     floats = [(path, leaf.expr) for path, leaf in leaves(value) if is_float(leaf.kind)]
     found = [expr for _, expr in floats]
-    if wish.mode != "vjp":
+    if wish.mode in ("grad", "sum"):
         _check_scalar(value, found, program)
     for expr in found:
         if getattr(expr.kind, "dtype", "").startswith("complex"):
@@ -139,7 +140,7 @@ def seed(results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[
             continue
         kind = facts.kinds[result.id]
         d = facts.adjoint(result.id)
-        given = Name(name, kind=Scalar("float64"))
+        given = Name(name, kind=kind if wish.mode == "vjp" and isinstance(kind, Array) else Scalar("float64"))
         held = Name(result.id, kind=kind)
         single = isinstance(kind, Array) and kind.dims is not None and all(n == 1 for n in kind.dims)
         value: Expr = given
@@ -148,6 +149,9 @@ def seed(results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[
             value = Call(Prim(np.dtype(kind.dtype).type, f"np.{kind.dtype}"), (given,), kind=kind)
         if isinstance(kind, Array) and wish.mode == "grad" and not single:
             value = Call(Prim(HELPERS["scalar_adjoint"], "scalar_adjoint"), (held, given), kind=kind)
+        elif isinstance(given.kind, Array):
+            added = result.id in facts.moving or result.id in facts.views
+            value = given if added else Sym(given).copy().expr
         elif isinstance(kind, Array):
             value = xp.full_like(Sym(held), Sym(given)).expr
             if kind.dims is None:
@@ -185,7 +189,7 @@ def independent_leaves(program: Program, wish: Wish) -> set[str]:
     for place in wish.wrt:
         value, name = wanted(program, place)
         own = [leaf.expr for _, leaf in leaves(value) if is_float(leaf.kind)]
-        if not own and wish.mode != "vjp":
+        if not own and wish.mode in ("grad", "sum"):
             what = text(value.kind) if isinstance(value, Leaf) else "no float"
             raise ArgumentError(
                 f"the argument {name!r} holds {what}: there is nothing to differentiate by",
@@ -268,12 +272,13 @@ def gradients(program: Program, wish: Wish, facts: Facts, reverse: Sequence[Stmt
         items = {key: build(item, access(value.type, path, key)) for key, item in value.items.items()}
         if items and all(item == NOTHING for item in items.values()):
             return NOTHING
-        return _container(value, items, path)
+        return container(value, items, path)
 
     return [build(*wanted(program, place)) for place in wish.wrt]
 
 
-def _container(value: Struct, items: dict[Any, Expr], path: str) -> Expr:
+def container(value: Struct, items: dict[Any, Expr], path: str) -> Expr:
+    """A container like the one at the path, with other items."""
     whole = Name(path, kind=Opaque(object))
     if value.type == "dict":
         keys = tuple(Const(key, kind=kind_of_static(key)) for key in items)

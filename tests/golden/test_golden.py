@@ -1,4 +1,4 @@
-"""The generated text of about twenty gradients, line by line: a change of style shows in the diff of these files.
+"""The generated text of about twenty functions in both modes, line by line: a change of style shows in the diff of these files.
 
 To accept new text: SRCGRAD_UPDATE_GOLDEN=1 pytest tests/golden
 """
@@ -13,7 +13,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from srcgrad import grad
+from srcgrad import GradientFunction, grad
 from tests.golden.functions import inputs
 
 HERE = pathlib.Path(__file__).parent
@@ -41,14 +41,26 @@ def _differentiable(args) -> tuple[int, ...]:
     return tuple(k for k, value in enumerate(args) if floats(value))
 
 
-@pytest.mark.parametrize(("name", "function", "args"), [pytest.param(*case, id=case[0]) for case in _cases()])
+CASES = [pytest.param(*case, id=case[0]) for case in _cases()]
+
+
+@pytest.mark.parametrize(("name", "function", "args"), CASES)
 def test_generated_source_is_the_golden_one(name, function, args):
     wrt = _differentiable(args)
     made = grad(function, argnums=wrt[0] if len(wrt) == 1 else wrt)
     text = made.source_for(*args)
     assert text == grad(function, argnums=made.argnums).source_for(*args), "the same function gives the same text"
-    file = HERE / f"{name}.txt"
+    _hold_against(HERE / f"{name}.txt", text, function)
+
+
+@pytest.mark.parametrize(("name", "function", "args"), CASES)
+def test_generated_tangent_is_the_golden_one(name, function, args):
+    made = GradientFunction(function, _differentiable(args), mode="jvp", with_value=True)
+    _hold_against(HERE / f"forward_{name}.txt", made.source_for(*args), function)
+
+
+def _hold_against(file, text, function):
     if os.environ.get("SRCGRAD_UPDATE_GOLDEN"):
         file.write_text(text)
-    assert file.exists(), f"no golden file for {name}: run with SRCGRAD_UPDATE_GOLDEN=1"
-    assert text == file.read_text(), f"the gradient of {inspect.getsourcefile(function)}:{function.__name__} changed"
+    assert file.exists(), f"no golden file {file.name}: run with SRCGRAD_UPDATE_GOLDEN=1"
+    assert text == file.read_text(), f"the derivative of {inspect.getsourcefile(function)}:{function.__name__} changed"

@@ -15,7 +15,7 @@ import numpy as np
 
 import srcgrad
 from srcgrad.errors import AliasError, SrcgradError, UnsupportedError
-from tests.support import NotSmooth, _moved, as_scalar, assert_same, compare, load
+from tests.support import NotSmooth, _moved, as_scalar, assert_same, compare, compare_modes, load
 
 ARGNUMS = (0, 1, 2)
 LONGEST = 20_000
@@ -111,6 +111,12 @@ def judge(text: str, seed: int = 0) -> Outcome:
             assert_same(args, given)
             compare(f, args, ARGNUMS, grads, rtol=2e-6, directions=2)
             compare(f, args, ARGNUMS, plain, rtol=2e-6, directions=2)
+            try:
+                compare_modes(f, args, ARGNUMS, grads)
+            except AssertionError:
+                raise
+            except Exception:
+                return Outcome("crashed", traceback.format_exc(limit=-6), text)
             expected = as_scalar(f(*copy.deepcopy(args)))
             close = abs(as_scalar(value) - expected) <= 1e-10 * max(1.0, abs(expected))
             assert close, f"value {value}, not {expected}"

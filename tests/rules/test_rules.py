@@ -118,6 +118,7 @@ CASES = [
     (np.var, (A23,), {"axis": 1, "ddof": 1}), (np.std, (V3,), {"ddof": 1}),
     (np.cumsum, (V3,), {}), (np.cumsum, (A23,), {}), (np.cumsum, (A23,), {"axis": 1}),
     (np.sort, (V3,), {}), (np.sort, (A23,), {}), (np.sort, (A23,), {"axis": 0}),
+    (np.sort, (A23,), {"axis": None}),
     (np.diff, (V3,), {}), (np.diff, (A23,), {"axis": 0}),
     (np.reshape, (A23, (3, 2)), {}), (np.reshape, (A23, -1), {}), (np.ravel, (A23,), {}), (np.ndarray.flatten,
     (A23,), {}),
@@ -209,6 +210,7 @@ CASES = [
     (np.trapezoid, (A23,), {"dx": 0.1}),
     (np.interp, (V3, np.array([-1.0, 0.1, 0.7]), W3), {}), (np.interp, (0.4, np.array([-1.0, 0.1, 0.7]), W3), {}),
     (np.vander, (V3,), {}), (np.vander, (V3, 4, True), {}), (np.polyval, (V3, V2), {}), (np.polyval, (V3, 0.5), {}),
+    (np.polyder, (V3,), {}), (np.polyder, (V3[:1],), {}),
     *((np.convolve, (a, b, mode), {}) for a, b in ((M44[0], V3), (V3, M44[0]), (V3, V2))
       for mode in ("full", "same", "valid")),
     (np.kron, (V3, V2), {}), (np.kron, (A23, A33), {}), (np.tensordot, (A23, A32, 1), {}),

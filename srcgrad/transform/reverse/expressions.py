@@ -1,7 +1,6 @@
 """The adjoint of an expression: a walk down its tree that hands each node's adjoint to its arguments.
 
-Given: what is added to the adjoints of the leaves, and which values of the forward sweep that reads; those that are
-not as well computed again are hoisted: they get a variable ahead of the statement.
+Given: what is added to the adjoints of the leaves, and which values of the forward sweep that reads.
 """
 
 from __future__ import annotations
@@ -13,23 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.analysis.activity import flows
-from srcgrad.analysis.aliases import basic, sources
+from srcgrad.analysis.aliases import basic
 from srcgrad.errors import SrcgradError, UnsupportedError
-from srcgrad.ir.kinds import INT, Array, DictOf, ListOf, Opaque, Scalar, dims, forget_value, is_float, rank
-from srcgrad.ir.nodes import Assign, Call, Const, DictPack, Expr, Load, Name, Op, Pack, Pos, Prim, Slice, Stmt
-from srcgrad.ir.walk import children, defined_by, rebuild, root, statements, substitute
+from srcgrad.ir.kinds import INT, Array, DictOf, ListOf, Opaque, Scalar, forget_value, rank
+from srcgrad.ir.nodes import Assign, Call, Const, Expr, Load, Name, Op, Pack, Pos, Prim, Slice, Stmt
+from srcgrad.ir.walk import defined_by, root, statements, substitute
 from srcgrad.rules.bodies import inlining
 from srcgrad.rules.build import Sym
 from srcgrad.rules.contributions import Contribution, NeedsFull, contributions, full
-from srcgrad.rules.registry import Rule, rule_of
+from srcgrad.rules.registry import rule_of
 from srcgrad.rules.solved import Generated, Solved
-from srcgrad.transform.reverse.facts import Facts
+from srcgrad.transform.values import MASKING, RESULT, Values
 from srcgrad.transform.webs import rebuilt
-
-RESULT = "%result"
-SHAPE_ONLY = {np.zeros_like, np.ones_like, np.full_like, np.shape, np.size, np.ndim, len}
-MASKING = {np.where, np.maximum, np.minimum, np.clip, np.fmax, np.fmin, max, min, np.select}
 
 
 @dataclass
@@ -47,128 +41,17 @@ class Term:
 
 
 @dataclass
-class Walk:
+class Walk(Values):
     """The adjoint of one statement in the making.
 
-    hoisted: values that the reverse sweep reads and that get a variable in the forward sweep, by identity of the
-    node. terms: contributions to leaves. stmts: reverse statements so far (temporaries). tree: the node whose value
-    the statement's target holds; target: how to read it. atoms: how many adjoints got a variable.
+    terms: contributions to leaves. stmts: reverse statements so far (temporaries). atoms: how many adjoints got a
+    variable.
     """
 
-    facts: Facts
-    memo: dict[int, Name]
-    tree: Expr
-    target: Expr | None
-    hoisted: dict[int, tuple[Expr, Name]] = field(default_factory=dict)
     terms: list[Term] = field(default_factory=list)
     stmts: list[Stmt] = field(default_factory=list)
-    reads_target: bool = False
     pos: Pos | None = None
     atoms: int = 0
-
-    # ---- values ----
-
-    def need(self, node: Expr) -> Expr:
-        """An expression for the value of a node, as the reverse sweep can read it."""
-        if isinstance(node, (Const, Name)):
-            return node
-        if id(node) in self.memo and id(node) in self.hoisted:
-            return self.hoisted[id(node)][1]
-        if self.cheap(node):
-            return rebuild(node, self.need)
-        return self.hoist(node)
-
-    def hoist(self, node: Expr) -> Expr:
-        """A variable of the forward sweep that holds the node's value."""
-        if node is self.tree and self.target is not None:
-            self.reads_target = True
-            return Name(RESULT, kind=node.kind)  # told apart from the target's old value until `read_target`
-        if id(node) not in self.memo:
-            self.memo[id(node)] = Name(self.facts.fresh(_hint(node)), kind=node.kind, pos=node.pos)
-        name = self.memo[id(node)]
-        self.facts.kinds[name.id] = node.kind
-        self.hoisted[id(node)] = (node, name)
-        for base, _ in sources(node):
-            if self.facts.aliases.is_written(base):  # it is a view of memory that changes
-                self.facts.aliases.union(name.id, base)
-        return name
-
-    def cheap(self, node: Expr, depth: int = 0) -> bool:
-        """Whether a node is as well repeated as remembered."""
-        if isinstance(node, (Const, Name, Slice)) or depth > 3:
-            return depth <= 3 and all(self.cheap(child, depth + 1) for child in children(node))
-        if isinstance(node, Load):
-            if isinstance(node.kind, Array) and rank(node.kind) != 0 and not basic(node.index):
-                return False
-            if root(node) is None and not _is_shape(node.base):
-                return False
-            return self.cheap(node.index, depth) and (_is_shape(node.base) or self.cheap(node.base, depth))
-        if isinstance(node, Pack):
-            return all(self.cheap(item, depth + 1) for item in node.items)
-        if isinstance(node, Call):
-            if node.prim.style == "attribute" and not node.args:  # the name of a callable
-                return True
-            if node.prim.fn in (np.shape, len, np.size, np.ndim):
-                return all(isinstance(arg, Name) or root(arg) is not None for arg in node.args)
-            if node.prim.fn is np.transpose and len(node.args) == 1:
-                return isinstance(node.args[0], Name)
-            return node.prim.fn is range
-        if isinstance(node, Op) and isinstance(node.kind, Scalar):
-            if node.op == "**" and not isinstance(node.args[1], Const):
-                return False
-            if node.op in ("@", "//", "%"):
-                return not is_float(node.kind)
-            return all(isinstance(arg.kind, Scalar) and self.cheap(arg, depth + 1) for arg in node.args)
-        return False
-
-    def _index_of_size(self, node: Expr) -> Expr | None:
-        """For `x[rows, cols]` an index array that has as many elements."""
-        if not isinstance(node, Load) or not isinstance(node.index, Pack) or root(node) is None:
-            return None
-        wanted = dims(node.kind)
-        known = all(d is not None for d in wanted or ())
-        same = (item for item in node.index.items if isinstance(item.kind, Array) and dims(item.kind) == wanted)
-        found = next(same, None) if known else None
-        return None if found is None else self.need(found)
-
-    def shape_source(self, node: Expr) -> Expr:
-        """An expression whose shape (and dtype) is that of a node."""
-        if isinstance(node, (Name, Const)):
-            return node
-        if isinstance(node, Load) and basic(node.index) and root(node) is not None:
-            return self.need(node)
-        if isinstance(node, (Op, Call)):
-            wanted, dtype = dims(node.kind), getattr(node.kind, "dtype", "")
-            elementwise = node.op != "@" if isinstance(node, Op) else isinstance(node.prim.fn, np.ufunc)
-            for arg in node.args:
-                mine = dims(arg.kind)
-                alone = elementwise and all(other is arg or dims(other.kind) == () for other in node.args)
-                known = mine is not None and mine == wanted and all(d is not None for d in mine)
-                if isinstance(arg.kind, Array) and arg.kind.dtype == dtype and (alone or known):
-                    return self.shape_source(arg)
-        return self.hoist(node)
-
-    def adopt(self, expr: Expr, table: dict[str, Expr]) -> Expr:
-        """A rule's result with its placeholders replaced by how their values can be read."""
-        if isinstance(expr, Name):
-            node = table.get(expr.id)
-            return expr if node is None else self.need_out(node) if expr.id == "%out" else self.need(node)
-        if isinstance(expr, Call) and expr.prim.fn in SHAPE_ONLY and expr.args and isinstance(expr.args[0], Name):
-            if expr.args[0].id in table:
-                node = table[expr.args[0].id]
-                first = (self._index_of_size(node) if expr.prim.fn is np.size else None) or self.shape_source(node)
-                rest = tuple(self.adopt(arg, table) for arg in expr.args[1:])
-                kwargs = tuple((key, self.adopt(value, table)) for key, value in expr.kwargs)
-                return dataclasses.replace(expr, args=(first, *rest), kwargs=kwargs)
-        if isinstance(expr, Call) and expr.prim.text == "unbroadcast" and isinstance(expr.args[1], Name):
-            if expr.args[1].id in table:
-                source = self.shape_source(table[expr.args[1].id])
-                return dataclasses.replace(expr, args=(self.adopt(expr.args[0], table), source))
-        return rebuild(expr, lambda child: self.adopt(child, table))
-
-    def need_out(self, node: Expr) -> Expr:
-        """The value of a node that a rule asks for as its result: never computed again."""
-        return self.hoist(node)
 
     def read_target(self) -> None:
         """Let the result be read from the statement's target."""
@@ -178,10 +61,6 @@ class Walk:
             self.stmts = [rebuilt(s, lambda expr: substitute(expr, table)) for s in self.stmts]
 
     # ---- the walk ----
-
-    def active(self, node: Expr) -> bool:
-        """Whether a derivative flows through the node."""
-        return any(name in self.facts.active for name in flows(node))
 
     def walk(self, node: Expr, d: Expr, lazy: bool, masked: bool = False) -> None:
         """Hand the adjoint `d` of a node on to what it was computed from.
@@ -230,13 +109,6 @@ class Walk:
             index = self.index(index, base)
         return dataclasses.replace(node, base=base, index=index)
 
-    def index(self, index: Expr, base: Expr) -> Expr:
-        if isinstance(index, Pack) and index.type == "tuple":
-            return dataclasses.replace(index, items=tuple(self.index(item, base) for item in index.items))
-        if isinstance(index, Slice):
-            return rebuild(index, self.need)
-        return self.need(index)
-
     def _walk_pack(self, items: tuple[Expr, ...], d: Expr) -> None:
         d = self.atom(d, sum(self.active(item) for item in items), "items")
         for k, item in enumerate(items):
@@ -261,7 +133,7 @@ class Walk:
         if rule.form == "constant":
             return
         bound = rule.bind(node)
-        placeholders, table, wanted = self._placeholders(rule, bound)
+        placeholders, table, wanted = self.placeholders(rule, bound)
         uses = len(wanted)
         d = self.atom(d, uses + sum(isinstance(v, list) and len(v) > 1 for v in bound.values()))
         out = Sym(Name("%out", kind=node.kind))
@@ -335,35 +207,6 @@ class Walk:
 
         return apply
 
-    def _placeholders(self, rule: Rule, bound: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Expr], set[str]]:
-        """Stand-ins for the arguments, what they stand for, and the parameters through which a derivative flows."""
-        table: dict[str, Expr] = {}
-
-        def stand_in(label: str, value: Any) -> Any:
-            if isinstance(value, list):
-                return [stand_in(f"{label}.{k}", item) for k, item in enumerate(value)]
-            if isinstance(value, Pack):
-                if any(is_float(item.kind) for item in value.items) and rule.displays:
-                    return [stand_in(f"{label}.{k}", item) for k, item in enumerate(value.items)]
-                return Sym(value)
-            if isinstance(value, (Const, Slice, DictPack)):
-                return Sym(value)
-            table[f"%{label}"] = value
-            return Sym(Name(f"%{label}", kind=value.kind))
-
-        placeholders = {name: stand_in(name, value) for name, value in bound.items()}
-        wanted = set()
-        for name, value in bound.items():
-            values = value if isinstance(value, list) else [value]
-            if any(self.active(item) for item in values):
-                wanted.add(name)
-        return placeholders, table, wanted
-
-
-def _is_shape(node: Expr) -> bool:
-    return isinstance(node, Call) and node.prim.fn is np.shape and (
-        isinstance(node.args[0], Name) or root(node.args[0]) is not None
-    )
 
 
 def may_repeat(index: Expr) -> bool:
@@ -374,18 +217,6 @@ def may_repeat(index: Expr) -> bool:
     if not arrays:
         return False
     return not any(isinstance(item, Call) and item.prim.fn in (np.arange, np.argsort) for item in arrays)
-
-
-def _hint(node: Expr) -> str:
-    """A name for a hoisted value."""
-    if isinstance(node, Call):
-        text = node.prim.text.rsplit(".", 1)[-1]
-        names = {"exp": "exps", "T": "transposed"}
-        return names.get(text, f"{text}_value" if not text.endswith("s") else text)
-    words = {"+": "total", "-": "difference", "*": "product", "/": "ratio", "**": "power", "@": "product"}
-    if isinstance(node, Op):
-        return words.get(node.op, "value")
-    return "picked" if isinstance(node, Load) else "value"
 
 
 def add(terms: list[Term]) -> tuple[Expr, bool]:

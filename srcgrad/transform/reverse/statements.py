@@ -13,13 +13,14 @@ from typing import TypeVar
 from srcgrad.analysis.aliases import sources
 from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Scalar
 from srcgrad.ir.nodes import Assign, Call, Effect, Expr, For, Load, Name, Node, Pos, Prim, Push, Stmt, Store
-from srcgrad.ir.walk import children, names_in, rebuild, root, substitute
+from srcgrad.ir.walk import names_in, root, substitute
 from srcgrad.rules.build import Sym, _negated, xp
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.reverse.chunks import Chunk
 from srcgrad.transform.reverse.expressions import Term, Walk, add
 from srcgrad.transform.reverse.facts import Facts
 from srcgrad.transform.reverse.views import view_check
+from srcgrad.transform.values import hoisted_statements, replace_hoisted
 from srcgrad.transform.webs import rebuilt
 
 Env = dict[str, str]
@@ -238,42 +239,6 @@ class StatementAdjoints:
 def mark(stmt: Stmt, source: Stmt) -> Stmt:
     """Note which primal statement an adjoint statement answers."""
     return dataclasses.replace(stmt, pos=stmt.pos or source.pos)
-
-
-def hoisted_statements(walk: Walk, pos: Pos | None) -> list[Stmt]:
-    """The assignments of hoisted values, inner ones first."""
-    order: list[int] = []
-
-    def visit(node: Expr) -> None:
-        for child in children(node):
-            visit(child)
-        if id(node) in walk.hoisted and id(node) not in order:
-            order.append(id(node))
-
-    visit(walk.tree)
-    for key in walk.hoisted:
-        if key not in order:
-            order.append(key)
-    return [Assign(walk.hoisted[key][1], _without_self(walk.hoisted[key][0], walk), pos=pos) for key in order]
-
-
-def _without_self(node: Expr, walk: Walk) -> Expr:
-    return rebuild(node, lambda child: _with_hoisted(child, walk))
-
-
-def _with_hoisted(node: Expr, walk: Walk) -> Expr:
-    if id(node) in walk.hoisted:
-        return walk.hoisted[id(node)][1]
-    return rebuild(node, lambda child: _with_hoisted(child, walk))
-
-
-def replace_hoisted(stmt: Stmt, walk: Walk) -> Stmt:
-    """The forward statement with its hoisted parts replaced by their variables."""
-    if not walk.hoisted:
-        return stmt
-    if isinstance(stmt, (Assign, Store, Push)):
-        return dataclasses.replace(stmt, value=_with_hoisted(stmt.value, walk))
-    return stmt
 
 
 def _fresh(expr: Expr) -> bool:

@@ -19,6 +19,7 @@ from srcgrad.transform.reverse.chunks import Chunk
 from srcgrad.transform.reverse.expressions import Term, Walk, add, may_repeat
 from srcgrad.transform.reverse.facts import ZERO, ZERO_FLOAT
 from srcgrad.transform.reverse.statements import Env, StatementAdjoints
+from srcgrad.transform.values import factor, holds_all
 
 
 def store(adjoints: StatementAdjoints, stmt: Store, env: Env) -> Chunk:
@@ -37,7 +38,7 @@ def store(adjoints: StatementAdjoints, stmt: Store, env: Env) -> Chunk:
     tree = stmt.value
     if op not in ("", "at"):
         tree = adjoints.once(source, Op(op, (target, stmt.value), kind=target.kind, pos=stmt.pos))
-    walk = adjoints.walker(tree, target if _holds_all(target, tree) else None, stmt.pos)
+    walk = adjoints.walker(tree, target if holds_all(target, tree) else None, stmt.pos)
     masked = name in facts.masked
     for attempt in range(2):
         if attempt:
@@ -113,7 +114,7 @@ def _settle(itself: list[Term], seed: Expr, stmt: Store, winners: Expr | None) -
         total, _ = add(itself)
         if winners is not None:
             total = _swap(total, Op("*", (seed, winners), kind=seed.kind), seed)
-        op, value = _factor(total, seed) or ("", total)
+        op, value = factor(total, seed) or ("", total)
         return Store(seed, value, op, pos=stmt.pos)
     in_list = isinstance(target, Load) and isinstance(target.base.kind, (ListOf, DictOf))
     return Store(seed, ZERO_FLOAT if in_list else ZERO, "", pos=stmt.pos)
@@ -190,27 +191,6 @@ def _hold_index(adjoints: StatementAdjoints, stmt: Store) -> tuple[Store, list[S
 
 
 # ---- small tools ---------------------------------------------------------------------------------------------
-
-
-def _holds_all(target: Expr, value: Expr) -> bool:
-    """Whether what was written can be read back: nothing was broadcast or converted on the way."""
-    if getattr(target.kind, "dtype", "") != getattr(value.kind, "dtype", ""):
-        return False
-    shape = dims(value.kind)
-    return isinstance(target.kind, Scalar) or (
-        shape is not None and shape == dims(target.kind) and all(d is not None for d in shape)
-    )
-
-
-def _factor(total: Expr, seed: Expr) -> tuple[str, Expr] | None:
-    """`d * f` or `d / f` as an in-place operation on d."""
-    if isinstance(total, Op) and total.op in ("*", "/"):
-        a, b = total.args
-        if a == seed and not any(e == seed for e in subexpressions(b)):
-            return total.op, b
-        if total.op == "*" and b == seed and not any(e == seed for e in subexpressions(a)):
-            return "*", a
-    return None
 
 
 def _swap(expr: Expr, old: Expr, new: Expr) -> Expr:

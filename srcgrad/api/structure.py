@@ -1,0 +1,108 @@
+"""Containers of arguments and results: their parts, copies, and what has to match them."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from srcgrad.errors import ArgumentError
+
+
+def parts(value: Any) -> dict[Any, Any] | None:
+    """The parts of a container by key, None for what is no container."""
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, (list, tuple)):
+        return dict(enumerate(value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return None
+
+
+def like(value: Any, items: dict[Any, Any]) -> Any:
+    """A container like `value` with other parts."""
+    if isinstance(value, dict):
+        made = copy.copy(value)
+        made.update(items)
+        return made
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*items.values())
+    if isinstance(value, (list, tuple)):
+        return type(value)(items.values())
+    made = copy.copy(value)
+    for name, item in items.items():
+        object.__setattr__(made, name, item)
+    return made
+
+
+def is_differentiable(value: Any) -> bool:
+    """Whether a value is a float or an array of floats."""
+    if isinstance(value, (float, np.floating)):
+        return True
+    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+
+
+def has_floats(value: Any) -> bool:
+    """Whether there is something to differentiate by in a value."""
+    inside = parts(value)
+    return is_differentiable(value) if inside is None else any(map(has_floats, inside.values()))
+
+
+def zeros(value: Any) -> Any:
+    """Zeros of the structure of a value; None for what is not a float."""
+    inside = parts(value)
+    if inside is not None:
+        return like(value, {key: zeros(item) for key, item in inside.items()})
+    if not is_differentiable(value):
+        return None
+    return np.zeros_like(value) if isinstance(value, (np.ndarray, np.generic)) else 0.0
+
+
+def held(value: Any) -> Any:
+    """A copy of what holds arrays; functions and objects of other kinds as they are."""
+    if isinstance(value, np.ndarray):
+        return np.copy(value, order="K")
+    return copy.deepcopy(value) if not callable(value) else value
+
+
+def matching(given: Any, value: Any, where: str) -> Any:
+    """A tangent or adjoint, checked against the value that it belongs to, in the value's dtypes.
+
+    Raises ArgumentError, which names `where`, for another structure or another shape.
+    """
+    inside = parts(value)
+    if inside is not None:
+        found = parts(given)
+        if found is None or set(found) != set(inside):
+            keys = ", ".join(map(repr, inside))
+            raise ArgumentError(
+                f"{where} must be a {type(value).__name__} with the items {keys}, like the value that it belongs to.",
+                "Give it the same structure.",
+            )
+        if not any(map(has_floats, inside.values())):
+            return given
+        made = {key: matching(found[key], item, f"{where}[{key!r}]") for key, item in inside.items()}
+        if isinstance(value, list):  # an int among floats counts as one of them
+            made = {k: 0.0 if m is None and isinstance(inside[k], (int, np.integer)) else m for k, m in made.items()}
+        return like(value, made)
+    if not is_differentiable(value):
+        if given is None or not has_floats(given):
+            return None
+        raise ArgumentError(
+            f"{where} belongs to {type(value).__name__}, which is not a float.", "Give None there."
+        )
+    if given is None:
+        return zeros(value)
+    if getattr(getattr(given, "dtype", None), "kind", "f") == "c" or isinstance(given, complex):
+        raise ArgumentError(f"{where} is complex, but the value is real.", "Give its real part.")
+    if np.shape(given) != np.shape(value):
+        raise ArgumentError(
+            f"{where} has the shape {np.shape(given)}, but the value has {np.shape(value)}.",
+            "Give it the same shape.",
+        )
+    if isinstance(value, np.ndarray):
+        return np.asarray(given, value.dtype)
+    return value.dtype.type(given) if isinstance(value, np.generic) else float(given)

@@ -1,0 +1,1 @@
+"""Forward mode: each statement's tangent beside it."""

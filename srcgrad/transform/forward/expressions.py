@@ -1,0 +1,173 @@
+"""The tangent of an expression: the tangents of its leaves, pushed up its tree by the rules.
+
+What a tangent is, the class decides: a direction here; many directions at once in `directions`; the set of the
+inputs that a value depends on in `patterns`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from srcgrad.analysis.aliases import basic
+from srcgrad.errors import UnsupportedError
+from srcgrad.ir.kinds import Array, Kind, ListOf, Scalar
+from srcgrad.ir.nodes import Assign, Call, Cond, Const, DictPack, Expr, Load, Name, Op, Pack, Prim, Stmt
+from srcgrad.ir.walk import children, rebuild, subexpressions, substitute
+from srcgrad.rules.build import Sym, xp
+from srcgrad.rules.registry import Rule, rule_of
+from srcgrad.rules.tangents import tangent
+from srcgrad.runtime import HELPERS
+from srcgrad.transform.masks import masks
+from srcgrad.transform.reverse.facts import ZERO_FLOAT
+from srcgrad.transform.values import RESULT, Values, hint_of
+
+
+def _no_dot(name: str) -> Expr:
+    raise NotImplementedError
+
+
+@dataclass
+class Tangents(Values):
+    """The tangent of one statement in the making.
+
+    dot: the tangent variable of an active variable. stmts: what stands ahead of the tangent. suffix: what its name
+    ends in. adding: how `+=` and `-=` are
+    written for tangents.
+    """
+
+    dot: Callable[[str], Expr] = _no_dot
+    stmts: list[Stmt] = field(default_factory=list)
+    suffix: ClassVar[str] = "dot"
+    adding: ClassVar[dict[str, str]] = {"+": "+", "-": "-", "at": "at"}
+
+    @classmethod
+    def lifted(cls, kind: Kind) -> Kind:
+        """The kind of the tangent of a value."""
+        return kind
+
+    def of(self, node: Expr) -> Expr | None:
+        """The tangent of a node, None where it is zero."""
+        if not self.active(node):
+            return None
+        match node:
+            case Name(id=name):
+                return self.dot(name)
+            case Load(base=base, index=index):
+                found = self.of(base)
+                return None if found is None else self.item(found, node, self.index(index, base))
+            case Pack(items=items):
+                return dataclasses.replace(node, items=tuple(self.full(item) for item in items))
+            case DictPack(values=values):
+                return dataclasses.replace(node, values=tuple(self.full(item) for item in values))
+            case Op(op="+", args=(a, b)) if isinstance(node.kind, ListOf):
+                return dataclasses.replace(node, args=(self.full(a), self.full(b)))
+            case Op(op="*", args=(a, b)) if isinstance(node.kind, ListOf):
+                repeated = (self.need(a), self.full(b)) if isinstance(a.kind, Scalar) else (self.full(a), self.need(b))
+                return dataclasses.replace(node, args=repeated)
+            case Op() | Call():
+                return self._of_call(node)
+            case Cond(test=test, body=body, orelse=orelse):
+                return Cond(self.need(test), self.full(body), self.full(orelse), kind=node.kind, pos=node.pos)
+        raise UnsupportedError("no derivative flows through this expression", pos=node.pos)
+
+    def item(self, found: Expr, node: Load, index: Expr) -> Expr:
+        """The tangent of an item or a part, from the tangent of the whole."""
+        return Load(found, index, kind=node.kind, pos=node.pos)
+
+    def place(self, target: Expr) -> Expr:
+        """x_dot[i] of x[i]: where the tangent of what is written goes."""
+        if isinstance(target, Name):
+            return self.dot(target.id)
+        assert isinstance(target, Load)
+        return self.item(self.place(target.base), target, self.index(target.index, target.base))
+
+    def fit(self, found: Expr, value: Kind, target: Kind) -> Expr:
+        """The tangent of a value of one kind, as it is written into a place of another, to which it broadcasts."""
+        return found
+
+    def zero_of(self, name: str) -> Expr:
+        """A zero tangent for a variable."""
+        return self.facts.zero(name)
+
+    def full(self, node: Expr) -> Expr:
+        """The tangent of a node, with the zero written out."""
+        found = self.of(node)
+        return self.zero(node) if found is None else found
+
+    def zero(self, node: Expr) -> Expr:
+        """A zero tangent for the value of a node."""
+        if isinstance(node.kind, Scalar):
+            return ZERO_FLOAT
+        if isinstance(node, Pack):
+            return dataclasses.replace(node, items=tuple(map(self.zero, node.items)))
+        if isinstance(node, DictPack):
+            return dataclasses.replace(node, values=tuple(map(self.zero, node.values)))
+        like = self.shape_source(node)
+        if isinstance(node.kind, Array) and node.kind.dims is not None and not node.kind.optional:
+            return xp.zeros_like(Sym(like)).expr
+        return Call(Prim(HELPERS["zeros_like"], "zeros_like"), (like,), kind=node.kind)
+
+    def read_target_in(self, expr: Expr) -> Expr:
+        """Let the statement's result be read from its target."""
+        return expr if self.target is None else substitute(expr, {RESULT: self.target})
+
+    def _of_call(self, node: Op | Call) -> Expr | None:
+        rule = rule_of(node)
+        if rule.form == "constant":
+            return None
+        bound = rule.bind(node)
+        placeholders, table, wanted = self.placeholders(rule, bound)
+        # tangents that a choice made zero stay so where the partial derivative is infinite
+        masked = any(masks(child, self.facts.masked) for child in children(node))
+        tangents: dict[str, Any] = {}
+        for name in (name for name in bound if name in wanted):
+            found = self._argument(bound[name])
+            if found is not None:
+                tangents[name] = found
+        if not tangents:
+            return None
+        table["%out"] = node
+        ready = node is self.tree and self.target is not None
+        out = Sym(Name("%out", kind=node.kind))
+        made = self.apply(rule, node, tangents, placeholders, out, masked, ready)
+        if isinstance(made.expr, Const) and made.expr.value == 0:
+            return None
+        expr = made.expr
+        for name, given in tangents.items():
+            if isinstance(given, Sym):
+                expr = self._once(given.expr, expr, bound[name])
+        return self.adopt(expr, table)
+
+    def _once(self, given: Expr, made: Expr, arg: Expr) -> Expr:
+        """A tangent that a rule reads several times gets a variable, if it is more than a name or a part."""
+        short = isinstance(given, (Name, Const)) or (isinstance(given, Load) and basic(given.index))
+        if short or sum(e == given for e in subexpressions(made)) < 2:
+            return made
+        key = (id(self.tree), len(self.stmts))
+        name = Name(self.facts.temporary(f"{hint_of(arg)}_{self.suffix}", key), kind=given.kind)
+        self.facts.kinds[name.id] = given.kind
+        self.stmts.append(Assign(name, given, pos=self.tree.pos))
+        return _swap(made, given, name)
+
+    def apply(
+        self, rule: Rule, node: Op | Call, tangents: dict[str, Any], args: dict[str, Any], out: Sym, masked: bool,
+        ready: bool,
+    ) -> Sym:  # fmt: skip
+        """The tangent of a call, by its rule."""
+        return tangent(rule, node, tangents, args, out, masked, ready)
+
+    def _argument(self, value: Any) -> Any:
+        """The tangent of an argument: a Sym, or a list for a display; None where it is zero."""
+        if isinstance(value, list) or isinstance(value, Pack):
+            items = value if isinstance(value, list) else value.items
+            found = [self._argument(item) for item in items]
+            return None if all(item is None for item in found) else found
+        made = self.of(value)
+        return None if made is None else Sym(made)
+
+
+def _swap(expr: Expr, old: Expr, new: Expr) -> Expr:
+    return new if expr == old else rebuild(expr, lambda child: _swap(child, old, new))
