@@ -129,7 +129,8 @@ def _terms(
         return terms + _products(rule, left, bound, syms, out, masked, out_ready)
     for name, t in left.items():
         if name not in rule.linear:
-            raise NoRuleError(f"The forward derivative of {as_prim(call).text} in `{name}` is not known.", pos=call.pos)
+            what = f"The forward derivative of {as_prim(call).text} in `{name}` is not known."
+            raise NoRuleError(what, "Give its rule a jvp." if rule.own else "", call.pos)
         terms.append(_called(rule, call, bound, {**syms, name: _filled(t, syms[name])}))
     if len(terms) == 2 and _same_twice(rule, bound):
         return [2 * terms[0]]

@@ -19,7 +19,9 @@ from srcgrad.runtime.implicit import (
     custom_root,
     fixed_point,
     fixed_point_adjoint,
+    fixed_point_tangent,
     root_adjoint,
+    root_tangent,
     solution_in_form,
     solve_linear,
 )
@@ -64,7 +66,8 @@ HELPERS = {
         add_along, convolve_adjoint, cumprod_adjoint, cumprod_tangent, interp_adjoint, interp_slope, median_weights,
         trapezoid_weights, vander_adjoint, vander_tangent,
         numerical_jvp, numerical_vjp, stop_gradient,
-        custom_root, fixed_point, fixed_point_adjoint, root_adjoint, solution_in_form, solve_linear,
+        custom_root, fixed_point, fixed_point_adjoint, fixed_point_tangent, root_adjoint, root_tangent,
+        solution_in_form, solve_linear,
         accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of,
     )
 }  # fmt: skip

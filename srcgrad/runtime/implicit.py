@@ -84,6 +84,32 @@ def root_adjoint(pullback, d, x, *args, linear_solver="dense"):
     return solve_linear(product, d, linear_solver)
 
 
+def fixed_point_tangent(pushforward, x, args, dots, linear_solver="dense"):
+    """The tangent of a fixed point x of f: the v with v = (df/dx) v + (df/dargs) dots.
+
+    pushforward(x, *args, v, *dots) gives f(x, *args) and its tangent; dots: tangents of the args that have one.
+    """
+    start = pushforward(x, *args, x * 0, *dots)[1] + x * 0
+
+    def product(v):
+        return v - (pushforward(x, *args, v, *dots)[1] - start)
+
+    return solve_linear(product, start, linear_solver)
+
+
+def root_tangent(pushforward, x, args, dots, linear_solver="dense"):
+    """The tangent of a root x of r: the v with (dr/dx) v = -(dr/dargs) dots.
+
+    pushforward(x, *args, v, *dots) gives r(x, *args) and its tangent; dots: tangents of the args that have one.
+    """
+    start = pushforward(x, *args, x * 0, *dots)[1] + x * 0
+
+    def product(v):
+        return start - pushforward(x, *args, v, *dots)[1]
+
+    return solve_linear(product, start, linear_solver)
+
+
 def solve_linear(product, d, how):
     """The w with product(w) = d, where product is linear. how: see linear_solver of fixed_point."""
     if not np.ndim(d):

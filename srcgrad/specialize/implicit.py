@@ -22,7 +22,7 @@ from srcgrad.specialize.arguments import bind_arguments
 from srcgrad.specialize.builtins import handles
 from srcgrad.specialize.outline import Callee, outlined
 from srcgrad.specialize.own import callee_text
-from srcgrad.specialize.values import Bound, Closure, Leaf, Static, Struct, Value, as_expr
+from srcgrad.specialize.values import Bound, Closure, Leaf, Static, Struct, Value, as_expr, leaves
 
 Given = tuple[list[Value], dict[str, Value]]
 UNKNOWN = "<unknown>"
@@ -102,6 +102,48 @@ def _adjoint(
     options = _linear(s, kwargs, pos)
     solved = Solved(function, primal, key, 0, ROOT, (), options)
     return Leaf(Call(Prim(solved, function.__name__), tuple(given), options, kind=kind, pos=pos))
+
+
+def _tangent_of_fixed_point(v, pushforward, x, args, dots):  # type: ignore[no-untyped-def]
+    """What is zero at the result of fixed_point_tangent."""
+    return v - pushforward(x, *args, v, *dots)[1]
+
+
+def _tangent_of_root(v, pushforward, x, args, dots):  # type: ignore[no-untyped-def]
+    """What is zero at the result of root_tangent."""
+    return pushforward(x, *args, v, *dots)[1]
+
+
+@handles(runtime.fixed_point_tangent)
+def _solve_tangent_of_fixed_point(s: Any, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
+    return _tangent(s, runtime.fixed_point_tangent, _tangent_of_fixed_point, args, kwargs, pos)
+
+
+@handles(runtime.root_tangent)
+def _solve_tangent_of_root(s: Any, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
+    return _tangent(s, runtime.root_tangent, _tangent_of_root, args, kwargs, pos)
+
+
+def _tangent(
+    s: Any, function: Any, equation: Any, args: list[Value], kwargs: dict[str, Value], pos: Pos | None
+) -> Value:
+    """The result of a linear system of tangents."""
+    pushforward, x, given, dots = args
+    if not isinstance(given, Struct) or not isinstance(dots, Struct):
+        raise UnsupportedError(f"{function.__name__} takes tuples of arguments and of tangents", pos=pos)
+    kind = forget_value(as_expr(x, pos).kind)
+    whole = Closure(definition_of(equation), function=equation)
+    key, _, exprs = _equation(s, whole, kind, args, "equation", pos)
+    v = Leaf(Name(UNKNOWN, kind=kind))
+    primal, _, _ = _equation(s, pushforward, kind, [*given.values(), v, *dots.values()], "pushforward", pos)
+    options = _linear(s, kwargs, pos)
+    groups = len(exprs) - 1 - _count(dots), _count(dots)
+    solved = Solved(function, primal, key, 0, ROOT, (), options, groups)
+    return Leaf(Call(Prim(solved, function.__name__), tuple(exprs), options, kind=kind, pos=pos))
+
+
+def _count(value: Value) -> int:
+    return sum(1 for _ in leaves(value))
 
 
 # ---- what is given -------------------------------------------------------------------------------------------

@@ -167,9 +167,9 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     name = function_name(program, "grad")
     if wish.wrt:
         text_body = unshared(text_body, facts, seeds, wish.value)
-    text_body = with_names(text_body, pairs)
+    text_body = with_names(text_body, pairs.plain_name)
     for generated in list(pairs.functions.values()):
-        generated.body = with_names(generated.body, pairs)
+        generated.body = with_names(generated.body, pairs.plain_name)
     text_body = [*remarks(text_body), *text_body]
     disjoint = [n for n in entry if isinstance(kinds.get(n), Array) and aliases.is_written(n)]
     functions = in_order(pairs.functions)

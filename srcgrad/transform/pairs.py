@@ -207,6 +207,12 @@ class Pairs:
             self._make(self.callees[key], active, *names)
         return self.pairs[(key, active)]
 
+    def plain_name(self, key: str) -> str:
+        """The name of the generated function that does what a callee does."""
+        from srcgrad.transform.pullbacks import plain_function
+
+        return plain_function(self, key)
+
     def pullback(self, key: str, active: tuple[bool, ...]) -> Name:
         """The name of a function of a callee's parameters and of its result's adjoint that gives the adjoints of the
         active parameters, as a tuple; made when first asked for."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from srcgrad.analysis.activity import find_active
@@ -82,7 +82,7 @@ def make_pullback(pairs: Pairs, callee: Callee, active: tuple[bool, ...], name: 
     returned = Pack("tuple", tuple(facts.adjoint(p.id) for p in wanted), kind=Opaque(tuple))
     made = unshared(optimize(forward, reverse, Return(returned), facts), facts, seeds, False)
     params = [p.id for p in callee.params] + seeds
-    pairs.functions[name] = Generated(name, *plain_names(params, with_names(made, pairs)))
+    pairs.functions[name] = Generated(name, *plain_names(params, with_names(made, pairs.plain_name)))
 
 
 def plain_function(pairs: Pairs, key: str) -> str:
@@ -102,16 +102,16 @@ def plain_function(pairs: Pairs, key: str) -> str:
         value = outs[0] if len(outs) == 1 else Pack("tuple", outs, kind=Opaque(tuple))
         body = optimize_part([*map(pairs.plain, callee.body), Return(value)], set(), facts)
         body = [dataclasses.replace(stmt, note="") for stmt in body]
-        made = plain_names(list(entry), with_names(body, pairs))
+        made = plain_names(list(entry), with_names(body, pairs.plain_name))
         pairs.functions[callee.name] = Generated(callee.name, *made)
     return pairs.primals[key]
 
 
 def in_order(functions: dict[str, Generated]) -> list[Generated]:
-    """The generated functions, each ahead of its pullback."""
+    """The generated functions, each ahead of its derivatives."""
     found: dict[str, Generated] = {}
     for name, function in functions.items():
-        primal = name.removesuffix("_vjp")
+        primal = name.removesuffix("_vjp").removesuffix("_jvp")
         if primal in functions:
             found.setdefault(primal, functions[primal])
         found.setdefault(name, function)
@@ -137,17 +137,24 @@ def plain_names(params: list[str], body: Sequence[Stmt]) -> tuple[list[str], lis
     return new, [renamed(stmt, table) for stmt in body]
 
 
-def with_names(body: Sequence[Stmt], pairs: Pairs) -> list[Stmt]:
-    """The statements with calls that solve equations as they are printed: the equation is passed by its name."""
+def with_names(body: Sequence[Stmt], name_of: Callable[[str], str]) -> list[Stmt]:
+    """The statements with calls that solve equations as they are printed: the equation is passed by its name.
+
+    name_of: gives the name of the generated function that does what a callee does.
+    """
 
     def printed(expr: Expr) -> Expr:
         expr = rebuild(expr, printed)
         if not isinstance(expr, Call) or not isinstance(expr.prim.fn, Solved):
             return expr
         solved = expr.prim.fn
-        equation = Name(plain_function(pairs, solved.callee), kind=Opaque(object))
+        equation = Name(name_of(solved.callee), kind=Opaque(object))
+        args = expr.args
+        if solved.groups is not None:
+            end = 1 + solved.groups[0]
+            args = (args[0], *(Pack("tuple", part, kind=Opaque(tuple)) for part in (args[1:end], args[end:])))
         options = (*expr.kwargs, *(option for option in solved.options if option not in expr.kwargs))
-        return Call(Prim(solved.function, solved.function.__name__), (equation, *solved.lead, *expr.args),
+        return Call(Prim(solved.function, solved.function.__name__), (equation, *solved.lead, *args),
                     options if solved.start == 0 else expr.kwargs, kind=expr.kind, pos=expr.pos)  # fmt: skip
 
     return [rebuilt(stmt, printed) for stmt in body]

@@ -16,7 +16,7 @@ from srcgrad.analysis.aliases import basic
 from srcgrad.errors import SrcgradError, UnsupportedError
 from srcgrad.ir.kinds import INT, Array, DictOf, ListOf, Opaque, Scalar, forget_value, rank
 from srcgrad.ir.nodes import Assign, Call, Const, Expr, Load, Name, Op, Pack, Pos, Prim, Slice, Stmt
-from srcgrad.ir.walk import defined_by, root, statements, substitute
+from srcgrad.ir.walk import root, substitute
 from srcgrad.rules.bodies import inlining
 from srcgrad.rules.build import Sym
 from srcgrad.rules.contributions import Contribution, NeedsFull, contributions, full
@@ -180,17 +180,8 @@ class Walk(Values):
 
     def _own_contributions(self, node: Op | Call, table: dict[str, Expr]) -> Callable[..., list[Contribution]]:
         """contributions, for a user's rule: the statements of its body come ahead."""
-        from srcgrad.transform.inline import Inliner
-
         def apply(*given: Any) -> list[Contribution]:
-            facts, count = self.facts, 0
-
-            def named(hint: str) -> str:
-                nonlocal count
-                count += 1
-                return facts.temporary(hint, (id(self.tree), id(node), count))
-
-            inliner = Inliner(facts.inputs, facts.used, named)
+            inliner = self.inliner(node)
             try:
                 with inlining(inliner):
                     found = contributions(*given)
@@ -198,11 +189,7 @@ class Walk(Values):
                 if error.pos is None:
                     raise type(error)(error.reason, error.remedy, node.pos) from error
                 raise
-            for stmt in inliner.stmts:
-                stmt = dataclasses.replace(rebuilt(stmt, lambda expr: self.adopt(expr, table)), pos=self.pos)
-                for name in (bound for s in statements([stmt]) for bound in defined_by(s)):
-                    facts.kinds[name.id] = name.kind
-                self.stmts.append(stmt)
+            self.stmts += self.spliced(inliner, table, self.pos)
             return found
 
         return apply
