@@ -1,16 +1,23 @@
 """Automatic differentiation of NumPy code by source transformation: gradients that are Python source.
 
-`grad`, `value_and_grad` and `elementwise_grad` turn a function into its gradient, `vjp` gives a pullback, `emit` writes
-the gradient as a module that imports only NumPy. `rule` gives a callable derivatives of its own, which `check_rule`
-tests; `numerical` has them taken by differences, and `stop_gradient` holds a value constant. Errors are subclasses of
-`SrcgradError`.
+`grad`, `value_and_grad` and `elementwise_grad` turn a function into its gradient, `vjp` gives a pullback, `jvp` and
+`linearize` tangents; `jacobian`, `jacfwd`, `jacrev` and `hessian` give matrices, `hvp` and `gauss_newton_vp` products
+with them. `emit` writes the gradient as a module that imports only NumPy. `rule` gives a callable derivatives of its
+own, which `check_rule` tests; `numerical` has them taken by differences, `fixed_point` and `custom_root` by the
+implicit function theorem, and `stop_gradient` holds a value constant. Errors are subclasses of `SrcgradError`.
 """
 
 from srcgrad.api import (
     GradientFunction,
     elementwise_grad,
     emit,
+    gauss_newton_vp,
     grad,
+    hessian,
+    hvp,
+    jacfwd,
+    jacobian,
+    jacrev,
     jvp,
     linearize,
     sparse_hessian,
@@ -27,7 +34,8 @@ from srcgrad.runtime import custom_root, fixed_point, stop_gradient
 
 __all__ = [
     "GradientFunction", "SrcgradError", "check_rule", "custom_root", "elementwise_grad", "emit",
-    "fixed_point", "grad", "jvp", "linearize", "numerical", "rule", "sparse_hessian", "sparse_jacobian",
-    "sparsity", "stop_gradient", "value_and_grad", "vjp",
+    "fixed_point", "gauss_newton_vp", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp",
+    "linearize", "numerical", "rule", "sparse_hessian", "sparse_jacobian", "sparsity", "stop_gradient",
+    "value_and_grad", "vjp",
 ]  # fmt: skip
 __version__ = "0.1.0"

@@ -3,11 +3,13 @@
 from srcgrad.api.emit import emit
 from srcgrad.api.forward import jvp, linearize
 from srcgrad.api.gradient import GradientFunction, elementwise_grad, grad, value_and_grad
+from srcgrad.api.hessians import gauss_newton_vp, hvp
+from srcgrad.api.matrices import hessian, jacfwd, jacobian, jacrev
 from srcgrad.api.patterns import sparsity
 from srcgrad.api.pullback import vjp
 from srcgrad.api.sparse import sparse_hessian, sparse_jacobian
 
 __all__ = [
-    "GradientFunction", "elementwise_grad", "emit", "grad", "jvp", "linearize", "sparse_hessian", "sparse_jacobian",
-    "sparsity", "value_and_grad", "vjp",
+    "GradientFunction", "elementwise_grad", "emit", "gauss_newton_vp", "grad", "hessian", "hvp", "jacfwd", "jacobian",
+    "jacrev", "jvp", "linearize", "sparse_hessian", "sparse_jacobian", "sparsity", "value_and_grad", "vjp",
 ]  # fmt: skip

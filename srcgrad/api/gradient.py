@@ -84,6 +84,7 @@ class GradientFunction:
         """Find the caches of this function; short names for what every call needs."""
         target = self._target
         self._function, self._fixed, self._arity = target.function, target.args, target.arity
+        self._defaults = target.defaults
         with _LOCK:
             caches = _CACHES.setdefault(target.function.__code__, {})
             made = (self._many, self.argnums, self.has_aux, self._mode, len(target.args), tuple(target.kwargs))
@@ -142,10 +143,13 @@ class GradientFunction:
 
     def _find(self, cache: _Cache, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Compiled, tuple[Any, ...]]:
         """The generated function for a call, and all that it takes."""
-        if kwargs or len(args) != self._arity:
-            bound = self._target.bind(args, kwargs, self.__name__)
-        else:
+        missing = self._arity - len(args)
+        if not kwargs and missing == 0:
             bound = self._fixed + args
+        elif not kwargs and 0 < missing <= len(self._defaults):
+            bound = self._fixed + args + self._defaults[-missing:]
+        else:
+            bound = self._target.bind(args, kwargs, self.__name__)
         key = call_key(bound)
         for compiled in cache.calls.get(key, ()):
             hidden = compiled.read(self._function, bound)

@@ -57,6 +57,8 @@ def key_of(value: Any, seen: tuple[int, ...] = ()) -> Any:
         return (cls, *[(name, key_of(item, seen)) for name, item in value.items()])
     if isinstance(value, (np.bool_, np.dtype, enum.Enum)):
         return (cls, value)
+    if isinstance(value, types.ModuleType):
+        return value
     if isinstance(value, ndarray) or (hasattr(value, "dtype") and hasattr(value, "shape")):
         return (cls, value.dtype, tuple([n == 1 for n in value.shape]))
     if callable(value) and own_rule(value) is not None:

@@ -13,6 +13,8 @@ from srcgrad.errors import ArgumentError
 
 def parts(value: Any) -> dict[Any, Any] | None:
     """The parts of a container by key, None for what is no container."""
+    if isinstance(value, (np.ndarray, float, int)):
+        return None
     if isinstance(value, dict):
         return value
     if isinstance(value, (list, tuple)):
@@ -73,7 +75,12 @@ def matching(given: Any, value: Any, where: str) -> Any:
 
     Raises ArgumentError, which names `where`, for another structure or another shape.
     """
+    if type(given) is type(value) is np.ndarray and given.dtype == value.dtype and given.shape == value.shape:
+        if value.dtype.kind == "f":
+            return given
     inside = parts(value)
+    if given is None and inside is not None and not has_floats(value):
+        return None  # as gradients have it
     if inside is not None:
         found = parts(given)
         if found is None or set(found) != set(inside):

@@ -47,6 +47,8 @@ class Target:
         plain = not kwargs and all(p.kind in POSITIONAL for p in parameters)
         self.arity = len(parameters) - len(args) if plain else -1
         """The number of arguments of a call that needs no binding; -1 where every call needs it."""
+        self.defaults = tuple(p.default for p in parameters if p.default is not p.empty) if plain else ()
+        """What a call that leaves out its last arguments has for them."""
 
     def with_first(self, first: Any) -> Target:
         """The method that a decorated function becomes in a class: argnums count the object too."""

@@ -24,6 +24,9 @@ from srcgrad.rules.build import (
     using_math,
     xp,
 )
+from srcgrad.rules.build import (
+    chosen as picked,
+)
 from srcgrad.rules.registry import Rule, as_prim
 
 
@@ -55,13 +58,21 @@ class Mask:
     condition: Sym
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A partial derivative that is zero where the condition `lost` holds, since another argument was chosen."""
+
+    partial: Sym
+    lost: Sym
+
+
 class NeedsFull(Exception):
     """The rule cannot use an adjoint that only broadcasts to the result's shape: it has to be made full first."""
 
 
 def contributions(
     rule: Rule, call: Call | Op, d: Sym, lazy: bool, args: dict[str, Any], out: Sym, wanted: set[str],
-    masked: bool = False, out_ready: bool = False,
+    masked: bool = False, out_ready: bool = False, unbounded: bool = False,
 ) -> list[Contribution]:  # fmt: skip
     """The contributions of the adjoint `d` of `call` to its arguments `wanted`.
 
@@ -78,7 +89,7 @@ def contributions(
     try:
         lazy = lazy and rank(call.kind) != 0
         if rule.form == "elementwise":
-            return _elementwise(rule, call, d, lazy, bound, syms, out, chosen, masked, out_ready)
+            return _elementwise(rule, call, d, lazy, bound, syms, out, chosen, masked, out_ready, unbounded)
         if rule.form == "constant":
             return []
         return _general(rule, call, d, lazy, syms, out, chosen, masked)
@@ -145,7 +156,7 @@ def _parameters(builder: Callable[..., Any]) -> frozenset[str]:
 
 def _elementwise(
     rule: Rule, call: Call | Op, d: Sym, lazy: bool, bound: dict[str, Any], syms: dict[str, Any], out: Sym,
-    chosen: list[str], masked: bool, out_ready: bool,
+    chosen: list[str], masked: bool, out_ready: bool, unbounded: bool,
 ) -> list[Contribution]:  # fmt: skip
     node = call.kind
     kinds = {name: kind_of(value) for name, value in bound.items()}
@@ -156,7 +167,7 @@ def _elementwise(
         x, kind = syms[name], kinds[name]
         builder = rule.via_out.get(name, rule.builders[name]) if out_ready else rule.builders[name]
         partial = call_builder(builder, {"out": out}, syms)
-        term = applied(d, partial)
+        term = applied(d, partial, unbounded)
         if getattr(term.expr, "value", None) == 0:
             continue
         if masked and rule.singular:
@@ -178,9 +189,17 @@ def _elementwise(
     return result
 
 
-def applied(d: Sym, partial: Any) -> Sym:
-    """An adjoint or a tangent times a partial derivative."""
+def applied(d: Sym, partial: Any, unbounded: bool = False) -> Sym:
+    """An adjoint or a tangent times a partial derivative.
+
+    unbounded: d may be infinite; what was not chosen is zero nevertheless.
+    """
+    choose = picked if isinstance(d.kind, Scalar) else xp.where
+    if isinstance(partial, Choice):
+        return choose(partial.lost, 0.0, d * partial.partial) if unbounded else d * partial.partial
     if isinstance(partial, Mask):
+        if unbounded:
+            return choose(partial.condition, d, 0.0)
         if rank(d.kind) == 0 and rank(partial.condition.kind) == 0:
             return d * partial.condition
         return xp.where(partial.condition, d, 0.0)

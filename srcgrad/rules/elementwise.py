@@ -16,7 +16,7 @@ from srcgrad.errors import KindError
 from srcgrad.ir.kinds import Array, Scalar
 from srcgrad.ir.nodes import Pack
 from srcgrad.rules.build import Sym, chosen, const, helper, picked, xp
-from srcgrad.rules.contributions import Mask
+from srcgrad.rules.contributions import Choice, Mask
 from srcgrad.rules.registry import constant, elementwise, jvp, vjp
 
 LN2, LN10 = math.log(2), math.log(10)
@@ -212,8 +212,13 @@ def _abs_tangent(t: Sym, x: Sym, out: Sym, masked: bool) -> Sym:
     return chosen(x.eq(0), 0.0, t * sign(x)) if masked else t * sign(x)
 
 
-elementwise((np.maximum, np.fmax), lambda x, y, out: above(x, y), lambda x, y, out: above(y, x), domain="distinct")
-elementwise((np.minimum, np.fmin), lambda x, y, out: above(y, x), lambda x, y, out: above(x, y), domain="distinct")
+def choice(x: Sym, y: Sym) -> Choice:
+    """`above`, as the choice of the larger one that it stands for."""
+    return Choice(above(x, y), x < y)
+
+
+elementwise((np.maximum, np.fmax), lambda x, y, out: choice(x, y), lambda x, y, out: choice(y, x), domain="distinct")
+elementwise((np.minimum, np.fmin), lambda x, y, out: choice(y, x), lambda x, y, out: choice(x, y), domain="distinct")
 
 
 @jvp((np.maximum, np.fmax), "x", "y")

@@ -37,7 +37,7 @@ from srcgrad.specialize.program import Program, specialize
 from srcgrad.specialize.values import Leaf, Struct, Value, as_expr, leaves
 from srcgrad.transform.conflicts import Conflicts
 from srcgrad.transform.detach import detach
-from srcgrad.transform.masks import find_masked
+from srcgrad.transform.masks import find_masked, find_unbounded
 from srcgrad.transform.pairs import Generated, Pairs
 from srcgrad.transform.pullbacks import in_order, with_names
 from srcgrad.transform.record import Recorder
@@ -124,7 +124,7 @@ def prepare(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Ready:
     active = find_active(body, independent, dependent, aliases)
     flags = {renamed.get(f, f) for f in program.flags}
     facts = Facts(kinds, active, aliases, program.used, flags, set(entry), inputs=program.inputs, functions=pairs)
-    facts.masked = find_masked(body, active)
+    facts.masked, facts.unbounded = find_masked(body, active), find_unbounded(body, active)
     facts.results = dependent
     refuse_captured_writes(program, body, facts)
     return Ready(

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from srcgrad.analysis.activity import flows
-from srcgrad.ir.nodes import Assign, Call, Expr, Load, Name, Pop, Push, Stmt, Store
-from srcgrad.ir.walk import children, root, statements
+from srcgrad.ir.nodes import Assign, Call, Const, Expr, Load, Name, Op, Pop, Push, Stmt, Store
+from srcgrad.ir.walk import children, root, statements, subexpressions
+from srcgrad.rules.registry import OPS, lookup
 from srcgrad.transform.values import MASKING
 
 
@@ -18,7 +19,9 @@ def find_masked(body: Sequence[Stmt], active: set[str]) -> set[str]:
     masked: set[str] = set()
     edges: list[tuple[str, str]] = []
     for stmt in statements(list(body)):
-        if isinstance(stmt, (Assign, Store)):
+        if isinstance(stmt, Pop) and stmt.out is not None:
+            edges.append((stmt.out.id, root(stmt.target) or ""))
+        if isinstance(stmt, (Assign, Store, Push)):
             target = stmt.target.id if isinstance(stmt.target, Name) else root(stmt.target)
             if target is None or target not in active:
                 continue
@@ -34,6 +37,38 @@ def find_masked(body: Sequence[Stmt], active: set[str]) -> set[str]:
                 masked.add(name)
                 again = True
     return masked
+
+
+def find_unbounded(body: Sequence[Stmt], active: set[str]) -> set[str]:
+    """The variables whose adjoint may be infinite: what is computed from them has singular partial derivatives."""
+    found: set[str] = set()
+    edges: list[tuple[str, str]] = []
+    for stmt in statements(list(body)):
+        if isinstance(stmt, Pop) and stmt.out is not None:
+            edges.append((stmt.out.id, root(stmt.target) or ""))
+        if isinstance(stmt, (Assign, Store, Push)):
+            target = stmt.target.id if isinstance(stmt.target, Name) else root(stmt.target)
+            if target is not None and target in active:
+                edges += [(target, name) for name in flows(stmt.value)]
+                for expr in subexpressions(stmt.value):
+                    if isinstance(expr, (Call, Op)) and is_singular(expr):
+                        found |= {name for arg in children(expr) for name in flows(arg)}
+    again = True
+    while again:
+        more = {name for target, name in edges if target in found} - found
+        found |= more
+        again = bool(more)
+    return found
+
+
+def is_singular(expr: Call | Op) -> bool:
+    """Whether a call may have infinite partial derivatives."""
+    fn = OPS.get(expr.op) if isinstance(expr, Op) else expr.prim.fn
+    rule = lookup(fn) if fn is not None else None
+    if isinstance(expr, Op) and expr.op in ("/", "**") and isinstance(expr.args[1], Const):
+        value = expr.args[1].value  # of a number by a constant: finite, but for roots
+        return not isinstance(value, (int, float)) or (expr.op == "**" and value < 1) or not value
+    return rule is not None and rule.singular
 
 
 def find_masked_tangents(body: Sequence[Stmt], active: set[str]) -> set[str]:

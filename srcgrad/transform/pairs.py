@@ -41,7 +41,7 @@ from srcgrad.optimize.pipeline import optimize_part
 from srcgrad.rules.build import Sym
 from srcgrad.specialize.outline import Callee
 from srcgrad.transform.detach import detach
-from srcgrad.transform.masks import find_masked
+from srcgrad.transform.masks import find_masked, find_unbounded
 from srcgrad.transform.record import Recorder, content
 from srcgrad.transform.reverse.chunks import Chunk, flatten_forward, flatten_reverse
 from srcgrad.transform.reverse.control import Reverser
@@ -236,7 +236,7 @@ class Pairs:
         facts = Facts(kinds, find_active(body, independent, dependent, aliases) | independent, aliases, used,
                       callee.flags, set(entry))  # fmt: skip
         facts.inputs, facts.functions = self.inputs, self
-        facts.masked = find_masked(body, facts.active)
+        facts.masked, facts.unbounded = find_masked(body, facts.active), find_unbounded(body, facts.active)
         facts.results = dependent
         settle_storage(body, facts)
         if facts.moving & set(entry):

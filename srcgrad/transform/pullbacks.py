@@ -24,7 +24,7 @@ from srcgrad.specialize.outline import Callee
 from srcgrad.specialize.spelling import RESERVED
 from srcgrad.transform.detach import detach
 from srcgrad.transform.inline import renamed
-from srcgrad.transform.masks import find_masked
+from srcgrad.transform.masks import find_masked, find_unbounded
 from srcgrad.transform.record import Recorder
 from srcgrad.transform.results import unshared
 from srcgrad.transform.reverse.chunks import flatten_forward, flatten_reverse
@@ -53,7 +53,7 @@ def make_pullback(pairs: Pairs, callee: Callee, active: tuple[bool, ...], name: 
     dependent = {o.id for o in outs if is_float(o.kind)}
     facts = Facts(kinds, find_active(body, independent, dependent, aliases), aliases, used, callee.flags, set(entry),
                   inputs=pairs.inputs, functions=pairs)  # fmt: skip
-    facts.masked = find_masked(body, facts.active)
+    facts.masked, facts.unbounded = find_masked(body, facts.active), find_unbounded(body, facts.active)
     facts.results = dependent
     settle_storage(body, facts)
     for p in callee.params:  # the adjoints of the parameters are called after them
@@ -93,9 +93,7 @@ def plain_function(pairs: Pairs, key: str) -> str:
         callee = pairs.callees[key]
         pairs.primals[key] = callee.name
         entry = {p.id: p.kind for p in callee.params}
-        own = {o.id for o in callee.outs}
-        own |= {n for s in callee.body if isinstance(s, Assign) and s.target in callee.outs for n in names_in(s.value)
-                if n.startswith("result")}  # fmt: skip
+        own = result_names(callee)
         facts = Facts(kinds_of(callee.body, entry), set(), find_aliases(callee.body, pairs.writes), set(callee.used),
                       callee.flags, set(entry), own=own - set(entry))  # fmt: skip
         outs: tuple[Expr, ...] = tuple(callee.outs)
@@ -105,6 +103,13 @@ def plain_function(pairs: Pairs, key: str) -> str:
         made = plain_names(list(entry), with_names(body, pairs.plain_name))
         pairs.functions[callee.name] = Generated(callee.name, *made)
     return pairs.primals[key]
+
+
+def result_names(callee: Callee) -> set[str]:
+    """The names that only stand for what a callee returns."""
+    ends = [s for s in callee.body if isinstance(s, Assign) and s.target in callee.outs]
+    found = {n for s in ends for n in names_in(s.value) if n.startswith("result")}
+    return found | {out.id for out in callee.outs}
 
 
 def in_order(functions: dict[str, Generated]) -> list[Generated]:
@@ -129,7 +134,7 @@ def plain_names(params: list[str], body: Sequence[Stmt]) -> tuple[list[str], lis
                 taken.add(expr.prim.text.split(".")[0])
     table: dict[str, Expr] = {}
     for name in names:
-        short = re.sub(r"_\d+$", "", name)
+        short = re.sub(r"_\d+(?=$|_dot$)", "", name)
         if short != name and short.isidentifier() and short not in taken:
             taken.add(short)
             table[name] = Name(short)

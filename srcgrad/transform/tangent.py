@@ -44,6 +44,7 @@ def push_forward(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Gr
     """The tangent of fn for arguments of the kinds of `args`, in the directions of `wish.wrt`."""
     ready = prepare(fn, args, wish)
     program, facts, body, results = ready.program, ready.facts, ready.body, ready.results
+    program.used.add(function_name(program, wish.mode))  # not for what it calls, which may be itself
     entry = ready.entry
     facts.masked = find_masked_tangents(body, facts.active)
     dots, taken = _given(program, wish, facts, ALGEBRAS[wish.mode])

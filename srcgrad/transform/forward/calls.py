@@ -22,7 +22,7 @@ from srcgrad.transform.forward.expressions import Tangents
 from srcgrad.transform.forward.statements import Forwarder
 from srcgrad.transform.masks import find_masked_tangents
 from srcgrad.transform.pairs import Generated, returned
-from srcgrad.transform.pullbacks import plain_names, with_names
+from srcgrad.transform.pullbacks import plain_names, result_names, with_names
 from srcgrad.transform.reverse.facts import Facts, kinds_of
 from srcgrad.transform.webs import split_webs
 
@@ -94,9 +94,12 @@ class Callees:
                 results.append(forwarder.dot(out.id) if out.id in facts.active else forwarder.zero(out.id))
         names: Sequence[str] = [d.id for d in taken if isinstance(d, Name)]
         kept = set(entry) | set(names)
+        if callee.reordered:  # of an equation: written as a function of its own
+            plain = result_names(callee) - set(entry)
+            facts.own |= plain | {d.id for n, d in forwarder.dots.items() if n in plain and isinstance(d, Name)}
         params = [*(p.id for p in callee.params), *names]
         made = with_names(optimize_forward(statements, Return(returned(results)), facts, kept), self.plain_name)
-        if callee.reordered:  # of an equation
+        if callee.reordered:
             params, made = plain_names(params, made)
         self.functions[name] = Generated(name, params, made)
 

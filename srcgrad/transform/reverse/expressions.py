@@ -62,16 +62,17 @@ class Walk(Values):
 
     # ---- the walk ----
 
-    def walk(self, node: Expr, d: Expr, lazy: bool, masked: bool = False) -> None:
+    def walk(self, node: Expr, d: Expr, lazy: bool, masked: bool = False, unbounded: bool = False) -> None:
         """Hand the adjoint `d` of a node on to what it was computed from.
 
         lazy: d only broadcasts to the node's shape. masked: d may hold zeros that stand for "not chosen".
+        unbounded: d may be infinite.
         """
         if not self.active(node):
             return
         match node:
             case Name(id=name) if name in self.facts.slots:
-                self.walk(self.facts.slots[name], d, lazy, masked)
+                self.walk(self.facts.slots[name], d, lazy, masked, unbounded)
             case Name(id=name):
                 self.terms.append(Term(name, None, d, lazy and rank(node.kind) != 0))
             case Load(base=base, index=index):
@@ -87,7 +88,7 @@ class Walk(Values):
                 problem = "the items of a repeated list share their derivative"
                 raise UnsupportedError(problem, "Write a loop.", node.pos)
             case Op() | Call():
-                self._walk_call(node, d, lazy, masked)
+                self._walk_call(node, d, lazy, masked, unbounded)
             case _:
                 raise UnsupportedError("no derivative flows through this expression", pos=node.pos)
 
@@ -126,7 +127,7 @@ class Walk(Values):
         self.stmts.append(Assign(name, d, pos=self.pos))
         return name
 
-    def _walk_call(self, node: Op | Call, d: Expr, lazy: bool, masked: bool) -> None:
+    def _walk_call(self, node: Op | Call, d: Expr, lazy: bool, masked: bool, unbounded: bool) -> None:
         if isinstance(node, Call) and isinstance(node.prim.fn, Solved):
             return self._walk_solved(node, node.prim.fn, d, lazy)
         rule = rule_of(node)
@@ -145,17 +146,17 @@ class Walk(Values):
             d = self.atom(d, 2)  # the body may read it several times
             apply = self._own_contributions(node, table)
         try:
-            found = apply(rule, node, Sym(d), lazy, placeholders, out, wanted, masked, ready)
+            found = apply(rule, node, Sym(d), lazy, placeholders, out, wanted, masked, ready, unbounded)
         except NeedsFull:
             like = self.shape_source(node)
             whole = self.atom(full(Sym(d), Sym(like)).expr, 2 if rule.own else uses)
-            found = apply(rule, node, Sym(whole), False, placeholders, out, wanted, masked, ready)
+            found = apply(rule, node, Sym(whole), False, placeholders, out, wanted, masked, ready, unbounded)
         for term in found:
             arg = bound[term.param]
             index = (term.index,) if isinstance(term.index, int) else term.index or ()
             for k in index:
                 arg = arg[k] if isinstance(arg, list) else arg.items[k]
-            self.walk(arg, self.adopt(term.sym.expr, table), term.lazy, inner_masked)
+            self.walk(arg, self.adopt(term.sym.expr, table), term.lazy, inner_masked, unbounded or rule.singular)
 
     def _walk_solved(self, node: Call, solved: Solved, d: Expr, lazy: bool) -> None:
         """The adjoint of the solution of an equation: one linear system, then the equation's pullback."""

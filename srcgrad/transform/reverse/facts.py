@@ -43,9 +43,10 @@ class Facts:
     None at the start, since an adjoint's shape may be asked for before they are set; slots: numbers that only stand
     for an item of an array or list that nothing writes, whose adjoint is the item's; definitions: how many statements
     set a variable; entry: set before the program starts. flags: the variables of jumps; raised: how often each is
-    set. masked: variables whose adjoint may hold zeros that stand for "not chosen". results: what is returned.
-    temporaries, own: names that the transform made. inputs: what the program takes;
-    functions: those that are generated beside it.
+    set. masked: variables whose adjoint may hold zeros that stand for "not chosen"; unbounded:
+    whose adjoint may be infinite. results: what is returned.
+    temporaries, own: names that the transform made. inputs: what the program takes; functions: those
+    generated beside it.
     """
 
     kinds: dict[str, Kind]
@@ -59,6 +60,7 @@ class Facts:
     moving: set[str] = field(default_factory=set)
     definitions: dict[str, int] = field(default_factory=dict)
     masked: set[str] = field(default_factory=set)
+    unbounded: set[str] = field(default_factory=set)
     temporaries: dict[tuple[str, object], str] = field(default_factory=dict)
     own: set[str] = field(default_factory=set)
     slots: dict[str, Load] = field(default_factory=dict)

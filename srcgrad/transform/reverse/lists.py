@@ -28,7 +28,7 @@ def push(adjoints: StatementAdjoints, stmt: Push, env: Env) -> Chunk:
     item = Name(facts.temporary("d_item", id(stmt)), kind=stmt.value.kind)
     facts.kinds[item.id] = stmt.value.kind
     index = walk.need(stmt.index) if stmt.index is not None else None
-    walk.walk(stmt.value, item, False)
+    walk.walk(stmt.value, item, False, name in facts.masked, name in facts.unbounded)
     out: list[Stmt] = [Pop(item if walk.terms or walk.stmts else None, d_list, index, pos=stmt.pos), *walk.stmts]
     adjoints.flush(walk.terms, env, out, stmt.pos)
     adjoints.finish(chunk, walk, stmt, out)

@@ -41,10 +41,10 @@ def assign_moving(adjoints: StatementAdjoints, stmt: Assign, env: Env) -> list[C
     facts.kinds[new.id] = d.kind
     binding.reverse, binding.reads_target, binding.restore_first = [Assign(new, d, pos=stmt.pos)], True, False
     walk = adjoints.walker(stmt.value, stmt.target, stmt.pos)
-    walk.walk(stmt.value, new, False, name in facts.masked)
+    walk.walk(stmt.value, new, False, name in facts.masked, name in facts.unbounded)
     if walk.reads_target and any(n == name for n in names_in(stmt.value)):
         walk = adjoints.walker(stmt.value, None, stmt.pos)
-        walk.walk(stmt.value, new, False, name in facts.masked)
+        walk.walk(stmt.value, new, False, name in facts.masked, name in facts.unbounded)
     walk.read_target()
     out = list(walk.stmts)
     adjoints.flush(walk.terms, env, out, stmt.pos)

@@ -151,11 +151,11 @@ class StatementAdjoints:
         state = env.pop(name)
         walk = self.walker(stmt.value, stmt.target, stmt.pos)
         reads_itself = any(n == name for n in names_in(stmt.value))
-        walk.walk(stmt.value, d, False, name in facts.masked)
+        walk.walk(stmt.value, d, False, name in facts.masked, name in facts.unbounded)
         if walk.reads_target and reads_itself:
             # the value that v had before and the one that it has now cannot both be in v
             walk = self.walker(stmt.value, None, stmt.pos)
-            walk.walk(stmt.value, d, False, name in facts.masked)
+            walk.walk(stmt.value, d, False, name in facts.masked, name in facts.unbounded)
         walk.read_target()
         out = list(walk.stmts)
         if any(t.name == name and t.place is not None for t in walk.terms):

@@ -39,7 +39,7 @@ def store(adjoints: StatementAdjoints, stmt: Store, env: Env) -> Chunk:
     if op not in ("", "at"):
         tree = adjoints.once(source, Op(op, (target, stmt.value), kind=target.kind, pos=stmt.pos))
     walk = adjoints.walker(tree, target if holds_all(target, tree) else None, stmt.pos)
-    masked = name in facts.masked
+    marks = name in facts.masked, name in facts.unbounded
     for attempt in range(2):
         if attempt:
             walk = adjoints.walker(tree, None, stmt.pos)
@@ -50,11 +50,11 @@ def store(adjoints: StatementAdjoints, stmt: Store, env: Env) -> Chunk:
         if winners is not None:
             given = (Sym(seed) * Sym(winners)).expr
         if op == "-":
-            walk.walk(stmt.value, (-Sym(_to_value(given, target, stmt.value, walk))).expr, False, masked)
+            walk.walk(stmt.value, (-Sym(_to_value(given, target, stmt.value, walk))).expr, False, *marks)
         elif op in ("", "at", "+"):
-            walk.walk(stmt.value, _to_value(given, target, stmt.value, walk), False, masked)
+            walk.walk(stmt.value, _to_value(given, target, stmt.value, walk), False, *marks)
         else:
-            walk.walk(tree, given, False, masked)
+            walk.walk(tree, given, False, *marks)
         if op in ("+", "-", "at") or not (walk.reads_target and _reads_old(adjoints, walk, target)):
             break
     walk.read_target()
