@@ -123,9 +123,7 @@ class Body:
         if role == "%out":
             return out
         if isinstance(role, tuple):
-            if first[role[1]] is not None:
-                return first[role[1]]
-            return Sym(lift(0.0)) if isinstance(args[role[1]].kind, Scalar) else xp.zeros_like(args[role[1]])
+            return _filled(first[role[1]], args.get(role[1]))
         if role in args:
             return args[role]
         for function in (self.function, self.of):
@@ -221,6 +219,15 @@ def broadcast_kind(kinds: Sequence[Kind]) -> Kind:
     dtype = dtype if dtype.startswith(("float", "complex")) else "float64"
     shape = broadcast(shape_of(k) for k in numbers)
     return Scalar(dtype, weak=not arrays) if shape == () else Array(dtype, shape)
+
+
+def _filled(t: Any, arg: Any) -> Any:
+    """The tangent of an argument, with zeros for what has none in a display."""
+    if t is None and isinstance(arg, list):
+        return [_filled(None, item) for item in arg]
+    if t is None:
+        return Sym(lift(0.0)) if arg is None or not isinstance(arg.kind, Array) else xp.zeros_like(arg)
+    return [_filled(a, b) for a, b in zip(t, arg, strict=True)] if isinstance(t, (list, tuple)) else t
 
 
 def split(function: Function, values: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:

@@ -44,7 +44,8 @@ class OwnRule:
     def jvp(self, body: Function) -> Function:
         """Register `body(out, *args, *tangents)`, which gives the result's tangent: that of `x` is called `x_dot`."""
         names = _body_names(self.function, body, "jvp", 1)
-        dots = [n for n in names if n.endswith("_dot") and n.removesuffix("_dot") in names]
+        dots = {n: safe(n.removesuffix("_dot")) for n in names if n.endswith("_dot")}
+        dots = {n: owner for n, owner in dots.items() if owner in names}
         args = [n for n in names if n not in dots]
         if not dots:
             raise ArgumentError(
@@ -52,8 +53,8 @@ class OwnRule:
                 f"Call them after the arguments: `def _(out, {', '.join(args)}, {args[0] if args else 'x'}_dot)`.",
             )
         _check_arguments(self.function, args, "jvp")
-        roles = ("%out", *(("%t", n.removesuffix("_dot")) if n in dots else n for n in names))
-        wanted = tuple(n.removesuffix("_dot") for n in dots)
+        roles = ("%out", *(("%t", dots[n]) if n in dots else n for n in names))
+        wanted = tuple(dots.values())
         tangents: dict[tuple[str, ...], Any] = {wanted: Body(body, roles, self.function, "jvp", wanted[0])}
         known = own_rule(self.function)
         builders = known.builders if known is not None and known.form == "general" else {}

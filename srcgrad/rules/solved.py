@@ -26,7 +26,8 @@ class Solved(Ruled):
     ) -> None:  # fmt: skip
         self.function, self.callee, self.equation, self.start = function, callee, equation, start
         self.adjoint, self.lead, self.options = adjoint, lead, options
-        self.rule = Rule(self, "general", ())
+        known = frozenset({"args", "solve", "tol", "maxiter", "linear_solver"})
+        self.rule = Rule(self, "general", ("args",), handled=known, variadic="args")
 
 
 class Generated(Ruled):

@@ -120,6 +120,7 @@ def test_partials_read_the_result_where_they_name_it():
 
 def test_vjp_as_a_decorator_and_as_an_argument():
     rule(solve).vjp(solve_vjp)
+    rule(solve).jvp(solve_jvp)
 
     def f(A, b):
         return np.sum(np.sin(solve(A, b * b)))
@@ -147,6 +148,12 @@ def test_statements_of_a_body_appear_in_the_sweep_with_their_names():
             weights = weights * 1.0
         return d * weights
 
+    @rule(log_sum_exp).jvp
+    def _(out, x, x_dot):
+        weights = np.exp(x - out)
+        weights = weights / np.sum(weights)
+        return weights @ x_dot
+
     def f(x):
         weights = x * 2
         total = 0.0
@@ -160,7 +167,7 @@ def test_statements_of_a_body_appear_in_the_sweep_with_their_names():
 
 
 def test_vjp_in_a_loop_reads_the_values_of_its_trip():
-    rule(solve, vjp=solve_vjp)
+    rule(solve, vjp=solve_vjp, jvp=solve_jvp)
 
     def f(A, b):
         for k in range(4):
@@ -196,7 +203,8 @@ def test_bodies_may_call_what_has_no_rule_and_use_globals_and_closures():
 def test_a_body_without_source_is_called_by_a_readable_name():
     spoken = eval("lambda x, y: np.log(x) * y", {"np": np})
     adjoints = eval("lambda d, out, x, y: (d * y / x, d * np.log(x))", {"np": np})
-    rule(spoken, vjp=adjoints)
+    tangent = eval("lambda out, x, y, x_dot, y_dot: x_dot * y / x + np.log(x) * y_dot", {"np": np})
+    rule(spoken, vjp=adjoints, jvp=tangent)
 
     def f(x, y):
         return np.sum(spoken(x * x, y + 1))
@@ -215,6 +223,10 @@ def test_arguments_by_name_and_with_defaults():
     @rule(scaled).vjp
     def _(d, out, x, n=2, *, shift=0.0):
         return d * n * x ** (n - 1), None, np.sum(d)
+
+    @rule(scaled).jvp
+    def _(out, x, n=2, *, shift=0.0, x_dot, shift_dot):
+        return x_dot * n * x ** (n - 1) + shift_dot
 
     check(lambda x: np.sum(scaled(x)), X)
     check(lambda x: np.sum(scaled(x, 3)), X)
@@ -235,13 +247,17 @@ def test_arguments_that_have_the_names_of_adjoint_and_result():
     def _(g, value, d, out, t=1.0):
         return g * t * t * d / value, g * t * t * out / value, np.sum(g * value) / t
 
+    @rule(distance).jvp
+    def _(value, d, out, t=1.0, *, d_dot, out_dot, t_dot):
+        return t * t * (d * d_dot + out * out_dot) / value + value / t * t_dot
+
     check(lambda x, y: np.sum(distance(x, out=y) * x), X, X + 3)
     check(lambda x, y, z: np.sum(distance(x, y, t=z)), X, X + 3, 2.0)
 
 
 def test_single_precision_stays_single():
     rule(scipy.special.erf, partials=lambda x: 2 / np.sqrt(np.pi) * np.exp(-x * x))
-    rule(solve, vjp=solve_vjp)
+    rule(solve, vjp=solve_vjp, jvp=solve_jvp)
     check(lambda x: np.sum(scipy.special.erf(x) * x), X.astype(np.float32))
     check(lambda A, b: np.sum(solve(A, b)), A.astype(np.float32), X.astype(np.float32))
 
@@ -300,8 +316,12 @@ def test_a_list_as_argument():
     def total(parts):
         return parts[0] + 2 * parts[1]
 
-    rule(total, vjp=lambda d, out, parts: [d, 2 * d])
+    def push(out, parts, parts_dot):
+        return parts_dot[0] + 2 * parts_dot[1]
+
+    rule(total, vjp=lambda d, out, parts: [d, 2 * d], jvp=push)
     check(lambda x: np.sum(total([x * x, np.sin(x)])), X)
+    check(lambda x: np.sum(total([x * x, X])), X)
 
 
 def test_the_result_may_be_written_in_place():
@@ -407,6 +427,10 @@ def test_the_kind_of_the_result_may_be_shown_by_an_example():
         d_x[::2] = 2 * d
         return d_x
 
+    @rule(stubborn).jvp
+    def _(out, x, x_dot):
+        return 2 * x_dot[::2]
+
     def f(x):
         return np.sum(stubborn(x))  # <- here
 
@@ -452,7 +476,11 @@ def test_vjp_takes_a_function_with_a_rule():
     d_A, d_b = pullback(np.ones(3))
     np.testing.assert_allclose(d_b, np.linalg.solve(A.T, np.ones(3)))
     np.testing.assert_allclose(d_A, -np.outer(d_b, out))
-    rule(scipy.linalg.expm, vjp=lambda d, out, A: scipy.linalg.expm_frechet(A.T, d, compute_expm=False))
+    rule(
+        scipy.linalg.expm,
+        vjp=lambda d, out, A: scipy.linalg.expm_frechet(A.T, d, compute_expm=False),
+        jvp=lambda out, A, A_dot: scipy.linalg.expm_frechet(A, A_dot, compute_expm=False),
+    )
     check(lambda a: np.sum(scipy.linalg.expm(a) ** 2), A)
 
 
