@@ -30,6 +30,8 @@ def names_beside(made: Gradient) -> tuple[dict[str, Any], dict[str, str | None]]
             if HELPERS.get(text) is fn or head in ("np", "math") or (hasattr(builtins, head) and not passed):
                 continue
             if "." in text:
+                if head not in sys.modules or not all(part.isidentifier() for part in text.split(".")):
+                    continue  # a method of a literal
                 module = text.rsplit(".", 1)[0]
                 importlib.import_module(module)
                 imports[text] = f"import {module}"
