@@ -11,15 +11,16 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from srcgrad.analysis.dims import broadcast
 from srcgrad.analysis.operands import shape_of
 from srcgrad.analysis.signatures import signature
 from srcgrad.errors import ArgumentError, KindError, NoRuleError
-from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, forget_value, join_dtype
-from srcgrad.ir.nodes import Call, Load, Prim
+from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, dims, forget_value, join_dtype, not_one
+from srcgrad.ir.nodes import Call, Const, Expr, Load, Name, Op, Prim, Stmt
+from srcgrad.ir.walk import rebuild, rebuilt, subexpressions, substitute
 from srcgrad.rules.build import Sym, kind_of, lift, xp
 from srcgrad.rules.effects import DECLARED
 
@@ -32,6 +33,8 @@ class NotInline(Exception):
 
 class Inliner(Protocol):
     """Writes bodies as source; what they need besides an expression becomes statements of the inliner's."""
+
+    stmts: list[Stmt]
 
     def inline(self, function: Function, args: dict[str, Any]) -> Any:
         """What the body gives for Syms: a Sym, None, or a list of those. Raises NotInline."""
@@ -100,6 +103,8 @@ class Body:
             if by is None:
                 raise NotInline
             made = by.inline(self.function, given)
+            if self.kind == "jvp":
+                by.stmts[:] = [rebuilt(stmt, lambda expr: _spelled(expr, args)) for stmt in by.stmts]
         except NotInline:
             made = self._called(given, out, args, by)
         if self.item is not None:
@@ -115,7 +120,7 @@ class Body:
             made = items[self.item]
         if made is None:
             return 0.0
-        return self._checked(made, out, args)
+        return self._checked(_without_zeros(made, args) if self.kind == "jvp" else made, out, args)
 
     def _role(self, parameter: str, role: Any, first: Any, out: Sym, args: dict[str, Any]) -> Any:
         if role == "%d":
@@ -123,7 +128,7 @@ class Body:
         if role == "%out":
             return out
         if isinstance(role, tuple):
-            return _filled(first[role[1]], args.get(role[1]))
+            return _filled(first[role[1]], args.get(role[1]), role[1])
         if role in args:
             return args[role]
         for function in (self.function, self.of):
@@ -151,6 +156,7 @@ class Body:
     def _called(self, given: dict[str, Any], out: Sym, args: dict[str, Any], by: Inliner | None) -> Any:
         """A call of the body, where its source cannot be written here."""
         DECLARED.add(self.function)
+        given = {name: _without_zeros(value, args) for name, value in given.items()}
         positional, named = split(self.function, given)
         exprs = tuple(lift(value) for value in positional)
         keywords = tuple((name, lift(value)) for name, value in named.items())
@@ -221,13 +227,53 @@ def broadcast_kind(kinds: Sequence[Kind]) -> Kind:
     return Scalar(dtype, weak=not arrays) if shape == () else Array(dtype, shape)
 
 
-def _filled(t: Any, arg: Any) -> Any:
-    """The tangent of an argument, with zeros for what has none in a display."""
+_ZERO = "%zero "
+
+
+def _filled(t: Any, arg: Any, name: str) -> Any:
+    """The tangent of an argument, where it has none a mark that stands for zeros; an item of a display is spelled."""
     if t is None and isinstance(arg, list):
-        return [_filled(None, item) for item in arg]
+        return [_filled(None, item, "") for item in arg]
     if t is None:
-        return Sym(lift(0.0)) if arg is None or not isinstance(arg.kind, Array) else xp.zeros_like(arg)
-    return [_filled(a, b) for a, b in zip(t, arg, strict=True)] if isinstance(t, (list, tuple)) else t
+        if arg is None or not isinstance(arg.kind, Array):
+            return Sym(lift(0.0))
+        return Sym(Name(_ZERO + name, kind=arg.kind)) if name else xp.zeros_like(arg)
+    return [_filled(a, b, "") for a, b in zip(t, arg, strict=True)] if isinstance(t, (list, tuple)) else t
+
+
+def _without_zeros(made: Any, args: dict[str, Any]) -> Any:
+    """A tangent without the terms that vanish because a tangent in them is zero."""
+    return Sym(_spelled(made.expr, args)) if isinstance(made, Sym) else made
+
+
+def _spelled(expr: Expr, args: dict[str, Any]) -> Expr:
+    """An expression without terms that vanish, with zeros where they are needed."""
+    found = _nonzero(expr)
+    marks = {e.id for e in subexpressions(expr) if isinstance(e, Name) and e.id.startswith(_ZERO)}
+    return substitute(expr if found is None else found,
+                      {mark: xp.zeros_like(args[mark.removeprefix(_ZERO)]).expr for mark in marks})  # fmt: skip
+
+
+def _nonzero(expr: Expr) -> Expr | None:
+    """What is left of an expression, None where it vanishes."""
+    if isinstance(expr, Name) and expr.id.startswith(_ZERO) or isinstance(expr, Const) and expr.value == 0.0:
+        return None
+    if not isinstance(expr, Op) or expr.op not in ("+", "-", "*", "/", "@", "neg"):
+        return rebuild(expr, lambda child: _nonzero(child) or child)
+    left, *others = parts = [_nonzero(arg) for arg in expr.args]
+    if expr.op in ("neg", "/") and left is None or expr.op in ("*", "@") and None in parts:
+        return None
+    if expr.op in ("+", "-") and None in parts:
+        rest = left if left is not None else others[0]
+        if rest is None:
+            return None
+        wide, whole = dims(rest.kind), dims(expr.kind)
+        if wide is None or whole is None or len(wide) != len(whole) or not all(d == e or not_one(d) for d, e in
+                                                                              zip(wide, whole, strict=True)):
+            return expr  # the other operand broadcasts it
+        return rest if left is not None or expr.op == "+" else replace(expr, op="neg", args=(rest,))
+    kept = tuple(arg if part is None else part for arg, part in zip(expr.args, parts, strict=True))
+    return replace(expr, args=kept)
 
 
 def split(function: Function, values: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
