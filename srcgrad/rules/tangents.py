@@ -66,7 +66,7 @@ def tangent(
     bound = rule.bind(call)
     syms = {name: args.get(name, sym_of(value)) for name, value in bound.items()}
     moved = {name: t for name, t in tangents.items() if name in bound and _moves(t)}
-    refuse_unknown(rule, call, syms, set(moved))
+    refuse_unknown(rule, call, syms, {name for name in moved if not has_tangent(rule, name)})
     refuse_complex(call, syms)
     if call.kind == Opaque(tuple):
         raise NoRuleError(f"The derivative of {as_prim(call).text} with several results is not known.", pos=call.pos)
