@@ -75,7 +75,8 @@ def contributions(
     known = {*rule.builders, *rule.zero}
     missing = [n for n in wanted if n in syms and _carries(syms[n]) and n not in known]
     if missing and rule.form != "constant":
-        raise NoRuleError(f"The derivative of {as_prim(call).text} in `{missing[0]}` is not known.", pos=call.pos)
+        what = f"The derivative of {as_prim(call).text} in `{missing[0]}` is not known."
+        raise NoRuleError(what, "Give its rule a vjp." if rule.own else "", call.pos)
     for kind in [call.kind, *(s.kind for s in syms.values() if isinstance(s, Sym))]:
         if getattr(kind, "dtype", "").startswith("complex"):
             raise NoRuleError("Derivatives of complex numbers are not supported.", pos=call.pos)
