@@ -28,12 +28,13 @@ from srcgrad.api import (
 )
 from srcgrad.api.check_rule import check_rule
 from srcgrad.errors import SrcgradError
+from srcgrad.hooks import adjoint
 from srcgrad.rules.opaque import numerical
 from srcgrad.rules.own import rule
 from srcgrad.runtime import custom_root, fixed_point, stop_gradient
 
 __all__ = [
-    "GradientFunction", "SrcgradError", "check_rule", "custom_root", "elementwise_grad", "emit",
+    "GradientFunction", "SrcgradError", "adjoint", "check_rule", "custom_root", "elementwise_grad", "emit",
     "fixed_point", "gauss_newton_vp", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp",
     "linearize", "numerical", "rule", "sparse_hessian", "sparse_jacobian", "sparsity", "stop_gradient",
     "value_and_grad", "vjp",

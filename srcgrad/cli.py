@@ -1,7 +1,8 @@
-"""The command line: `srcgrad show FILE.py:FUNCTION` and `srcgrad emit FILE.py:FUNCTION -o OUT.py`.
+"""The command line: `srcgrad show FILE.py:FUNCTION`, `srcgrad emit FILE.py:FUNCTION -o OUT.py`, `srcgrad check OUT.py`.
 
-Both import FILE.py as `import` would (what stands under `if __name__ == "__main__"` does not run), take the function
-of that name out of it and print its gradient, or write it down as a module of its own.
+The first two import FILE.py as `import` would (what stands under `if __name__ == "__main__"` does not run), take the
+function of that name out of it and print its gradient, or write it down as a module of its own. `check` says whether
+such a module is still what `emit` would write.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -102,12 +103,20 @@ def find(target: str) -> Any:
     return value
 
 
-def primal_and_argnums(target: str, argnums: Argnums | None) -> tuple[Callable[..., Any], Argnums]:
-    """The function to differentiate, and by what: as a decorator in the file says, unless --argnums is given."""
+def wanted(target: str, argnums: Argnums | None, mode: str | None, outputs: Argnums | None) -> Any:
+    """What to derive: as a decorator in the file says, but for the options that are given."""
+    from srcgrad.api.emit import mode_of
+    from srcgrad.api.emit import wanted as made
+
     value = find(target)
     if is_gradient(value):
-        return value.primal, getattr(value, "argnums", 0) if argnums is None else argnums
-    return value, 0 if argnums is None else argnums
+        if argnums is None and outputs is None:
+            return made(value, 0, mode, None)
+        argnums = value.argnums if argnums is None else argnums
+        outputs = value.outputs if outputs is None else outputs
+        mode = mode_of(value) if mode is None else mode
+        value = value.primal
+    return made(value, 0 if argnums is None else argnums, mode, outputs)
 
 
 @contextlib.contextmanager
@@ -142,19 +151,26 @@ argnums_option = click.option(
     "--argnums", type=ArgnumsType(), metavar="ARGS",
     help="Positions or names of the arguments to differentiate by, such as 0 or x or x,y. Default: the first.",
 )
+mode_option = click.option(
+    "--mode", type=click.Choice(["grad", "value_and_grad", "elementwise_grad", "vjp", "jvp"]),
+    help="What to derive. Default: grad, or what a decorator in the file says.",
+)
+outputs_option = click.option(
+    "--outputs", type=ArgnumsType(), metavar="ARGS",
+    help="The parameters that hold the results of a function that overwrites its arguments.",
+)
 
 
 @main.command()
 @target_argument
 @argnums_option
+@mode_option
+@outputs_option
 @click.option("--no-color", is_flag=True, help="Do not highlight, even on a terminal.")
-def show(target: str, argnums: Argnums | None, no_color: bool) -> None:
+def show(target: str, argnums: Argnums | None, mode: str | None, outputs: Argnums | None, no_color: bool) -> None:
     """Print the gradient of a function."""
-    import srcgrad
-
     with plain_errors():
-        primal, argnums = primal_and_argnums(target, argnums)
-        source = srcgrad.grad(primal, argnums=argnums).source
+        source = wanted(target, argnums, mode, outputs).source
     color = sys.stdout.isatty() and not no_color and not os.environ.get("NO_COLOR")
     click.echo((highlighted(source) if color else source).rstrip("\n"))
 
@@ -164,20 +180,89 @@ def show(target: str, argnums: Argnums | None, no_color: bool) -> None:
 @click.option("-o", "--output", required=True, metavar="OUT.py", type=click.Path(path_type=Path, dir_okay=False),
               help="The file to write.")
 @argnums_option
-def emit(target: str, output: Path, argnums: Argnums | None) -> None:
+@mode_option
+@outputs_option
+def emit(
+    target: str, output: Path, argnums: Argnums | None, mode: str | None, outputs: Argnums | None
+) -> None:
     """Write the gradient of a function as a module that needs nothing but NumPy."""
     import srcgrad
 
     with plain_errors():
-        primal, argnums = primal_and_argnums(target, argnums)
+        made = wanted(target, argnums, mode, outputs)
         if output.exists() and output.samefile(target.rpartition(":")[0]):
             raise click.ClickException(f"{output} holds the function itself; choose another file")
-        text = srcgrad.emit(primal, argnums=argnums)
+        text = srcgrad.emit(made)
     try:
         write(output, text)
     except OSError as error:
         raise click.ClickException(f"cannot write {output}: {error.strerror}") from error
     click.echo(f"wrote {output}", err=True)
+
+
+@main.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True,
+                type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--primal", metavar="MODULE:FUNCTION",
+              help="Where the function is now, as module:function or FILE.py:FUNCTION. Default: as the file says.")
+@click.option("--update", is_flag=True, help="Write the files again that are not up to date.")
+def check(files: tuple[Path, ...], primal: str | None, update: bool) -> None:
+    """Say whether emitted modules are up to date.
+
+    A module is stale if its function, or one that went into it, has changed since; what changed is named. Exit codes:
+    0 if all are up to date, 1 if one is stale or was edited by hand, else 2 if of one it cannot be told.
+    """
+    from srcgrad.api.check import EDITED, FRESH, STALE, UNKNOWN, check_text
+
+    states = []
+    for file in files:
+        with importable(Path.cwd(), file.resolve().parent):
+            try:
+                text = file.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                click.echo(f"{file}: {UNKNOWN}: it cannot be read: {error}")
+                states.append(UNKNOWN)
+                continue
+            verdict = check_text(text, None if primal is None else lambda *_: find_moved(primal), update)
+        if update and verdict.state != FRESH and verdict.text:
+            try:
+                write(file, verdict.text)
+            except OSError as error:
+                raise click.ClickException(f"cannot write {file}: {error.strerror}") from error
+            click.echo(f"{file}: updated: {'; '.join(verdict.reasons)}")
+            continue
+        if verdict.state == UNKNOWN and "cannot be found" in " ".join(verdict.reasons) and primal is None:
+            verdict.reasons.append("say where it is with --primal")
+        click.echo(": ".join([str(file), verdict.state, *(["; ".join(verdict.reasons)] if verdict.reasons else [])]))
+        states.append(verdict.state)
+    sys.exit(1 if STALE in states or EDITED in states else 2 if UNKNOWN in states else 0)
+
+
+def find_moved(primal: str) -> Any:
+    """The function that --primal names. LookupError where there is none."""
+    from srcgrad.api.check import find_primal
+
+    module, _, name = primal.rpartition(":")
+    if not module or not name:
+        raise click.ClickException(f"write module:function or FILE.py:FUNCTION, not {primal}")
+    if not module.endswith(".py"):
+        return find_primal(module, name)
+    try:
+        return find(primal)
+    except click.ClickException as error:
+        raise LookupError(error.message) from error
+
+
+@contextlib.contextmanager
+def importable(*directories: Path) -> Iterator[None]:
+    """Make the modules in these directories importable, after all others."""
+    added = [str(directory) for directory in directories if str(directory) not in sys.path]
+    sys.path.extend(added)
+    try:
+        yield
+    finally:
+        for directory in added:
+            sys.path.remove(directory)
 
 
 def write(output: Path, text: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.checks import explained
 from srcgrad.codegen import compile_text, function_text
 from srcgrad.imports import names_beside
 from srcgrad.ir.nodes import Call
@@ -36,7 +37,7 @@ class Compiled:
     read: reads the second and checks the guards. outputs: how many things it returns. helpers: runtime functions that
     the text calls; imports: what else it calls, and how a module imports that, None for what it cannot import.
     overwritten: which of the leaves the primal writes into; leaves: reads the leaves from the
-    arguments.
+    arguments. sources: the user's functions that are written in line.
     """
 
     text: str
@@ -54,6 +55,7 @@ class Compiled:
     imports: dict[str, str | None] = field(default_factory=dict)
     leaf_texts: tuple[str, ...] = ()
     leaves: Callable[..., tuple[Any, ...]] = field(default=lambda *args: ())
+    sources: tuple[Callable[..., Any], ...] = ()
     read: Callable[[Any, tuple[Any, ...]], tuple[Any, ...] | None] = _unread
 
 
@@ -62,24 +64,33 @@ def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -
     made = derive(fn, args, wish)
     inputs = made.program.inputs
     params, hidden = tuple(made.program.names.values()), tuple(inputs.captured)
-    signature = [*params, *hidden, *(f"{seed}=1.0" if wish.mode in ("grad", "sum") else seed for seed in made.seeds)]
+    signature = parameters_of(made, wish)
     texts = [function_text(f.name, f.params, f.body) for f in made.functions]
     text = "\n\n".join([*texts, function_text(made.name, signature, made.body)])
     namespace, helpers = namespace_for(made)
     passed, imports = names_beside(made)
     namespace |= passed
     call = compile_text(text, made.name, namespace, f"gradient of {made.program.definition.name}")
+    if made.checks:
+        call = explained(call, made.checks)
     compiled = Compiled(
         text, made.name, call, params, tuple(inputs.captured.values()), hidden, tuple(made.seeds),
         tuple(made.seed_paths), tuple(inputs.guards), len(wish.wrt) + wish.value, helpers,
     )  # fmt: skip
     compiled.imports = imports
+    compiled.sources = tuple(inputs.sources.values())
     if made.disjoint:
         compiled.overwritten = tuple(inputs.local.get(name, name) for name in made.disjoint)
         compiled.leaf_texts = tuple(inputs.local.get(name, name) for name in inputs.leaves)
         reader = f"lambda {', '.join([*params, *hidden, '*_'])}: ({', '.join(compiled.leaf_texts)},)"
         compiled.leaves = eval(reader, {})
     return compiled
+
+
+def parameters_of(made: Gradient, wish: Wish) -> list[str]:
+    """The parameters of the generated function, as they are printed."""
+    seeds = (f"{seed}=1.0" if wish.mode in ("grad", "sum") else seed for seed in made.seeds)
+    return [*made.program.names.values(), *made.program.inputs.captured, *seeds]
 
 
 def namespace_for(made: Gradient) -> tuple[dict[str, Any], tuple[str, ...]]:

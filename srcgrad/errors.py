@@ -71,5 +71,11 @@ class NonScalarError(ArgumentError):
     """`grad` of a function whose result is neither a scalar nor an array of size 1."""
 
 
+class NonFiniteError(SrcgradError, FloatingPointError):
+    """With debug_nans=True: an adjoint turned nan or inf. Shown is the primal line that its statement answers."""
+
+    usual = "Look at the values that this line works on; np.where on the argument keeps a singular point away."
+
+
 class InternalError(SrcgradError):
     """The compiler failed where it should have worked or refused: a mistake in srcgrad."""

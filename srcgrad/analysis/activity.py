@@ -17,6 +17,8 @@ from srcgrad.ir.nodes import (
     Cond,
     DictPack,
     Expr,
+    Hook,
+    HookText,
     Invoke,
     Load,
     Name,
@@ -65,6 +67,11 @@ def flows(expr: Expr) -> Iterator[str]:
             yield from flows(orelse)
 
 
+def changes_adjoint(source: HookText) -> bool:
+    """Whether a block on an adjoint may leave another adjoint behind."""
+    return bool(source.rebinds) or source.augments or source.writes
+
+
 def hides(kind: Kind) -> bool:
     """Whether a value may hold floats of which its kind says nothing: a tuple from a function without a rule."""
     return isinstance(kind, Opaque) and kind.type in (tuple, list, object)
@@ -96,6 +103,9 @@ def find_active(body: Sequence[Stmt], independent: set[str], dependent: set[str]
                 edge(root(target), value)
             case Pop(out=Name() as out, target=target):
                 edge(out.id, target)
+            case Hook(value=value, source=source):
+                if changes_adjoint(source):  # what it makes of the adjoint counts, also where no result does
+                    dependent = dependent | set(flows(value))
             case Invoke(outs=outs, args=args):
                 roots = [root(arg) for arg in args]
                 for arg in args:

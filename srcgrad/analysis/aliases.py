@@ -15,6 +15,7 @@ from srcgrad.ir.nodes import (
     Call,
     Cond,
     Expr,
+    Hook,
     Invoke,
     Load,
     Name,
@@ -130,6 +131,11 @@ def find_aliases(body: Iterable[Stmt], writes_of_callee: dict[str, list[bool]] |
                 facts.union(stmt.target.id, name)
                 if not sure:
                     facts.unsure.add(stmt.target.id)
+        elif isinstance(stmt, Hook) and stmt.out is not None:
+            for name, _ in sources(stmt.value):
+                facts.union(stmt.out.id, name)
+            if stmt.source.writes or stmt.source.augments or stmt.through:
+                touched.append(stmt.out.id)
         elif isinstance(stmt, Pop) and stmt.out is not None and isinstance(stmt.out.kind, (Array, ListOf)):
             name_ = root(stmt.target)
             if name_ is not None:

@@ -14,14 +14,16 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from srcgrad.api.guesses import guesses
+from srcgrad.api.outputs import check_outputs, with_outputs
 from srcgrad.api.reader import make_reader
 from srcgrad.api.sharing import shared_pair
 from srcgrad.api.signature import call_key, kind_key
-from srcgrad.api.target import Argnums, is_many, name_of, target_of
+from srcgrad.api.target import Argnums, Outputs, is_many, live_places, name_of, target_of, without
 from srcgrad.codegen import to_html
 from srcgrad.compile import Compiled, compile_gradient
 from srcgrad.errors import AliasError, ArgumentError, InternalError, NonScalarError, SrcgradError
 from srcgrad.frontend import definition_of
+from srcgrad.report import Report, measure
 from srcgrad.rules.own import CHANGED
 from srcgrad.transform.gradient import Wish
 
@@ -66,15 +68,24 @@ class GradientFunction:
 
     def __init__(
         self, function: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, mode: str = "grad",
-        with_value: bool = False,
+        with_value: bool = False, debug_nans: bool = False, outputs: Outputs | None = None,
     ) -> None:  # fmt: skip
         self._target = target_of(function)
+        self.outputs = outputs
+        if outputs is not None:
+            if has_aux:
+                raise ArgumentError(
+                    "has_aux is for what a function returns, outputs for what it writes into its arguments.",
+                    "Give one of them: outputs=(x, y) with vjp for several results.",
+                )
+            self._target = with_outputs(self._target, outputs, name_of(function, self._target))
         self.primal = function
         self._many = is_many(argnums)
         self.argnums: Any = tuple(argnums) if self._many else argnums  # type: ignore[arg-type]
         self.has_aux = has_aux
-        self._mode, self._with_value = mode, with_value
+        self._mode, self._with_value, self._debug_nans = mode, with_value, debug_nans
         self._last: Compiled | None = None
+        self._live: tuple[int, ...] | None = None
         functools.update_wrapper(self, function)
         self.__name__ = name_of(function, self._target)
         self.__wrapped__ = function
@@ -87,7 +98,8 @@ class GradientFunction:
         self._defaults = target.defaults
         with _LOCK:
             caches = _CACHES.setdefault(target.function.__code__, {})
-            made = (self._many, self.argnums, self.has_aux, self._mode, len(target.args), tuple(target.kwargs))
+            asked = (self._many, self.argnums, self.has_aux, self._mode, self._debug_nans)
+            made = (*asked, len(target.args), tuple(target.kwargs))
             self._plain = caches.setdefault((False, *made), _Cache())
             self._valued = caches.setdefault((True, *made), _Cache())
 
@@ -150,7 +162,9 @@ class GradientFunction:
             bound = self._fixed + args + self._defaults[-missing:]
         else:
             bound = self._target.bind(args, kwargs, self.__name__)
-        key = call_key(bound)
+        if self._live is None:
+            self._live = live_places(self._target)
+        key = call_key(bound) if not self._live else call_key(without(bound, self._live))
         for compiled in cache.calls.get(key, ()):
             hidden = compiled.read(self._function, bound)
             if hidden is not None:
@@ -160,7 +174,7 @@ class GradientFunction:
 
     def _find_by_kind(self, cache: _Cache, key: Any, bound: tuple[Any, ...]) -> tuple[Compiled, tuple[Any, ...]]:
         with _LOCK:
-            kinds = kind_key(bound)
+            kinds = kind_key(without(bound, self._live or ()))
             known = cache.kinds.setdefault(kinds, [])
             for compiled in known:
                 hidden = compiled.read(self._function, bound)
@@ -181,7 +195,8 @@ class GradientFunction:
     def _compile(self, bound: tuple[Any, ...], value: bool) -> Compiled:
         """Compile for arguments of these kinds."""
         target = self._target
-        wish = Wish(target.places(self.argnums, bound, self.__name__), self._mode, value, self.has_aux)
+        check_outputs(target, bound, self.__name__)
+        wish = self._wish(bound, value)
         try:
             compiled = compile_gradient(target.function, dict(zip(target.names, bound, strict=True)), wish)
             compiled.read = make_reader(compiled.captured, compiled.guards, target.names, target.function, bound)
@@ -197,6 +212,10 @@ class GradientFunction:
             ) from error
         return compiled
 
+    def _wish(self, bound: tuple[Any, ...], value: bool) -> Wish:
+        places = self._target.places(self.argnums, bound, self.__name__)
+        return Wish(places, self._mode, value, self.has_aux, self._debug_nans)
+
     # ---- looking ----
 
     @property
@@ -207,6 +226,16 @@ class GradientFunction:
     def source_for(self, *args: Any, **kwargs: Any) -> str:
         """The source of the gradient for arguments of these kinds."""
         return self._find(self._wanted(), args, kwargs)[0].text
+
+    def report(self, *args: Any, **kwargs: Any) -> Report:
+        """What the gradient records for these arguments: per tape the variable, its line and loops, which rules read
+        it, how many values and bytes it holds. The gradient is run once. See srcgrad.report.Report."""
+        cache = self._wanted()
+        given = self._find(cache, args, kwargs)[1]
+        bound = self._target.bind(args, kwargs, self.__name__)
+        named = dict(zip(self._target.names, bound, strict=True))
+        wish = self._wish(bound, cache is self._valued)
+        return measure(self._target.function, named, wish, given, repr(self)[1:-1])
 
     def _wanted(self) -> _Cache:
         return self._valued if self._with_value or self.has_aux else self._plain
@@ -262,7 +291,8 @@ class GradientFunction:
         module = getattr(self.primal, "__module__", "")
         if _find(module, name) is self:
             return _find, (module, name)
-        return type(self), (self.primal, self.argnums, self.has_aux, self._mode, self._with_value)
+        made = (self.primal, self.argnums, self.has_aux, self._mode, self._with_value, self._debug_nans, self.outputs)
+        return type(self), made
 
 
 def _find(module: str, name: str) -> Any:
@@ -278,28 +308,38 @@ def _find(module: str, name: str) -> Any:
     return found
 
 
-def _make(function: Any, argnums: Argnums, has_aux: bool, mode: str, value: bool) -> Any:
+def _make(function: Any, *asked: Any) -> Any:
     """The object, or a decorator that makes it."""
-    if function is None:
-        return lambda f: GradientFunction(f, argnums, has_aux, mode, value)
-    return GradientFunction(function, argnums, has_aux, mode, value)
+    return (lambda f: GradientFunction(f, *asked)) if function is None else GradientFunction(function, *asked)
 
 
-def grad(function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False) -> Any:
+def grad(
+    function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False, debug_nans: bool = False,
+    outputs: Outputs | None = None,
+) -> Any:  # fmt: skip
     """The gradient of a function that returns a float or an array of size 1.
 
     argnums: which arguments to differentiate by: a position or a name, or several; one gives one gradient, several
-    give a tuple. has_aux: the function returns (result, aux), and the gradient function (gradient, aux). A gradient
-    has the shape, dtype and containers of its argument. Works as a decorator, with and without arguments.
+    give a tuple. has_aux: the function returns (result, aux), and the gradient function (gradient, aux). outputs: a
+    parameter, by name or position, whose content after the call is the result, for a function that overwrites its
+    arguments; what the function returns is then dropped. A gradient has the shape, dtype and containers of its
+    argument. Works as a decorator, with and without arguments. debug_nans: raise NonFiniteError where an adjoint
+    first turns nan or inf, naming the line of the function.
     """
-    return _make(function, argnums, has_aux, "grad", False)
+    return _make(function, argnums, has_aux, "grad", False, debug_nans, outputs)
 
 
-def value_and_grad(function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False) -> Any:
+def value_and_grad(
+    function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False, debug_nans: bool = False,
+    outputs: Outputs | None = None,
+) -> Any:  # fmt: skip
     """Like grad, but the function made returns (value, gradient); with has_aux ((value, aux), gradient)."""
-    return _make(function, argnums, has_aux, "grad", True)
+    return _make(function, argnums, has_aux, "grad", True, debug_nans, outputs)
 
 
-def elementwise_grad(function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False) -> Any:
+def elementwise_grad(
+    function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False, debug_nans: bool = False,
+    outputs: Outputs | None = None,
+) -> Any:  # fmt: skip
     """The gradient of the sum of the result: for a function that works element by element, its derivative at each."""
-    return _make(function, argnums, has_aux, "sum", False)
+    return _make(function, argnums, has_aux, "sum", False, debug_nans, outputs)

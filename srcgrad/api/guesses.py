@@ -33,7 +33,7 @@ def guesses(target: Target, argnums: Argnums) -> Iterator[tuple[Any, ...]]:
 
 
 def _choices(parameter: inspect.Parameter, differentiated: bool) -> list[Any]:
-    vector, matrix = np.full(3, 0.5), np.full((3, 3), 0.5)
+    vector, matrix, cube = np.full(3, 0.5), np.full((3, 3), 0.5), np.full((3, 3, 3), 0.5)
     if parameter.default is not inspect.Parameter.empty:
         return [parameter.default] if not differentiated or _has_floats(parameter.default) else [vector, 0.5]
     if parameter.kind is parameter.VAR_POSITIONAL:
@@ -46,8 +46,8 @@ def _choices(parameter: inspect.Parameter, differentiated: bool) -> list[Any]:
     if given is not None:
         return given
     if differentiated:
-        return [vector, matrix, 0.5, [0.5, 0.5]]
-    return [vector, 2, matrix, 0.5, [0.5, 0.5], np.array([0, 1, 2])]
+        return [vector, matrix, 0.5, cube, [0.5, 0.5]]
+    return [vector, 2, matrix, 0.5, cube, [0.5, 0.5], np.array([0, 1, 2])]
 
 
 def _has_floats(value: Any) -> bool:

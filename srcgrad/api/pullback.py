@@ -2,83 +2,66 @@
 
 from __future__ import annotations
 
-import copy
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from srcgrad.api.gradient import GradientFunction
-from srcgrad.errors import ArgumentError
+from srcgrad.api.structure import held, matching, parts
+from srcgrad.api.target import Outputs, live_places
+from srcgrad.compile import Compiled
 
 
-def vjp(function: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+def vjp(
+    function: Callable[..., Any], *args: Any, outputs: Outputs | None = None
+) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """The value of function(*args), and its pullback.
 
-    The pullback takes an adjoint of the value (of its shape and containers) and gives a tuple with the adjoint of
-    each argument, None for one without floats. It may be called any number of times; it runs the forward sweep again
-    each time.
+    The pullback takes an adjoint of the value (of its shape and containers; None stands for zeros) and gives a tuple
+    with the adjoint of each argument, None for one without floats. It may be called any number of times; it runs the
+    forward sweep again each time, at the arguments as they were when vjp was called. outputs: a parameter, by name or
+    position, or a tuple of them: the value is then their content after the call, and what the function returns is
+    dropped. The arguments themselves are never modified. Raises ArgumentError for an adjoint that does not fit the
+    value, and for outputs that the function does not have or cannot overwrite.
     """
-    made = GradientFunction(function, tuple(range(len(args))), mode="vjp")
-    args = tuple(_held(arg) for arg in args)  # the arguments as they are now, whatever happens to them
-    compiled, given = made._find(made._plain, args, {})
-    if compiled.overwritten:
-        made._check_disjoint(compiled, given)
-    out = function(*(tuple(_held(arg) for arg in args) if compiled.overwritten else args))
+    made = GradientFunction(function, tuple(range(len(args))), mode="vjp", outputs=outputs)
+    compiled, given, args = at_point(made, args)
+    out = value_of(made, compiled, args)
+    shape = held(out)  # the caller may write into what is returned
 
     def pullback(w: Any) -> tuple[Any, ...]:
-        _check(w, out, "the adjoint of the result")
-        adjoints = [_adjoint(w, out, path) for path in compiled.seed_paths]
-        result = compiled.call(*given, *adjoints)
+        w = matching(w, shape, "the adjoint of the result")
+        result = made._run(compiled, (*given, *(_part(w, shape, path) for path in compiled.seed_paths)))
         return (result,) if compiled.outputs == 1 else result
 
     return out, pullback
 
 
-def _held(value: Any) -> Any:
-    """A copy of what holds arrays; functions and objects of other kinds as they are."""
-    if isinstance(value, np.ndarray):
-        return np.copy(value, order="K")
-    return copy.deepcopy(value) if not callable(value) else value
+def at_point(made: GradientFunction, args: tuple[Any, ...]) -> tuple[Compiled, tuple[Any, ...], tuple[Any, ...]]:
+    """The generated function, what it takes, and the arguments as they are now, whatever happens to them later."""
+    compiled, given = made._find(made._plain, args, {})
+    if compiled.overwritten:
+        made._check_disjoint(compiled, given)  # of the caller's arrays: copies share nothing
+    live = [k - len(made._target.args) for k in live_places(made._target)]  # what blocks on adjoints collect in
+    args = tuple(arg if k in live else held(arg) for k, arg in enumerate(args))
+    compiled, given = made._find(made._plain, args, {})
+    return compiled, given, args
 
 
-def _parts(value: Any) -> dict[Any, Any] | None:
-    if isinstance(value, dict):
-        return value
-    if isinstance(value, (list, tuple)):
-        return dict(enumerate(value))
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    return None
+def value_of(made: GradientFunction, compiled: Compiled, args: tuple[Any, ...]) -> Any:
+    """The value of the function itself, called in such a way that the arguments stay as they are."""
+    bound = args if made.outputs is None else made._target.bind(args, {}, made.__name__)
+    # an array that the function does not write is as good as a copy of it; of what else it changes there is no record
+    copies = tuple(v if hasattr(v, "dtype") and not compiled.overwritten else held(v) for v in bound)
+    return made.primal(*copies) if made.outputs is None else made._target.call(copies)
 
 
-def _check(w: Any, out: Any, where: str) -> None:
-    """Hold an adjoint against the result that it belongs to."""
-    inside = _parts(out)
-    if inside is not None:
-        given = _parts(w)
-        if given is None or set(given) != set(inside):
-            keys = ", ".join(map(repr, inside))
-            raise ArgumentError(
-                f"{where} must be a {type(out).__name__} like the result, with the items {keys}.",
-                "Give an adjoint of the same structure.",
-            )
-        for key, item in inside.items():
-            _check(given[key], item, f"{where}[{key!r}]")
-    elif (isinstance(out, (np.ndarray, np.generic)) and out.dtype.kind == "f") or isinstance(out, float):
-        if np.shape(w) != np.shape(out):
-            raise ArgumentError(
-                f"{where} has the shape {np.shape(w)}, but the result has {np.shape(out)}.",
-                "Give an adjoint of the result's shape.",
-            )
-
-
-def _adjoint(w: Any, out: Any, path: tuple[Any, ...]) -> Any:
-    """The part of an adjoint that belongs to the part of the result at the path."""
+def _part(adjoint: Any, value: Any, path: tuple[Any, ...]) -> Any:
+    """The part of an adjoint that belongs to the part of a value at the path: zeros where there is none."""
     for key in path:
-        inside, given = _parts(out), _parts(w)
-        if inside is None or given is None:
-            return getattr(w, str(key))
-        out, w = inside[key], given[key]
-    return np.asarray(w, out.dtype) if isinstance(out, np.ndarray) else w
+        value, adjoint = _item(value, key), None if adjoint is None else _item(adjoint, key)
+    return matching(adjoint, value, f"the adjoint of the result's part {'.'.join(map(str, path))}")
+
+
+def _item(whole: Any, key: Any) -> Any:
+    inside = parts(whole)
+    return getattr(whole, str(key)) if inside is None else inside[key]

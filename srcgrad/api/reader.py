@@ -113,6 +113,9 @@ def make_reader(
             w.refuse_unless(f"{text} is {w.constant(expected)}")
     found = []
     for path in captured:
+        if path[-1][0] == "live":
+            found.append(w.kept(w.table(path[:-1]))[0])
+            continue
         text, value = w.kept(w.table(path))
         found.append(text)
         if type(value) in (float, int):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.errors import ArgumentError
+from srcgrad.specialize.inputs import is_object
 
 
 def parts(value: Any) -> dict[Any, Any] | None:
@@ -73,14 +74,14 @@ def held(value: Any) -> Any:
 def matching(given: Any, value: Any, where: str) -> Any:
     """A tangent or adjoint, checked against the value that it belongs to, in the value's dtypes.
 
-    Raises ArgumentError, which names `where`, for another structure or another shape.
+    None stands for zeros. Raises ArgumentError, which names `where`, for another structure or another shape.
     """
     if type(given) is type(value) is np.ndarray and given.dtype == value.dtype and given.shape == value.shape:
         if value.dtype.kind == "f":
             return given
     inside = parts(value)
-    if given is None and inside is not None and not has_floats(value):
-        return None  # as gradients have it
+    if given is None and inside is not None:
+        return zeros(value) if has_floats(value) else None  # as gradients have it
     if inside is not None:
         found = parts(given)
         if found is None or set(found) != set(inside):
@@ -96,6 +97,8 @@ def matching(given: Any, value: Any, where: str) -> Any:
             made = {k: 0.0 if m is None and isinstance(inside[k], (int, np.integer)) else m for k, m in made.items()}
         return like(value, made)
     if not is_differentiable(value):
+        if is_object(value) and type(given) is type(value):
+            return given  # its attributes are looked at where they are used
         if given is None or not has_floats(given):
             return None
         raise ArgumentError(
@@ -103,8 +106,16 @@ def matching(given: Any, value: Any, where: str) -> Any:
         )
     if given is None:
         return zeros(value)
-    if getattr(getattr(given, "dtype", None), "kind", "f") == "c" or isinstance(given, complex):
+    try:
+        dtype = given.dtype.kind if hasattr(given, "dtype") else np.asarray(given).dtype.kind
+    except ValueError:
+        dtype = "O"
+    if dtype == "c":
         raise ArgumentError(f"{where} is complex, but the value is real.", "Give its real part.")
+    if dtype not in "fiub":
+        raise ArgumentError(
+            f"{where} is a {type(given).__name__}, but the value holds floats.", "Give floats of the value's shape."
+        )
     if np.shape(given) != np.shape(value):
         raise ArgumentError(
             f"{where} has the shape {np.shape(given)}, but the value has {np.shape(value)}.",

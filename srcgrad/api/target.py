@@ -13,10 +13,14 @@ import numpy as np
 
 from srcgrad.codegen import compile_text
 from srcgrad.errors import ArgumentError
+from srcgrad.frontend import definition_of
 from srcgrad.frontend.source import function_of
 from srcgrad.rules.registry import own_rule
 
 Argnums = int | str | Sequence[int | str]
+
+Outputs = int | str | Sequence[int | str]
+"""Parameters whose content after the call is the result."""
 
 Place = str | tuple[str, int | str]
 """A parameter, or an item of `*args` (by position) or `**kwargs` (by name)."""
@@ -29,13 +33,15 @@ class Target:
 
     function: has the source; args, kwargs: what the callable puts in front of the call's own arguments: the object of
     a method, what a partial holds. names: the function's parameters. counted: how many of args, from their end,
-    argnums count nevertheless.
+    argnums count nevertheless. outputs: the parameters whose content after the call is the result, where it is not
+    what is returned.
     """
 
     def __init__(
-        self, function: types.FunctionType, args: tuple[Any, ...], kwargs: dict[str, Any], counted: int = 0
-    ) -> None:
-        self.function, self.args, self.kwargs = function, args, kwargs
+        self, function: types.FunctionType, args: tuple[Any, ...], kwargs: dict[str, Any], counted: int = 0,
+        outputs: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        self.function, self.args, self.kwargs, self.outputs = function, args, kwargs, outputs
         self.skipped = len(args) - counted
         # a decorator's wrapper is differentiated as it stands: its own parameters count, not those of what it wraps
         self.signature = inspect.signature(function, follow_wrapped=False)
@@ -52,7 +58,26 @@ class Target:
 
     def with_first(self, first: Any) -> Target:
         """The method that a decorated function becomes in a class: argnums count the object too."""
-        return Target(self.function, (*self.args, first), self.kwargs, 1)
+        return Target(self.function, (*self.args, first), self.kwargs, 1, self.outputs)
+
+    def replaced(self, function: types.FunctionType, outputs: tuple[str, ...]) -> Target:
+        """The same arguments for another function of the same parameters."""
+        return Target(function, self.args, self.kwargs, len(self.args) - self.skipped, outputs)
+
+    def call(self, bound: tuple[Any, ...]) -> Any:
+        """Call the function with values for all its parameters."""
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
+        for parameter, value in zip(self.signature.parameters.values(), bound, strict=True):
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                args += value
+            elif parameter.kind is parameter.VAR_KEYWORD:
+                kwargs |= value
+            elif parameter.kind is parameter.KEYWORD_ONLY:
+                kwargs[parameter.name] = value
+            else:
+                args.append(value)
+        return self.function(*args, **kwargs)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> tuple[Any, ...]:
         """The arguments in the order of the parameters, defaults filled in."""
@@ -108,6 +133,17 @@ def caller_of(function: Any, params: tuple[str, ...]) -> types.FunctionType:
     made = compile_text(text, name, {callee: function}, f"call of {name}")
     assert isinstance(made, types.FunctionType)
     return made
+
+
+def live_places(target: Target) -> tuple[int, ...]:
+    """The positions of the parameters that only blocks on adjoints name: what is passed there is passed on as it is."""
+    hooked = definition_of(target.function).hooked
+    return tuple(k for k, name in enumerate(target.names) if name in hooked)
+
+
+def without(bound: tuple[Any, ...], places: tuple[int, ...]) -> tuple[Any, ...]:
+    """The arguments with None at some positions."""
+    return tuple(None if k in places else value for k, value in enumerate(bound)) if places else bound
 
 
 def is_many(argnums: Any) -> bool:

@@ -160,7 +160,7 @@ def as_target(node: gast.expr) -> gast.expr:
 
 def expression_text(node: gast.expr) -> str:
     """The source of an expression."""
-    return _double_quotes(ast.unparse(gast.gast_to_ast(node)))
+    return double_quotes(ast.unparse(gast.gast_to_ast(node)))
 
 
 def bare_text(node: gast.expr) -> str:
@@ -272,7 +272,7 @@ def _name_of(value: Any) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _double_quotes(text: str) -> str:
+def double_quotes(text: str) -> str:
     """The text with "..." for '...' wherever no string in it has a double quote: the quotes of most formatters."""
     if "'" not in text:
         return text

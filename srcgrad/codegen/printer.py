@@ -29,6 +29,12 @@ class Noted(gast.stmt):
     _fields = ("statement", "note")
 
 
+class Verbatim(gast.stmt):
+    """Lines that are text already, each with its depth; the comment stands at the end of the first."""
+
+    _fields = ("lines", "note")
+
+
 def print_tree(tree: gast.AST | Sequence[gast.AST], width: int = WIDTH) -> str:
     """The source of a module, a statement or a sequence of statements; it ends with a newline."""
     return layout(Printer(list(tree) if isinstance(tree, Sequence) else tree).lines, width)
@@ -59,6 +65,10 @@ class Printer(Unparser):
     def _Comment(self, tree: Comment) -> None:
         for text in tree.text.split("\n"):
             self.lines.append(Line(self._indent, text.strip().removeprefix("# "), style="comment"))
+
+    def _Verbatim(self, tree: Verbatim) -> None:
+        for k, (depth, text) in enumerate(tree.lines):
+            self.lines.append(Line(self._indent + depth, text, "" if k else tree.note))
 
     def _Noted(self, tree: Noted) -> None:
         first = len(self.lines)

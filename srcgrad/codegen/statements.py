@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import gast
 
 from srcgrad.codegen.expressions import BINARY, as_target, call, index_to_gast, path, to_gast
+from srcgrad.codegen.hooks import hook_lines
 from srcgrad.codegen.layout import WIDTH
-from srcgrad.codegen.printer import Comment, Noted, print_tree
+from srcgrad.codegen.printer import Comment, Noted, Verbatim, print_tree
 from srcgrad.codegen.usage import may_change, names_in, private_indices
 from srcgrad.ir import nodes as ir
 from srcgrad.ir.kinds import Array, ListOf, Scalar
@@ -63,6 +64,9 @@ class _Statements:
         """The trees of one statement; the first one carries its note."""
         if isinstance(stmt, ir.Comment):
             return [Comment(text=stmt.text)]
+        if isinstance(stmt, ir.Hook):
+            lines = hook_lines(stmt)
+            return [Verbatim(lines=lines, note=stmt.note)] if lines else []
         if isinstance(stmt, ir.If) and stmt.guard:
             if stmt.orelse:
                 raise ValueError("a guard has no `else`")

@@ -2,5 +2,6 @@
 
 from srcgrad.frontend.lower import definition_of
 from srcgrad.frontend.names import UndefinedNameError, free_value
+from srcgrad.frontend.source import source_text
 
-__all__ = ["UndefinedNameError", "definition_of", "free_value"]
+__all__ = ["UndefinedNameError", "definition_of", "free_value", "source_text"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import dataclasses
 import importlib
 import inspect
 import weakref
@@ -14,9 +16,11 @@ import gast
 from srcgrad.frontend import refusals
 from srcgrad.frontend.exits import LoopElse
 from srcgrad.frontend.expressions import BINARY, Expressions
+from srcgrad.frontend.hooks import hook_text, only_hooked
 from srcgrad.frontend.jumps import single_exit
-from srcgrad.frontend.scope import Scope, imported_name, parameters, scope_of
+from srcgrad.frontend.scope import Scope, block_of, imported_name, parameters, scope_of
 from srcgrad.frontend.source import Source, find_source, function_of
+from srcgrad.hooks import adjoint
 from srcgrad.ir.nodes import (
     Apply,
     Assert,
@@ -32,6 +36,7 @@ from srcgrad.ir.nodes import (
     Expr,
     ForEach,
     Free,
+    Hook,
     If,
     Load,
     Name,
@@ -147,6 +152,7 @@ class _Statements(Expressions):
             nonlocals=frozenset(scope.nonlocals),
             flags=flags,
             doc=doc,
+            hooked=only_hooked(node),
             pos=pos,
         )
 
@@ -241,15 +247,40 @@ class _Statements(Expressions):
         return LoopElse(loop, self.block(node.orelse), pos=pos) if node.orelse else loop
 
     def _with(self, node: Any, pos: Pos | None) -> Sequence[Stmt]:
-        contexts = []
-        for item in node.items:
-            if item.optional_vars is not None:
-                raise refusals.refuse_with_as(self.pos(item.optional_vars))
-            contexts.append(self.expr(item.context_expr))
+        calls = [item.context_expr for item in node.items if isinstance(item.context_expr, gast.Call)]
+        if any(self._known(c.func) is adjoint for c in calls) and (len(node.items) > 1 or not block_of(node)):
+            raise refusals.refuse_hook_form(self.pos(node.items[0].context_expr))
+        if block_of(node):
+            return (self._hook(node, pos),)
+        contexts = [self.expr(item.context_expr) for item in node.items]
         body = self.block(node.body)
         for context in reversed(contexts):
             body = (With(context, body, pos=pos),)
         return body
+
+    def _hook(self, node: Any, pos: Pos | None) -> Stmt:
+        """A block on an adjoint: see frontend.hooks. That its context is srcgrad.adjoint shows in specialize.hooks
+        where the name of the context is none of the module's."""
+        context = node.items[0].context_expr
+        called = self._known(context.func) if isinstance(context, gast.Call) else None
+        if called not in (adjoint, None):
+            raise refusals.refuse_with_as(self.pos(node.items[0].optional_vars))
+        text, given = hook_text(node, self.scope.mentioned, self.pos)
+        functions = tuple(
+            Const(fn.value) if sort == "method" else self.expr(fn) if _is_dotted(fn) else Const(None)
+            for sort, fn in given
+        )
+        names = tuple(self.name(name, pos) for name in text.reads)
+        text = dataclasses.replace(text, given=functions)
+        return Hook(self.expr(context), names, text, pos=self.pos(context))
+
+    def _known(self, node: Any) -> Any:
+        """What a dotted name stands for, as far as the module's globals tell, else None."""
+        if isinstance(node, gast.Attribute):
+            return getattr(self._known(node.value), node.attr, None)
+        if isinstance(node, gast.Name) and self.scope.local(node.id) is None and not self.scope.shadowed(node.id):
+            return self.names.get(node.id, getattr(builtins, node.id, None))
+        return None
 
     def _delete(self, target: Any) -> tuple[Stmt, ...]:
         """`del x` means nothing here; `del x[i]` is a call of `x.__delitem__`."""
@@ -313,6 +344,13 @@ def _bound(target: Expr) -> set[str]:
         return {target.id}
     parts = getattr(target, "items", ()) or ((target.value,) if hasattr(target, "value") else ())
     return set().union(*(_bound(part) for part in parts))
+
+
+def _is_dotted(node: Any) -> bool:
+    """Whether an expression is a name, or a name with attributes."""
+    while isinstance(node, gast.Attribute):
+        node = node.value
+    return isinstance(node, gast.Name)
 
 
 def _is_text(node: Any) -> bool:

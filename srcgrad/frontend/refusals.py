@@ -68,8 +68,56 @@ def refuse_global(name: str, pos: Pos | None) -> UnsupportedError:
 def refuse_with_as(pos: Pos | None) -> UnsupportedError:
     """The error for `with ... as name`."""
     return UnsupportedError(
-        "`with ... as name` is not supported: what the context hands over is not known.",
+        "`with ... as name` is not supported: what the context hands over is not known "
+        "(but for `with srcgrad.adjoint(x) as d_x`).",
         "Leave out the `as`, or open the context outside of the function and pass what it hands over.",
+        pos,
+    )
+
+
+def refuse_hook_form(pos: Pos | None) -> UnsupportedError:
+    """The error for a `with` of srcgrad.adjoint that has no name, or other contexts beside it."""
+    return UnsupportedError(
+        "srcgrad.adjoint stands alone in its `with` statement, and what it hands over needs a name.",
+        "Write `with srcgrad.adjoint(x) as d_x:`.",
+        pos,
+    )
+
+
+def refuse_hook_name(name: str, pos: Pos | None) -> UnsupportedError:
+    """The error for a block on an adjoint that assigns a variable of the function."""
+    return UnsupportedError(
+        f"`{name}` is named outside of this block too, but the block runs in the reverse sweep, when the function "
+        "itself is over: what it assigns is its own.",
+        f"Use another name than `{name}` inside the block.",
+        pos,
+    )
+
+
+def refuse_hook_jump(pos: Pos | None) -> UnsupportedError:
+    """The error for a block on an adjoint that jumps out of itself."""
+    return UnsupportedError(
+        "The block of an adjoint runs in the reverse sweep: there is nothing to return to or to leave.",
+        "Use `if` inside the block.",
+        pos,
+    )
+
+
+def refuse_hook_change(name: str, pos: Pos | None) -> UnsupportedError:
+    """The error for a block on an adjoint that changes a variable of the function in place."""
+    return UnsupportedError(
+        f"`{name}` is a variable of the function, and the block of an adjoint may not change it.",
+        f"Work on a copy, or collect in a list that is an argument or a global, and that the function itself does "
+        f"not use: `{name}` is used outside of the block.",
+        pos,
+    )
+
+
+def refuse_adjoint_of(what: str, pos: Pos | None) -> UnsupportedError:
+    """The error for srcgrad.adjoint of something that has no adjoint of its own."""
+    return UnsupportedError(
+        f"srcgrad.adjoint takes a variable that is a float or an array of floats, or a part of one; this is {what}.",
+        "Give the value a name in the line before, and ask for the adjoint of that.",
         pos,
     )
 

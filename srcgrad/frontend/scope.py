@@ -112,6 +112,20 @@ def imported_name(alias: Any) -> str:
     return alias.asname or alias.name.split(".")[0]
 
 
+def block_of(node: Any) -> list[Any]:
+    """The statements under `with ... as name`, which are no part of the function: see frontend.hooks."""
+    named = isinstance(node, gast.With) and any(item.optional_vars is not None for item in node.items)
+    return list(node.body) if named else []
+
+
+def block_names(node: Any) -> tuple[set[str], set[str]]:
+    """The names that a `with ... as name` and its block bind, and those that the block reads beside them."""
+    inner = Scope(None, Fresh(set()))
+    for part in (*(i.optional_vars for i in node.items if i.optional_vars is not None), *node.body):
+        _scan(part, inner, ())
+    return inner.bound, inner.mentioned - inner.bound
+
+
 def _scan(node: Any, scope: Scope, hidden: tuple[set[str], ...]) -> None:
     """Collect what is bound and mentioned. hidden: the variables of the comprehensions around the node."""
     if isinstance(node, gast.Name):
@@ -132,6 +146,10 @@ def _scan(node: Any, scope: Scope, hidden: tuple[set[str], ...]) -> None:
         scope.mentioned.add(imported_name(node))
     elif isinstance(node, FUNCTIONS):
         _scan_nested(node, scope, hidden)
+    elif block_of(node):
+        for item in node.items:
+            _scan(item.context_expr, scope, hidden)
+        scope.mentioned |= {name for name in block_names(node)[1] if not any(name in names for names in hidden)}
     elif isinstance(node, COMPREHENSIONS):
         first, *others = node.generators
         _scan(first.iter, scope, hidden)

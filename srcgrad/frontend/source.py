@@ -20,6 +20,9 @@ from srcgrad.ir.nodes import Pos
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
+STANDS_FOR = "__stands_for__"
+"""The attribute of a made function that holds the user's function in whose place it stands."""
+
 _MOVE_TO_FILE = "Put the function into a file (or a notebook cell), so that its source can be read."
 
 
@@ -27,16 +30,20 @@ _MOVE_TO_FILE = "Put the function into a file (or a notebook cell), so that its 
 class Source:
     """A function's syntax tree (gast) with what is needed to say where each part of it stands.
 
-    private: the name of the class around the function, after which `__name` is mangled, or "".
+    private: the name of the class around the function, after which `__name` is mangled, or "". place: where all of it
+    counts as standing, for a function that was made to call one of the user's: errors and comments then show that.
     """
 
     file: str
     lines: tuple[str, ...]
     node: Any
     private: str
+    place: Pos | None = None
 
     def pos(self, node: Any) -> Pos | None:
         """The place of a node; of one that spans several lines, the part on its first line."""
+        if self.place is not None:
+            return self.place
         line = getattr(node, "lineno", None)
         if line is None:
             return None
@@ -82,7 +89,23 @@ def find_source(fn: Any) -> Source:
     if not found:
         raise _changed(function, code, "no such function stands there")
     node, private = found[0]
-    return Source(code.co_filename, lines, gast.ast_to_gast(node), private)
+    stands_for = function.__dict__.get(STANDS_FOR)
+    place = None
+    if stands_for is not None:
+        original = find_source(stands_for)
+        place = original.pos(original.node)
+    return Source(code.co_filename, lines, gast.ast_to_gast(node), private, place)
+
+
+def source_text(fn: Any) -> str:
+    """The lines of a Python function without its decorators; of a lambda, the expression itself."""
+    source = find_source(fn)
+    node = source.node
+    lines = list(source.lines[node.lineno - 1 : node.end_lineno])
+    if isinstance(node, gast.Lambda):
+        lines[-1] = lines[-1].encode()[: node.end_col_offset].decode(errors="ignore")
+        lines[0] = lines[0].encode()[node.col_offset :].decode(errors="ignore")
+    return "".join(lines)
 
 
 def _changed(function: Any, code: CodeType, what: str) -> SourceError:

@@ -313,6 +313,46 @@ class With(Stmt):
 
 
 @dataclass(frozen=True)
+class HookText:
+    """The user's statements on an adjoint, as they stand.
+
+    text: the statements, not indented. name: what they call the adjoint. reads: the names that they do not bind
+    themselves; own: those that they do, but for `name`. rebinds: how they assign `name`: "", "plainly" (`d = e` and
+    nothing else) or "freely"; augments: by `d op= e`; writes: they change the adjoint in place, or may; keeps: they
+    may hold on to it. given: the functions that get it. changes: which of `reads` they change, and where.
+    """
+
+    text: str
+    name: str
+    reads: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+    rebinds: str = ""
+    augments: bool = False
+    writes: bool = False
+    keeps: bool = False
+    given: tuple[Expr, ...] = ()
+    changes: tuple[tuple[str, Pos | None], ...] = ()
+
+
+@dataclass(frozen=True)
+class Hook(Stmt):
+    """The user's own statements on an adjoint.
+
+    Untyped: `with value as ...: ...`, value being the context; args: what the names in the text stand for. Typed: a
+    mark in the primal, which runs nothing; value is what the adjoint is of. In the reverse sweep: `out = value`, then
+    the text, with `out` for the adjoint and `own` for its own names; through: what it assigns to the adjoint, it
+    writes into the buffer.
+    """
+
+    value: Expr
+    args: tuple[Expr, ...]
+    source: HookText
+    out: Name | None = None
+    own: tuple[str, ...] = ()
+    through: bool = False
+
+
+@dataclass(frozen=True)
 class Assert(Stmt):
     test: Expr
     message: Expr | None = None
@@ -361,6 +401,7 @@ class Definition(Node):
 
     flags: the variables that frontend.jumps made; each is False but for the time after its jump was taken.
     locals: the names that the function binds itself; nonlocals: those of them that it binds for the outer function.
+    hooked: the parameters that only blocks on adjoints name.
     """
 
     name: str
@@ -371,3 +412,4 @@ class Definition(Node):
     nonlocals: frozenset[str] = frozenset()
     flags: frozenset[str] = frozenset()
     doc: str = ""
+    hooked: frozenset[str] = frozenset()

@@ -16,6 +16,7 @@ from srcgrad.ir.nodes import (
     Expr,
     For,
     Format,
+    Hook,
     If,
     Invoke,
     Load,
@@ -186,6 +187,8 @@ def defined_by(stmt: Stmt) -> tuple[Name, ...]:
             return (out,)
         case Invoke(outs=outs):
             return outs
+        case Hook(out=Name() as out):
+            return (out,)
         case For(index=index):
             return (index,)
     return ()
@@ -215,6 +218,8 @@ def map_own(stmt: Stmt, read: Callable[[Expr], Expr], bind: Callable[[Name], Nam
             return dataclasses.replace(stmt, out=out and bind(out), target=read(target), index=index and read(index))
         case Invoke(outs=outs, args=args):
             return dataclasses.replace(stmt, outs=tuple(map(bind, outs)), args=tuple(map(read, args)))
+        case Hook(value=value, args=args, out=out):
+            return dataclasses.replace(stmt, value=read(value), args=tuple(map(read, args)), out=out and bind(out))
         case If(test=test) | While(test=test):
             return dataclasses.replace(stmt, test=read(test))
         case For(index=index_, lo=lo, hi=hi, step=step):

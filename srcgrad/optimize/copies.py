@@ -25,6 +25,7 @@ from srcgrad.ir.nodes import (
     Cond,
     Expr,
     For,
+    Hook,
     If,
     Invoke,
     Load,
@@ -165,6 +166,9 @@ def evaluated_once(stmt: Stmt) -> Iterator[str]:
         case Push(target=target) | Pop(target=target):
             yield from _of_place(target)
             rest = [expr for expr in own_expressions(stmt) if expr is not target]
+        case Hook(value=value):
+            yield from _always(value)
+            return
         case _:
             rest = list(own_expressions(stmt))
     for expr in rest:

@@ -24,6 +24,7 @@ from srcgrad.ir.nodes import (
     Effect,
     Expr,
     For,
+    Hook,
     If,
     Invoke,
     Name,
@@ -40,7 +41,7 @@ from srcgrad.ir.walk import defined_by
 from srcgrad.optimize.memory import Block, Fact, Memory, has_effect, levels_of
 from srcgrad.transform.webs import own_expressions, reads_of
 
-__all__ = ["Fact", "Memory", "has_effect", "levels_of", "remove_dead"]
+__all__ = ["Fact", "Memory", "has_effect", "levels_of", "read_first", "remove_dead"]
 
 
 def remove_dead(body: Block, live_out: set[str], classes: Callable[[str], str]) -> Block:
@@ -69,7 +70,7 @@ class _Dead:
 
     def __init__(self, memory: Memory, body: Block) -> None:
         self.memory = memory
-        self.entry = _read_first(body)
+        self.entry = read_first(body)
 
     def block(
         self, block: Block, live: set[Fact], tail: bool = False, markers: bool = True
@@ -141,6 +142,8 @@ class _Dead:
                     live = live - {("name", out.id)}
                     found |= memory.reads(target)
                 return live | found | (memory.reads(index) if index is not None else frozenset())
+            case Hook(out=Name(id=name)):
+                live = live - {("name", name)}
             case Invoke(outs=outs):
                 live = live - {("name", out.id) for out in outs}
             case Effect() | Assert() | Raise() | Return():
@@ -198,7 +201,7 @@ def _only_continues(block: Block) -> bool:
     return all(isinstance(stmt, (Comment, Continue)) for stmt in block)
 
 
-def _read_first(body: Block) -> set[str]:
+def read_first(body: Block) -> set[str]:
     """The variables that may be read before the program binds them."""
 
     def block(stmts: Block, live: set[str]) -> set[str]:

@@ -24,6 +24,7 @@ from srcgrad.ir.nodes import (
     Cond,
     DictPack,
     Expr,
+    Hook,
     Invoke,
     Load,
     Name,
@@ -140,7 +141,7 @@ class Memory:
                 owner, value = root(target), found
             case Push(target=target, value=found):
                 owner, value = root(target), found
-            case Pop(out=Name(id=name), target=found):
+            case Pop(out=Name(id=name), target=found) | Hook(out=Name(id=name), value=found):
                 owner, value = name, found
         if owner is None or value is None or not self.levels(owner):
             return
@@ -271,6 +272,9 @@ class Memory:
             case Store(target=target) | Push(target=target) | Pop(target=target):
                 levels = self.written_levels(stmt)
                 return frozenset((level, self.of(name)) for name in _roots(target) for level in levels)
+            case Hook(out=Name(id=name), value=value):
+                shared = (name, *self.may_share(value))
+                return frozenset(fact for other in shared for fact in self.content(other))
             case Invoke(args=args):
                 return frozenset(fact for arg in args for name in self.may_share(arg) for fact in self.content(name))
         return frozenset()

@@ -46,6 +46,8 @@ def _passes(body: tuple[Stmt, ...], kept: set[str], facts: Facts) -> tuple[Stmt,
     written = aliases.written | aliases.grown
     own = facts.made()
     body = tuple(remove_dead(remove_overwritten(body, aliases.of), kept, aliases.of))
+    if facts.watch is not None:
+        body = facts.watch.checked(body, facts, MARK)
     shorter = reuse_shapes(body)
     body = body if shorter is body else tuple(remove_dead(shorter, kept, aliases.of))
     body = tuple(propagate_copies(body, aliases.of, written, kept, lambda name: name in own))

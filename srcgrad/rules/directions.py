@@ -64,6 +64,8 @@ def _pushed(
     rule: Rule, call: Call | Op, tangents: dict[str, Any], args: dict[str, Any], out: Sym, masked: bool, ready: bool
 ) -> Sym:
     tangents = {name: t for name, t in tangents.items() if name not in rule.zero}
+    if not tangents:
+        return Sym(lift(0.0))
     if rule.form == "elementwise":
         if any(not isinstance(t, Sym) for t in tangents.values()):
             raise NoDirections

@@ -4,6 +4,7 @@ from srcgrad.runtime.adjoints import add_at, grid, products_of_others, split_lik
 from srcgrad.runtime.differences import numerical_jvp, numerical_vjp, stop_gradient
 from srcgrad.runtime.helpers import (
     add_to,
+    check_finite,
     check_view,
     copy_of,
     reshape_like,
@@ -57,8 +58,8 @@ from srcgrad.runtime.sets import accumulated_sets, joined_sets, no_sets, product
 HELPERS = {
     function.__name__: function
     for function in (
-        add_to, check_view, copy_of, reshape_like, scalar_adjoint, unbroadcast, winners, with_attributes, with_items,
-        zero_directions, zeros_like,
+        add_to, check_finite, check_view, copy_of, reshape_like, scalar_adjoint, unbroadcast, winners,
+        with_attributes, with_items, zero_directions, zeros_like,
         add_at, grid, products_of_others, split_like, undiagonal, untile,
         cholesky_adjoint, cholesky_tangent, eigenvalues_adjoint, eigenvalues_tangent, eigenvectors,
         eigenvectors_adjoint, eigenvectors_tangent, from_lower, log_abs_det, sign_of_det, singular_values_adjoint,

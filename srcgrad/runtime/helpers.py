@@ -65,6 +65,15 @@ def add_to(d, e):
     return d + e
 
 
+def check_finite(d, place):
+    """Raise FloatingPointError where an adjoint of any structure holds nan or inf. place: the number of the check."""
+    if isinstance(d, (list, tuple, dict)):
+        for item in d.values() if isinstance(d, dict) else d:
+            check_finite(item, place)
+    elif d is not None and not np.all(np.isfinite(d)):
+        raise FloatingPointError("nan" if np.any(np.isnan(d)) else "inf", place)
+
+
 def copy_of(value):
     """A copy of nested lists, tuples, dicts and arrays that shares no memory with them."""
     if isinstance(value, np.ndarray):

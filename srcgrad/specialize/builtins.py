@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from srcgrad.errors import KindError, UnsupportedError
-from srcgrad.ir.kinds import NONE, DictOf, ListOf, Opaque, Scalar, is_float
+from srcgrad.ir.kinds import NONE, DictOf, ListOf, Opaque, is_float
 from srcgrad.ir.nodes import Call, Const, Effect, Expr, Name, Pos, Prim
 from srcgrad.specialize.calls import call_value
 from srcgrad.specialize.choices import test_expr
@@ -90,7 +90,7 @@ def _range(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | Non
     expect("range", args, kwargs, 1, 3, pos)
     exprs = [as_expr(arg, pos) for arg in args]
     for expr in exprs:
-        if isinstance(expr.kind, Scalar) and expr.kind.dtype.startswith(("float", "complex")):
+        if isinstance(expr.kind, ListOf) or getattr(expr.kind, "dtype", "").startswith(("float", "complex")):
             raise KindError("range needs integers", "Write int(...) or `//`.", pos)
     return make_range(exprs)
 
@@ -291,6 +291,15 @@ def _print(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | Non
     exprs = tuple(_shown(arg, pos) for arg in args)
     keywords = tuple((key, as_expr(value, pos)) for key, value in kwargs.items())
     s.emit(Effect(Call(Prim(print, "print"), exprs, keywords, kind=NONE, pos=pos), pos=pos))
+    return Static(None)
+
+
+@handles(breakpoint)
+def _breakpoint(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
+    """It stops where it stands in the forward sweep."""
+    exprs = tuple(_shown(arg, pos) for arg in args)
+    keywords = tuple((key, as_expr(value, pos)) for key, value in kwargs.items())
+    s.emit(Effect(Call(Prim(breakpoint, "breakpoint"), exprs, keywords, kind=NONE, pos=pos), pos=pos))
     return Static(None)
 
 

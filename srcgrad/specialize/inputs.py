@@ -21,7 +21,8 @@ from srcgrad.specialize.values import Leaf, Static, Struct, Value
 Path = tuple[Any, ...]
 """How to reach a value when the compiled function is called. It starts with ("argument", name), ("primal", None) -
 the function that is differentiated - or ("object", object); then steps follow: ("global", name), ("closure", name),
-("default", parameter), ("item", key), ("attribute", name), ("length", None)."""
+("default", parameter), ("item", key), ("attribute", name), ("length", None). ("live", None) at its end says that any
+object will do."""
 
 MISSING = object()
 """What a guard holds of a global that is not there, so that a builtin is meant."""
@@ -34,13 +35,17 @@ class Inputs:
     leaves: each float or array leaf, by its access text (`params["w"]`), and how to reach it; local: those that have
     a variable of their own instead, by that variable: the access text. captured: hidden parameters, by name: a global
     or closure variable and how to read it. guards: objects that were taken as constants: (how to read it again, the
-    object). seen: what was captured so far, by where it stands; named: what callables with a user's rule are called.
+    object). live: parameters, hidden ones too, that are passed as they are, whatever they are. sources:
+    the user's functions that were looked into, by code. seen: what was captured so far, by where
+    it stands; named: what callables with a user's rule are called.
     """
 
     leaves: dict[str, tuple[Path, Kind]] = field(default_factory=dict)
     local: dict[str, str] = field(default_factory=dict)
     captured: dict[str, Path] = field(default_factory=dict)
     guards: list[tuple[Path, object]] = field(default_factory=list)
+    live: set[str] = field(default_factory=set)
+    sources: dict[int, Callable[..., Any]] = field(default_factory=dict)
     seen: dict[Any, Value] = field(default_factory=dict)
     named: dict[int, str] = field(default_factory=dict)
 
@@ -164,7 +169,7 @@ class Describer:
         made = {
             key: self.describe(item, access(type_, text, key), (*path, ("item", key)), seen) for key, item in items
         }
-        return Struct(type_, made, cls)
+        return Struct(type_, made, cls, origin=(text, dict(made)))
 
     def object(self, value: Any, text: str, path: Path, seen: tuple[int, ...]) -> Struct:
         seen = (*seen, id(value))
@@ -172,7 +177,7 @@ class Describer:
             name: self.describe(item, access("object", text, name), (*path, ("attribute", name)), seen)
             for name, item in attributes(value).items()
         }
-        return Struct("object", made, type(value))
+        return Struct("object", made, type(value), origin=(text, dict(made)))
 
     def leaf(self, kind: Kind, text: str, path: Path) -> Leaf:
         name = self.localised.get(text, text)

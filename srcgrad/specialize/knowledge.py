@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from srcgrad.ir.nodes import Definition
+from srcgrad.ir.nodes import Definition, Pos
 
 
 class Restart(Exception):
@@ -40,6 +40,17 @@ class Frame:
     function: Callable[..., Any] | None
     parent: tuple[object, ...] | None = None
     function_path: tuple[Any, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a block on an adjoint changes in place. leaves: the parts that the function may read; key: by what a global
+    or a closure's variable is known, which the function may read too."""
+
+    name: str
+    pos: Pos | None
+    leaves: frozenset[str]
+    key: object
 
 
 Key = tuple[tuple[object, ...], str]

@@ -13,12 +13,14 @@ import numpy as np
 
 from srcgrad.errors import KindError, SrcgradError, UnsupportedError
 from srcgrad.frontend import definition_of, free_value
-from srcgrad.ir.kinds import BOTTOM, DictOf, ListOf
+from srcgrad.frontend.source import function_of
+from srcgrad.ir.kinds import BOTTOM, DictOf, ListOf, Opaque
 from srcgrad.ir.nodes import Assign, Const, Definition, Expr, Load, Name, Op, Pos, Stmt
-from srcgrad.ir.walk import root
+from srcgrad.ir.walk import root, statements
 from srcgrad.rules.registry import own_rule
+from srcgrad.specialize.hooks import refuse_changes_of_what_is_read
 from srcgrad.specialize.inputs import MISSING, Describer, Inputs, Path, is_object
-from srcgrad.specialize.knowledge import Frame, Key, Knowledge, Restart
+from srcgrad.specialize.knowledge import Change, Frame, Key, Knowledge, Restart
 from srcgrad.specialize.outline import close_callees, with_hidden, with_hidden_value
 from srcgrad.specialize.spelling import FIXED, NAMED, RESERVED, is_library, plain_function, spelling_of
 from srcgrad.specialize.state import State
@@ -69,6 +71,7 @@ class Specializer(State):
         self.localised: dict[str, str] = {}
         self.describer = Describer(inputs, self.function_value, self.localised)
         self.captured = inputs.seen
+        self.hook_changes: list[Change] = []
         self.callees: dict[str, Any] = {}
 
     # ---- names ----
@@ -129,6 +132,56 @@ class Specializer(State):
         if key not in self.captured:
             self.captured[key] = self.describe_captured(value, name, (*start, (where, name)))
         return self.captured[key]
+
+    def outermost(self, name: str) -> Frame | None:
+        """The frame in whose module or closure a name is looked up, None where a frame around the place binds it."""
+        frame = self.frame
+        while frame.parent is not None:
+            frame = self.frame_of[frame.parent]
+            if name in frame.definition.locals:
+                return None
+        return frame
+
+    def live(self, name: str) -> Expr | None:
+        """A name that no function around the place binds, as it is at each call, whatever it is."""
+        frame = self.outermost(name)
+        if frame is None:
+            return None
+        assert frame.function is not None
+        value, where = free_value(frame.function, name)
+        start: Path = frame.function_path if frame.function_path is not None else (("object", frame.function),)
+        if where == "builtin":
+            self.inputs.guards.append(((*start, ("global", name)), MISSING))
+            return Name(name, kind=Opaque(type(value)))
+        if isinstance(value, types.ModuleType) and spelling_of(value) in ("np", "math"):
+            self.inputs.guards.append(((*start, (where, name)), value))
+            return Name(spelling_of(value), kind=Opaque(types.ModuleType))
+        path = (*start, (where, name), ("live", None))
+        hidden = next((known for known, other in self.inputs.captured.items() if other == path), None)
+        if hidden is None:
+            hidden = self.fresh(name)
+            self.inputs.captured[hidden] = path
+            self.inputs.live.add(hidden)
+        return Name(hidden, kind=Opaque(object))
+
+    def captured_key(self, name: str) -> object:
+        """By what `captured` knows a global or a closure's variable."""
+        frame = self.outermost(name)
+        if frame is None or frame.function is None:
+            return None
+        function: Any = frame.function
+        if name in function.__code__.co_freevars:
+            return id(function.__closure__[function.__code__.co_freevars.index(name)])
+        return id(function.__globals__), name
+
+    def is_live(self, name: str) -> bool:
+        return name in self.inputs.live
+
+    def is_input(self, name: str) -> bool:
+        return name in self.inputs.leaves
+
+    def is_local(self, name: str) -> bool:
+        return name in self.inputs.local
 
     def describe_captured(self, value: Any, name: str, path: Path) -> Value:
         """A global, a closure's variable, a default or an attribute: numbers and arrays are read at each call,
@@ -216,14 +269,16 @@ class Specializer(State):
 
     def function(self, value: Callable[..., Any]) -> Closure:
         """A Python function of the user's."""
-        return Closure(definition_of(value), function=value)
+        made = Closure(definition_of(value), function=value)
+        self.inputs.sources[id(function_of(value).__code__)] = value
+        return made
 
     # ---- what is learned ----
 
     def nested(self) -> Specializer:
         """A state for a function that is compiled on its own, with the same knowledge, inputs and callees."""
         made = Specializer(self.knowledge, RESERVED | set(self.inputs.captured), self.inputs)
-        made.callees, made.captured = self.callees, self.captured
+        made.callees, made.captured, made.hook_changes = self.callees, self.captured, self.hook_changes
         made.describer = self.describer
         return made
 
@@ -301,6 +356,10 @@ def _attempt(
     for text in sorted(knowledge.localised):
         s.localised[text] = s.fresh(re.split(r"\W+", text.strip("]\"'"))[-1] if text[-2] in "\"'" else text)
     for name, given in names.items():
+        if name in definition.hooked:
+            inputs.live.add(given)
+            params[name] = s.env[(frame.path, name)] = Leaf(Name(given, kind=Opaque(object)))
+            continue
         params[name] = s.describer.describe(args[name], given, (("argument", name),))
         s.env[(frame.path, name)] = params[name]
     params = {key[1]: value for key, value in copy_environment({(frame.path, n): v for n, v in params.items()}).items()}
@@ -320,7 +379,8 @@ def _attempt(
         if error.pos is None:
             raise type(error)(error.reason, error.remedy, definition.pos) from None
         raise
-    close_callees(s.callees, set(inputs.leaves))
+    refuse_changes_of_what_is_read(s, statements([*s.out, *(stmt for c in s.callees.values() for stmt in c.body)]))
+    close_callees(s.callees, set(inputs.leaves) | inputs.live)
     flags = {s.names[(frame.path, flag)] for flag in definition.flags if (frame.path, flag) in s.names}
     out = [with_hidden(stmt, s.callees) for stmt in s.out]
     result = with_hidden_value(result, s.callees)

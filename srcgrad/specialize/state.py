@@ -9,7 +9,7 @@ from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import ListOf, Opaque, forget_value, is_float
 from srcgrad.ir.nodes import Const, Expr, If, Name, Pack, Pos, Raise, Stmt
 from srcgrad.specialize.joins import Joiner
-from srcgrad.specialize.knowledge import Frame, Key, Knowledge, Restart
+from srcgrad.specialize.knowledge import Change, Frame, Key, Knowledge, Restart
 from srcgrad.specialize.values import (
     Bound,
     Closure,
@@ -68,6 +68,29 @@ class State(Variables):
 
     def function(self, value: Callable[..., Any]) -> Closure:
         """A Python function of the user's."""
+        raise NotImplementedError
+
+    captured: dict[Any, Value]
+    hook_changes: list[Change]
+
+    def live(self, name: str) -> Expr | None:
+        """A name that no function around the place binds, passed to generated code as it is at each call."""
+        raise NotImplementedError
+
+    def captured_key(self, name: str) -> object:
+        """By what `captured` knows a global or a closure's variable."""
+        raise NotImplementedError
+
+    def is_live(self, name: str) -> bool:
+        """Whether a variable is passed as it is, whatever it is."""
+        raise NotImplementedError
+
+    def is_input(self, name: str) -> bool:
+        """Whether a variable is a leaf of an argument."""
+        raise NotImplementedError
+
+    def is_local(self, name: str) -> bool:
+        """Whether a variable is a copy of a part of an argument, which the function overwrites."""
         raise NotImplementedError
 
     def own_variable(self, name: Name) -> None:

@@ -24,6 +24,7 @@ from srcgrad.ir.nodes import (
     Effect,
     Expr,
     ForEach,
+    Hook,
     If,
     Load,
     Name,
@@ -103,6 +104,10 @@ def run(s: State, stmt: Stmt) -> None:
                 s.emit(Continue(pos=stmt.pos))
         case Def(name=name, function=function):
             s.env[(s.frame.path, name)] = closure(s, function)
+        case Hook():
+            from srcgrad.specialize.hooks import run_hook
+
+            run_hook(s, stmt)
         case With(context=context, body=body):
             expr = as_expr(evaluate(s, context), stmt.pos)
             inner = s.block(lambda: run_block(s, body))

@@ -50,7 +50,8 @@ class Struct(Value):
     type: "tuple", "list", "dict" or "object" (cls says of which class; also set for named tuples). items: by
     position, key or attribute. depth: how many loops and branches stood around the place where it was made (growing it
     deeper than that makes it dynamic). site: the place where it was made. frozen: why it cannot be changed, if so.
-    none: a variable that says whether the value is None instead, where it may be.
+    none: a variable that says whether the value is None instead, where it may be. origin: how generated code reads
+    the container itself, where it came with the arguments, and the items that it came with.
     """
 
     type: str
@@ -60,6 +61,7 @@ class Struct(Value):
     site: tuple[object, ...] | None = None
     frozen: str = ""
     none: Expr | None = None
+    origin: tuple[str, dict[Any, Value]] | None = None
 
     def values(self) -> list[Value]:
         return list(self.items.values())

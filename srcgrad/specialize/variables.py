@@ -296,6 +296,11 @@ class Variables:
                 continue
             self.env[key] = self._relocated(value, name, self.names.get(key), key[1], pos, set())
 
+    def own_value(self, variable: Key, name: str, pos: Pos | None) -> None:
+        """What is asked of the variable from here on is asked of it alone: containers that hold its value in the same
+        name get a copy of their own."""
+        self._move_away(name, variable, pos)
+
     def _relocated(
         self, value: Value, name: str, base: str | None, hint: str, pos: Pos | None, seen: set[int]
     ) -> Value:

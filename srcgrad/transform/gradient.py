@@ -30,6 +30,7 @@ from srcgrad.ir.nodes import (
 )
 from srcgrad.ir.walk import expressions_of, names_in, root, set_by, statements, subexpressions, substitute, with_blocks
 from srcgrad.optimize.pipeline import optimize
+from srcgrad.optimize.watch import Place, Watch
 from srcgrad.rules.build import Sym
 from srcgrad.rules.registry import own_rule
 from srcgrad.runtime import HELPERS
@@ -40,6 +41,7 @@ from srcgrad.transform.detach import detach
 from srcgrad.transform.masks import find_masked, find_unbounded
 from srcgrad.transform.pairs import Generated, Pairs
 from srcgrad.transform.pullbacks import in_order, with_names
+from srcgrad.transform.reasons import Record, with_readers
 from srcgrad.transform.record import Recorder
 from srcgrad.transform.results import (
     Wish,
@@ -61,7 +63,10 @@ from srcgrad.transform.webs import split_webs
 
 @dataclass
 class Gradient:
-    """The generated function: its statements, what it takes and what it returns."""
+    """The generated function: its statements, what it takes and what it returns. checks: see optimize.watch.
+
+    records: by generated function, what its forward sweep may record (passes that came later may have removed it).
+    """
 
     name: str
     body: list[Stmt]
@@ -70,6 +75,8 @@ class Gradient:
     seed_paths: list[tuple[Any, ...]]
     disjoint: list[str] = field(default_factory=list)
     functions: list[Generated] = field(default_factory=list)
+    checks: list[Place] = field(default_factory=list)
+    records: dict[str, list[Record]] = field(default_factory=dict)
 
 
 @dataclass
@@ -114,7 +121,8 @@ def prepare(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Ready:
     results = [Name(renamed.get(r.id, r.id), kind=r.kind, pos=r.pos) for r in results]
     program.result = _rename_value(program.result, renamed)
     kinds = kinds_of(body, entry)
-    pairs = Pairs(program.callees, program.used, inputs=program.inputs)
+    watch = Watch() if wish.debug_nans else None
+    pairs = Pairs(program.callees, program.used, watch, inputs=program.inputs)
     pairs.prepare()
     aliases = find_aliases(body, pairs.writes)
     body, aliases = _rebind(body, aliases, program, kinds, pairs.writes)
@@ -126,6 +134,7 @@ def prepare(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Ready:
     facts = Facts(kinds, active, aliases, program.used, flags, set(entry), inputs=program.inputs, functions=pairs)
     facts.masked, facts.unbounded = find_masked(body, active), find_unbounded(body, active)
     facts.results = dependent
+    facts.watch = watch
     refuse_captured_writes(program, body, facts)
     return Ready(
         program, body, results, result_paths, entry, facts, independent, dependent, pairs.writes, pairs, seeds
@@ -155,7 +164,7 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     for name in sorted(independent & active):
         if name not in env and name not in facts.moving:
             finish.append(Assign(facts.adjoint(name), facts.zero(name)))
-    forward, reverse = _record(block, facts, start, finish)
+    forward, reverse, records = _record(block, facts, start, finish)
     grads = gradients(program, wish, facts, reverse)
     values = [as_expr(program.result)] if wish.value else []
     outputs = (*values, *grads)
@@ -164,7 +173,7 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
         outputs, held = _hold_value(values[0], grads, facts, reverse)
     returned = outputs[0] if len(outputs) == 1 else tuple_of(outputs)
     text_body = optimize([*entry_copies(program, facts, entry), *forward, *held], reverse, Return(returned), facts)
-    name = function_name(program, "grad")
+    name = function_name(program, "vjp" if wish.mode == "vjp" else "value_and_grad" if wish.value else "grad")
     if wish.wrt:
         text_body = unshared(text_body, facts, seeds, wish.value)
     text_body = with_names(text_body, pairs.plain_name)
@@ -173,7 +182,11 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     text_body = [*remarks(text_body), *text_body]
     disjoint = [n for n in entry if isinstance(kinds.get(n), Array) and aliases.is_written(n)]
     functions = in_order(pairs.functions)
-    return Gradient(name, text_body, program, seeds, ready.result_paths, disjoint=disjoint, functions=functions)
+    checks = facts.watch.places if facts.watch is not None else []
+    return Gradient(
+        name, text_body, program, seeds, ready.result_paths, disjoint=disjoint, functions=functions, checks=checks,
+        records={name: records, **pairs.records},
+    )  # fmt: skip
 
 
 def function_name(program: Program, suffix: str) -> str:
@@ -275,14 +288,14 @@ def after_views(start: list[Stmt], block: Block) -> list[Stmt]:
 
 def _record(
     block: Block, facts: Facts, start: list[Stmt], finish: list[Stmt]
-) -> tuple[list[Stmt], list[Stmt]]:
-    """Run the to-be-recorded analysis and lay the two sweeps out."""
+) -> tuple[list[Stmt], list[Stmt], list[Record]]:
+    """Run the to-be-recorded analysis and lay the two sweeps out. Also: what is recorded, and why."""
     recorder = Recorder.of(block, facts)
     recorder.conflicts = Conflicts.of(block, facts)
     recorder.block(block, recorder.reads.of(finish))
     forward = [*recorder.tapes, *recorder.unset(), *flatten_forward(block)]
     reverse = [*start, *flatten_reverse(block), *finish]
-    return forward, reverse
+    return forward, reverse, with_readers(recorder.records, block, recorder.reads)
 
 
 def _hold_value(

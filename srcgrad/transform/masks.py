@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from srcgrad.analysis.activity import flows
-from srcgrad.ir.nodes import Assign, Call, Const, Expr, Load, Name, Op, Pop, Push, Stmt, Store
+from srcgrad.analysis.activity import changes_adjoint, flows
+from srcgrad.ir.nodes import Assign, Call, Const, Expr, Hook, Load, Name, Op, Pop, Push, Stmt, Store
 from srcgrad.ir.walk import children, root, statements, subexpressions
 from srcgrad.rules.registry import OPS, lookup
 from srcgrad.transform.values import MASKING
@@ -29,6 +29,8 @@ def find_masked(body: Sequence[Stmt], active: set[str]) -> set[str]:
             _mark(stmt.value, False, masked)
             if isinstance(stmt, Store) and isinstance(stmt.target, Load) and _boolean(stmt.target.index):
                 masked.add(target)
+        elif isinstance(stmt, Hook) and changes_adjoint(stmt.source):
+            masked |= set(flows(stmt.value)) & active  # a block on an adjoint may set zeros
     again = True
     while again:
         again = False

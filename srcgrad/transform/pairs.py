@@ -38,10 +38,12 @@ from srcgrad.ir.nodes import (
 )
 from srcgrad.ir.walk import expressions_of, names_in, set_by, statements, with_blocks
 from srcgrad.optimize.pipeline import optimize_part
+from srcgrad.optimize.watch import Watch
 from srcgrad.rules.build import Sym
 from srcgrad.specialize.outline import Callee
 from srcgrad.transform.detach import detach
 from srcgrad.transform.masks import find_masked, find_unbounded
+from srcgrad.transform.reasons import Record, with_readers
 from srcgrad.transform.record import Recorder, content
 from srcgrad.transform.reverse.chunks import Chunk, flatten_forward, flatten_reverse
 from srcgrad.transform.reverse.control import Reverser
@@ -64,16 +66,21 @@ class Generated:
 
 @dataclass
 class Pairs:
-    """The callees of a program and the functions generated for them. used: names of functions that are taken."""
+    """The callees of a program and the functions generated for them. used: names of functions that are taken.
+
+    watch: collects checks, where they are asked for; records: by function, what its forward sweep records.
+    """
 
     callees: dict[str, Callee]
     used: set[str]
+    watch: Watch | None = None
     functions: dict[str, Generated] = field(default_factory=dict)
     pairs: dict[tuple[str, tuple[bool, ...]], tuple[str, str]] = field(default_factory=dict)
     primals: dict[str, str] = field(default_factory=dict)
     writes: dict[str, list[bool]] = field(default_factory=dict)
     inputs: Any = None
     pullbacks: dict[tuple[str, tuple[bool, ...]], str] = field(default_factory=dict)
+    records: dict[str, list[Record]] = field(default_factory=dict)
 
     def prepare(self) -> None:
         """Find out which parameters each callee writes, callees of callees included."""
@@ -237,6 +244,7 @@ class Pairs:
                       callee.flags, set(entry))  # fmt: skip
         facts.inputs, facts.functions = self.inputs, self
         facts.masked, facts.unbounded = find_masked(body, facts.active), find_unbounded(body, facts.active)
+        facts.watch = self.watch
         facts.results = dependent
         settle_storage(body, facts)
         if facts.moving & set(entry):
@@ -282,6 +290,7 @@ class Pairs:
                 numbers.append(facts.adjoint(p.id))
         recorder = Recorder.of(block, facts)
         recorder.block(block, recorder.reads.of(finish) | {content(aliases.memory(n)) for n in written})
+        self.records[fwd] = with_readers(recorder.records, block, recorder.reads)
         forward = [*recorder.tapes, *recorder.unset(), *flatten_forward(block)]
         reverse = [*start, *flatten_reverse(block), *finish]
         known = {n for s in statements(forward) for n in set_by(s)}

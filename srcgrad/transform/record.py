@@ -28,6 +28,7 @@ from srcgrad.ir.nodes import (
     Name,
     Pack,
     Pop,
+    Pos,
     Prim,
     Push,
     Stmt,
@@ -37,6 +38,7 @@ from srcgrad.ir.walk import names_in, root, set_by, statements
 from srcgrad.rules.build import Sym
 from srcgrad.transform.conflicts import Conflicts
 from srcgrad.transform.reads import Reads, Tokens, content
+from srcgrad.transform.reasons import Record
 from srcgrad.transform.reverse.cheap import cheap_again
 from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Context, Loop, inner_blocks
 from srcgrad.transform.reverse.facts import Facts
@@ -53,7 +55,7 @@ class Recorder:
     loops: those around the chunk, outermost first. left: what is read behind a break of the innermost loop, None
     where there is none. tapes: lists to make at the start of the forward sweep. presets: variables to set to None
     there, since a loop saves them before it sets them. assigned: what is set for certain so far. starts: by block,
-    how many restores stand at its start. names: the names of records, by chunk.
+    how many restores stand at its start. names: the names of records, by chunk. records: what each is of.
     """
 
     facts: Facts
@@ -67,6 +69,7 @@ class Recorder:
     assigned: set[str] = field(default_factory=set)
     starts: dict[int, int] = field(default_factory=dict)
     names: dict[tuple[int, str], str] = field(default_factory=dict)
+    records: dict[str, Record] = field(default_factory=dict)
 
     @staticmethod
     def of(block: Block, facts: Facts) -> Recorder:
@@ -254,7 +257,7 @@ class Recorder:
                 found: Tokens = set()
                 self.reads.add(stmt.value, found)
                 return (need - {name}) | found
-            tape = self._tape(chunk, name)
+            tape = self._tape(chunk, name, stmt.pos)
             push = Push(Name(tape, kind=ListOf(target.kind)), target, pos=stmt.pos)
             held = next((k for k, s in enumerate(last.before) if s is stmt), None)
             if held is None or self.trips.of(self.loops[-1].body).count[name] > 1:
@@ -270,7 +273,7 @@ class Recorder:
         last = self._last_setting(out.id, block, stmt)
         if last is None:
             return self._record_binding(chunk, out, need)
-        tape = self._tape(chunk, out.id)
+        tape = self._tape(chunk, out.id, stmt.pos)
         last.after.insert(0, Push(Name(tape, kind=ListOf(out.kind)), out, pos=stmt.pos))
         self._put_start(block, Pop(out, Name(tape, kind=ListOf(out.kind)), pos=stmt.pos))
         return need - {out.id}
@@ -307,7 +310,7 @@ class Recorder:
         """Save what the variable stands for ahead of the statement, put it back in its answer."""
         name = target.id
         if self.loops:
-            tape = self._tape(chunk, name)
+            tape = self._tape(chunk, name, _pos_of(chunk) or target.pos)
             kind = ListOf(target.kind)
             chunk.before.append(Push(Name(tape, kind=kind), target, pos=target.pos))
             chunk.restore.append(Pop(target, Name(tape, kind=kind), pos=target.pos))
@@ -315,6 +318,7 @@ class Recorder:
                 self.presets.append(name)
         else:
             old = self._name(chunk, f"{name}_old")
+            self._note(chunk, old, name, _pos_of(chunk) or target.pos)
             self.facts.kinds[old] = target.kind
             chunk.before.append(Assign(Name(old, kind=target.kind), target, pos=target.pos))
             chunk.restore.append(Assign(target, Name(old, kind=target.kind), pos=target.pos))
@@ -333,7 +337,7 @@ class Recorder:
             value = Call(Prim(dict.get, "get", "method"), (target.base, target.index), kind=target.kind)
         back = target if isinstance(target, Load) else Load(target, Const(Ellipsis), kind=target.kind)
         if self.loops:
-            tape = self._tape(chunk, name)
+            tape = self._tape(chunk, name, stmt.pos)
             kind = ListOf(target.kind)
             chunk.before.append(Push(Name(tape, kind=kind), value, pos=stmt.pos))
             popped = Name(self._name(chunk, f"{name}_old"), kind=target.kind)
@@ -342,6 +346,7 @@ class Recorder:
             chunk.restore.append(Store(back, popped, "", pos=stmt.pos))
         else:
             old = self._name(chunk, f"{name}_old")
+            self._note(chunk, old, name, stmt.pos)
             self.facts.kinds[old] = target.kind
             chunk.before.append(Assign(Name(old, kind=target.kind), value, pos=stmt.pos))
             chunk.restore.append(Store(back, Name(old, kind=target.kind), "", pos=stmt.pos))
@@ -358,14 +363,24 @@ class Recorder:
             self.names[(key, hint)] = self.facts.fresh(hint)
         return self.names[(key, hint)]
 
-    def _tape(self, chunk: Chunk, name: str) -> str:
+    def _note(self, chunk: Chunk, record: str, variable: str, pos: Pos | None) -> None:
+        """Remember what a record is of, for reports."""
+        self.records[record] = Record(record, variable, pos, tuple(_pos_of(loop) for loop in self.loops), id(chunk))
+
+    def _tape(self, chunk: Chunk, name: str, pos: Pos | None) -> str:
         """A list for the values that a statement in a loop overwrites."""
         tape = self._name(chunk, f"{name}_tape")
+        self._note(chunk, tape, name, pos)
         if not any(isinstance(s, Assign) and s.target == Name(tape) for s in self.tapes):
             kind = ListOf(self.facts.kinds.get(name, BOTTOM))
             self.facts.kinds[tape] = kind
             self.tapes.append(Assign(Name(tape, kind=kind), Pack("list", (), kind=kind)))
         return tape
+
+
+def _pos_of(chunk: Chunk) -> Pos | None:
+    source = chunk.source if isinstance(chunk, Loop) else chunk.stmt
+    return source.pos if source is not None else None
 
 
 class Dry:

@@ -12,8 +12,23 @@ import numpy as np
 from srcgrad.analysis.aliases import Aliases, find_aliases, sources
 from srcgrad.errors import ArgumentError, NonScalarError, UnsupportedError
 from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Opaque, Scalar, is_float, rank, text
-from srcgrad.ir.nodes import Assign, Call, Const, DictPack, Expr, Name, Pack, Pop, Prim, Push, Return, Stmt, Store
-from srcgrad.ir.walk import expressions_of, root, statements, subexpressions
+from srcgrad.ir.nodes import (
+    Assign,
+    Call,
+    Comment,
+    Const,
+    DictPack,
+    Expr,
+    Name,
+    Pack,
+    Pop,
+    Prim,
+    Push,
+    Return,
+    Stmt,
+    Store,
+)
+from srcgrad.ir.walk import expressions_of, root, set_by, statements, subexpressions
 from srcgrad.rules.build import Sym, xp
 from srcgrad.runtime import HELPERS
 from srcgrad.specialize.inputs import access, plain_constructor
@@ -34,12 +49,14 @@ class Wish:
     the sum of the result), "vjp" (an adjoint of the result is given), "jvp" (tangents of the arguments are given),
     "jvps" (tangents in many directions), "deps" (index sets of the arguments are).
     value: also return the result. aux: the result is a pair (differentiated, passed through).
+    debug_nans: check each adjoint for nan and inf.
     """
 
     wrt: tuple[Place, ...]
     mode: str = "grad"
     value: bool = False
     aux: bool = False
+    debug_nans: bool = False
 
 
 # ---- the result ----------------------------------------------------------------------------------------------
@@ -72,8 +89,9 @@ def take_results(program: Program, wish: Wish) -> tuple[tuple[Stmt, ...], list[N
     if not any(name in ("result", "d_result") for stmt in statements(program.body) for name in _mentioned(stmt)):
         program.used -= {"result"} - entry
     once = Counter(expr.id for expr in found if isinstance(expr, Name))
+    fixed = _overwritten(program.body, entry)
     for k, expr in enumerate(found):
-        if isinstance(expr, Name) and expr.id not in entry and once[expr.id] == 1:
+        if isinstance(expr, Name) and (expr.id not in entry or expr.id in fixed) and once[expr.id] == 1:
             results.append(expr)
             continue
         hint = "result" if len(found) == 1 else f"result_{k}"
@@ -83,6 +101,13 @@ def take_results(program: Program, wish: Wish) -> tuple[tuple[Stmt, ...], list[N
         replaced[id(expr)] = target
     program.result = _replace_leaves(program.result, replaced)
     return (*program.body, *extra), results, [path for path, _ in floats]
+
+
+def _overwritten(body: tuple[Stmt, ...], entry: set[str]) -> set[str]:
+    """Arguments whose arrays are written, and whose names stand for these arrays to the end."""
+    rebound = {name for stmt in statements(body) for name in set_by(stmt)}
+    written = {root(stmt.target) for stmt in statements(body) if isinstance(stmt, Store)}
+    return {name for name in entry & written if name is not None and name.isidentifier()} - rebound
 
 
 def _check_scalar(value: Value, found: list[Expr], program: Program) -> None:
@@ -160,7 +185,12 @@ def seed(results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[
             value = Call(Prim(HELPERS["copy_of"], "copy_of"), (Name(name, kind=kind),), kind=kind)
         if result.id in facts.moving or result.id in facts.views:
             start.append(Store(d, value, "+"))
+        elif isinstance(given.kind, Array) and given.kind.dims and not facts.is_shadow(result.id):
+            start.append(Assign(d, given))
+            env[result.id] = "shared"
         else:
+            if isinstance(given.kind, Array) and not given.kind.dims:  # a number may be given for it
+                value = (xp.zeros_like(Sym(held)) + Sym(given)).expr
             start.append(Assign(d, value))
             env[result.id] = "owned"
     return start
@@ -333,7 +363,7 @@ def unshared(body: list[Stmt], facts: Facts, seeds: Sequence[str], valued: bool)
     if not isinstance(end, Return) or end.value is None:
         return body
     aliases = find_aliases(body)
-    taken = {aliases.of(name) for name in (*facts.entry, *seeds)}
+    taken = {aliases.of(name) for name in {*facts.entry, *seeds} - _copied_first(body)}
 
     def own(expr: Expr) -> Expr:
         if isinstance(expr, Pack):
@@ -363,6 +393,18 @@ def unshared(body: list[Stmt], facts: Facts, seeds: Sequence[str], valued: bool)
     else:
         value = own(end.value)
     return body if value == end.value else [*body[:-1], Return(value, pos=end.pos)]
+
+
+def _copied_first(body: Sequence[Stmt]) -> set[str]:
+    """The names that a body starts by giving arrays of its own: `A = A.copy()`."""
+    found: set[str] = set()
+    for stmt in body:
+        if isinstance(stmt, Comment):
+            continue
+        if not isinstance(stmt, Assign) or not isinstance(stmt.target, Name) or any(True for _ in sources(stmt.value)):
+            break
+        found.add(stmt.target.id)
+    return found
 
 
 def _own_value(value: Expr, aliases: Aliases, taken: set[str]) -> Expr:

@@ -22,6 +22,7 @@ from srcgrad.ir.nodes import (
     Effect,
     Expr,
     For,
+    Hook,
     If,
     Invoke,
     Name,
@@ -68,6 +69,8 @@ def own_expressions(stmt: Stmt) -> Iterator[Expr]:
                 yield index
         case Invoke(args=args):
             yield from args
+        case Hook(value=value, args=args):
+            yield from (value, *args)
         case If(test=test) | While(test=test):
             yield test
         case For(lo=lo, hi=hi, step=step):

@@ -137,7 +137,7 @@ def test_auto_takes_the_mode_with_fewer_sweeps():
     def wide(x):
         return x.sum() * x[:2]
 
-    for f, ending in ((tall, "_jvp"), (wide, "_grad"), (linear, "_grad"), (recursive, "_jvp")):
+    for f, ending in ((tall, "_jvp"), (wide, "_vjp"), (linear, "_vjp"), (recursive, "_jvp")):
         j = jacobian(f)
         j(X)
         assert f"def {f.__name__}{ending}(" in j.source, j.source
@@ -213,7 +213,7 @@ def test_methods_partials_closures_and_decorators(op):
 def test_source_before_a_call_is_for_arrays_and_then_that_of_the_last_call():
     j = jacfwd(looped)
     assert "def looped_jvp(x, x_dot)" in j.source
-    assert "def looped_grad(x, d_out)" in jacrev(looped).source
+    assert "def looped_vjp(x, d_out)" in jacrev(looped).source
     j = jacobian(recursive)
     assert "recursive" in j.source
     text = j.source_for(X)

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
+
 from srcgrad.analysis.aliases import basic
 from srcgrad.errors import SrcgradError, UnsupportedError
-from srcgrad.ir.kinds import Array, Kind, ListOf, Opaque, Scalar, forget_value
+from srcgrad.ir.kinds import Array, Kind, ListOf, Opaque, Scalar, forget_value, is_float
 from srcgrad.ir.nodes import Assign, Call, Cond, Const, DictPack, Expr, Load, Name, Op, Pack, Prim, Stmt
 from srcgrad.ir.walk import children, expressions_of, rebuild, statements, subexpressions, substitute
 from srcgrad.rules.bodies import inlining
@@ -92,7 +94,8 @@ class Tangents(Values):
 
     def zero_of(self, name: str) -> Expr:
         """A zero tangent for a variable."""
-        return self.facts.zero(name)
+        kind = self.facts.kinds[name]
+        return typed_zero(kind) if isinstance(kind, Scalar) else self.facts.zero(name)
 
     def full(self, node: Expr) -> Expr:
         """The tangent of a node, with the zero written out."""
@@ -102,7 +105,7 @@ class Tangents(Values):
     def zero(self, node: Expr) -> Expr:
         """A zero tangent for the value of a node."""
         if isinstance(node.kind, Scalar):
-            return ZERO_FLOAT
+            return typed_zero(node.kind)
         if isinstance(node, Pack):
             return dataclasses.replace(node, items=tuple(map(self.zero, node.items)))
         if isinstance(node, DictPack):
@@ -204,6 +207,13 @@ class Tangents(Values):
             return None if all(item is None for item in found) else found
         made = self.of(value)
         return None if made is None else Sym(made)
+
+
+def typed_zero(kind: Scalar) -> Expr:
+    """A zero of a number's type: one of NumPy's has methods and a dtype that a Python float lacks."""
+    if kind.weak or not is_float(kind):
+        return ZERO_FLOAT
+    return Call(Prim(np.dtype(kind.dtype).type, f"np.{kind.dtype}"), (ZERO_FLOAT,), kind=kind)
 
 
 def _swap(expr: Expr, old: Expr, new: Expr) -> Expr:

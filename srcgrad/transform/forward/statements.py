@@ -11,7 +11,23 @@ from collections.abc import Callable, Sequence
 
 from srcgrad.analysis.aliases import basic, sources
 from srcgrad.ir.kinds import Array, DictOf, ListOf, Scalar, rank
-from srcgrad.ir.nodes import Assign, Call, DictPack, Expr, Invoke, Load, Name, Op, Pack, Pop, Prim, Push, Stmt, Store
+from srcgrad.ir.nodes import (
+    Assign,
+    Call,
+    DictPack,
+    Expr,
+    Hook,
+    Invoke,
+    Load,
+    Name,
+    Op,
+    Pack,
+    Pop,
+    Prim,
+    Push,
+    Stmt,
+    Store,
+)
 from srcgrad.ir.walk import blocks, names_in, root, with_blocks
 from srcgrad.rules.build import Sym, negated
 from srcgrad.runtime import HELPERS
@@ -74,6 +90,8 @@ class Forwarder:
                 return self.pop(stmt)
             case Invoke():
                 return self.invoke(self, stmt)
+            case Hook():
+                return []  # a block on an adjoint is none of forward mode's
         return [with_blocks(stmt, self._inner)] if blocks(stmt) else [stmt]
 
     def _inner(self, block: Sequence[Stmt]) -> tuple[Stmt, ...]:

@@ -21,6 +21,7 @@ from srcgrad.ir.nodes import (
     Effect,
     Expr,
     For,
+    Hook,
     If,
     Invoke,
     Name,
@@ -37,6 +38,7 @@ from srcgrad.ir.walk import names_in, root, set_by, statements
 from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Context, Loop
 from srcgrad.transform.reverse.expressions import Walk
 from srcgrad.transform.reverse.facts import ZERO, Facts
+from srcgrad.transform.reverse.hooks import hook
 from srcgrad.transform.reverse.lists import pop, push
 from srcgrad.transform.reverse.moving import assign_moving, pop_moving, push_moving
 from srcgrad.transform.reverse.statements import Env, StatementAdjoints
@@ -53,15 +55,7 @@ class Reverser(StatementAdjoints):
     def __init__(self, facts: Facts, invoke: Callable[[Reverser, Invoke, Env], Chunk]) -> None:
         super().__init__(facts)
         self.assigned: set[str] = set(facts.entry)
-        self.names: dict[tuple[int, str], str] = {}
         self.invoke = invoke
-
-    def named(self, stmt: Stmt, role: str, hint: str) -> str:
-        """A variable for a purpose of a statement, the same one whenever the statement is reversed again."""
-        key = (id(stmt), role)
-        if key not in self.names:
-            self.names[key] = self.facts.fresh(hint)
-        return self.names[key]
 
     def block(self, stmts: Sequence[Stmt], env: Env) -> Block:
         """The chunks of a block. env: the adjoints that are there behind the block; afterwards, those ahead of it."""
@@ -119,6 +113,8 @@ class Reverser(StatementAdjoints):
                 chunk = Context(source=stmt)
                 chunk.body = self.block(stmt.body, env)
                 return [chunk]
+            case Hook():
+                return [hook(self, stmt, env)]
             case Invoke():
                 return [self.invoke(self, stmt, env)]
         if isinstance(stmt, SIMPLE):

@@ -70,6 +70,7 @@ class Walk(Values):
         """
         if not self.active(node):
             return
+        d = _placed(d, node)
         match node:
             case Name(id=name) if name in self.facts.slots:
                 self.walk(self.facts.slots[name], d, lazy, masked, unbounded)
@@ -205,6 +206,11 @@ def may_repeat(index: Expr) -> bool:
     if not arrays:
         return False
     return not any(isinstance(item, Call) and item.prim.fn in (np.arange, np.argsort) for item in arrays)
+
+
+def _placed(d: Expr, node: Expr) -> Expr:
+    """The adjoint of a node, with the node's place in the user's source: closer than that of the whole statement."""
+    return d if node.pos is None else dataclasses.replace(d, pos=node.pos)
 
 
 def add(terms: list[Term]) -> tuple[Expr, bool]:

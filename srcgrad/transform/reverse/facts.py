@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from srcgrad.analysis.aliases import Aliases, changes_list, read_only, sources
 from srcgrad.errors import AliasError
@@ -15,6 +15,7 @@ from srcgrad.ir.nodes import (
     Call,
     Const,
     Expr,
+    Hook,
     Load,
     Name,
     Op,
@@ -28,6 +29,9 @@ from srcgrad.ir.nodes import (
 from srcgrad.ir.walk import blocks, children, defined_by, names_in, root, statements
 from srcgrad.rules.build import Sym, xp
 from srcgrad.runtime import zeros_like as structure_zeros
+
+if TYPE_CHECKING:
+    from srcgrad.optimize.watch import Watch
 
 ZERO = Const(0, kind=Scalar("int64", True, 0))
 ZERO_FLOAT = Const(0.0, kind=Scalar("float64", True, 0.0))
@@ -45,8 +49,8 @@ class Facts:
     set a variable; entry: set before the program starts. flags: the variables of jumps; raised: how often each is
     set. masked: variables whose adjoint may hold zeros that stand for "not chosen"; unbounded:
     whose adjoint may be infinite. results: what is returned.
-    temporaries, own: names that the transform made. inputs: what the program takes; functions: those
-    generated beside it.
+    temporaries, own: names that the transform made. watch: where checks of adjoints are asked for, collects them.
+    inputs: what the program takes; functions: those generated beside it.
     """
 
     kinds: dict[str, Kind]
@@ -69,6 +73,7 @@ class Facts:
     outside: set[str] = field(default_factory=set)
     presets: set[str] = field(default_factory=set)
     sure: set[str] = field(default_factory=set)
+    watch: Watch | None = None
     inputs: Any = None
     functions: Any = None
 
@@ -193,8 +198,11 @@ def settle_storage(body: tuple[Stmt, ...], facts: Facts) -> None:
     facts.outside = {name for name, path in home_path.items() if not path}
     for name in facts.flags:
         facts.raised[name] = sum(e == Const(True) for e in values.get(name, []))
+    hooked = {root(stmt.value) for stmt in statements(body) if isinstance(stmt, Hook)}
     for name, found in values.items():
         expr = found[0]
+        if name in hooked:
+            continue  # its adjoint is asked for
         if counts[name] != 1 or not isinstance(facts.kinds.get(name), Scalar) or not isinstance(expr, Load):
             continue
         base = expr.base

@@ -38,6 +38,14 @@ class StatementAdjoints:
         self.memo: dict[int, Name] = {}
         self.loops: list[For] = []
         self.made: dict[int, tuple[Stmt, Node]] = {}
+        self.names: dict[tuple[int, str], str] = {}
+
+    def named(self, stmt: Stmt, role: str, hint: str) -> str:
+        """A variable for a purpose of a statement, the same one whenever the statement is reversed again."""
+        key = (id(stmt), role)
+        if key not in self.names:
+            self.names[key] = self.facts.fresh(hint)
+        return self.names[key]
 
     def once(self, stmt: Stmt, node: Made) -> Made:
         """What is made of a statement: the same object whenever the statement is reversed again, and never freed,

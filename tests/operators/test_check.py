@@ -1,0 +1,320 @@
+"""srcgrad check: what it says of emitted files, and its exit codes."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from srcgrad.cli import main
+
+MODULE = """\
+import numpy as np
+import srcgrad
+
+LIMIT = 3.0
+
+
+def helper(x):
+    return np.tanh(x) * LIMIT
+
+
+def loss(x, n=2):
+    for _ in range(n):
+        x = helper(x)
+    return np.sum(x)
+
+
+def other(x):
+    return np.sum(x * x)
+
+
+def kernel(A, B):
+    A[1:] = B[:-1] ** 2
+
+
+@srcgrad.value_and_grad(argnums="w")
+def decorated(x, w):
+    return np.sum(w * x)
+
+
+class Model:
+    @staticmethod
+    def loss(x):
+        return np.sum(np.sin(x))
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A directory with a module and what was emitted of it; commands run in it as processes of their own would."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    before = set(sys.modules)
+    (tmp_path / "some_model.py").write_text(MODULE)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if "some_model" in name:
+            del sys.modules[name]
+
+
+def forget():
+    for name in [name for name in sys.modules if "some_model" in name]:
+        del sys.modules[name]
+
+
+def run(*args):
+    forget()
+    path = list(sys.path)
+    result = CliRunner().invoke(main, [str(arg) for arg in args])
+    sys.path[:] = path
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert "Traceback" not in result.output
+    return result
+
+
+def emitted(project, function, *options, out="gradient.py"):
+    result = run("emit", f"some_model.py:{function}", "-o", out, *options)
+    assert result.exit_code == 0, result.output
+    return project / out
+
+
+def change(project, old, new, file="some_model.py"):
+    text = (project / file).read_text()
+    assert old in text
+    (project / file).write_text(text.replace(old, new))
+
+
+def check(*args):
+    result = run("check", *args)
+    return result.exit_code, result.stdout
+
+
+FUNCTIONS = [
+    ("loss", ()), ("loss", ("--mode", "jvp")), ("loss", ("--mode", "value_and_grad")), ("decorated", ()),
+    ("decorated", ("--mode", "vjp", "--argnums", "x,w")), ("Model.loss", ("--mode", "elementwise_grad")),
+    ("kernel", ("--mode", "vjp", "--outputs", "A", "--argnums", "A,B")),
+    ("kernel", ("--mode", "jvp", "--outputs", "B,A", "--argnums", "B")),
+    ("kernel", ("--mode", "vjp", "--outputs", "A,", "--argnums", "1")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("function", "options"), FUNCTIONS)
+def test_fresh(project, function, options):
+    file = emitted(project, function, *options)
+    assert check(file) == (0, f"{file}: up to date\n")
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ("return np.sum(x)\n", "return np.sum(x)   # sum\n"), ("\n\n\n", "\n\n\n\n\n"), ("\n", "\r\n"), ("    ", "\t"),
+    ("return np.sum(x)\n", "return np.sum(x)   \n"), ("x * x", "x * x * 2"),
+])  # fmt: skip
+def test_what_does_not_make_it_stale(project, old, new):
+    file = emitted(project, "loss")
+    change(project, old, new)
+    assert check(file)[0] == 0
+
+
+def test_stale_names_the_function_that_changed(project):
+    file = emitted(project, "loss")
+    change(project, "return np.sum(x)\n", "return np.sum(x) * 2\n")
+    code, said = check(file)
+    assert code == 1 and "stale: the source of some_model:loss changed" in said and "helper" not in said
+
+
+def test_stale_by_a_function_that_is_called(project):
+    file = emitted(project, "loss")
+    change(project, "np.tanh(x)", "np.sinh(x)")
+    code, said = check(file)
+    assert code == 1 and "stale: the source of some_model:helper changed" in said and "loss changed" not in said
+
+
+def test_stale_by_a_captured_value(project):
+    file = emitted(project, "loss")
+    change(project, "LIMIT = 3.0", "LIMIT = 4.0")
+    assert "the captured value LIMIT changed" in check(file)[1]
+
+
+def test_stale_by_a_function_that_is_called_no_longer(project):
+    file = emitted(project, "loss")
+    change(project, "x = helper(x)", "x = other(x) * x")
+    code, said = check(file)
+    assert code == 1
+    assert "some_model:helper is no longer used" in said and "some_model:other is used now" in said
+
+
+def test_stale_by_its_parameters(project):
+    file = emitted(project, "loss")
+    change(project, "def loss(x, n=2)", "def loss(x, n=2, m=1)")
+    code, said = check(file)
+    assert code == 1 and "the source of some_model:loss changed" in said
+
+
+def test_stale_and_refused(project):
+    file = emitted(project, "other")
+    before = file.read_text()
+    change(project, "return np.sum(x * x)", "return eval('x')")
+    code, said = check(file, "--update")
+    assert code == 1 and "other changed" in said and "cannot be differentiated" in said
+    assert file.read_text() == before
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ("2 * d_out * x", "3 * d_out * x"), ("import numpy as np\n", "import numpy as np\n# mine\n"),
+    ("generated by srcgrad", "generated by hand"),
+])  # fmt: skip
+def test_edited_by_hand(project, old, new):
+    file = emitted(project, "other")
+    change(project, old, new, "gradient.py")
+    code, said = check(file)
+    assert code == 1 and "edited by hand" in said
+    (project / "some_model.py").unlink()
+    code, said = check(file)
+    assert code == 1 and "edited by hand" in said
+
+
+def test_edited_and_stale(project):
+    file = emitted(project, "other")
+    change(project, "2 * d_out * x", "3 * d_out * x", "gradient.py")
+    change(project, "x * x", "x * x * 2")
+    code, said = check(file)
+    assert code == 1 and "stale" in said and "its text is not the one that emit wrote" in said
+
+
+def test_line_endings_of_the_file_do_not_count(project):
+    file = emitted(project, "loss")
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    assert check(file)[0] == 0
+
+
+def test_another_version_of_srcgrad(project, monkeypatch):
+    file = emitted(project, "loss")
+    monkeypatch.setitem(sys.modules["srcgrad.api.emit"]._TITLES, "grad", "The gradient")
+    code, said = check(file)
+    assert code == 1 and "this version of srcgrad generates other code" in said
+
+
+@pytest.mark.parametrize(("spoil", "reason"), [
+    (lambda p: (p / "some_model.py").unlink(), "there is no module some_model"),
+    (lambda p: change(p, "def loss", "def gain"), "some_model has no loss"),
+    (lambda p: change(p, "LIMIT = 3.0", "LIMIT = 1 / 0"), "ZeroDivisionError"),
+    (lambda p: change(p, "LIMIT = 3.0", "LIMIT = ("), "SyntaxError"),
+    (lambda p: change(p, "srcgrad: primal", "srcgrad primal", "gradient.py"), "no header"),
+    (lambda p: (p / "gradient.py").write_bytes(b"\xff\xfe"), "cannot be read"),
+])  # fmt: skip
+def test_cannot_tell(project, spoil, reason):
+    file = emitted(project, "loss")
+    spoil(project)
+    code, said = check(file)
+    assert code == 2 and "cannot tell" in said and reason in said
+
+
+def test_a_file_that_is_not_there(project):
+    assert check("nowhere.py")[0] == 2
+
+
+def test_exit_codes_of_several_files(project):
+    files = (("loss", "a.py"), ("other", "b.py"), ("Model.loss", "c.py"))
+    good, bad, lost = [emitted(project, function, out=out) for function, out in files]
+    assert check(good, bad, lost)[0] == 0
+    change(project, "class Model", "class Muddle")
+    assert check(good, bad, lost)[0] == 2
+    change(project, "x * x", "x * x * x")
+    code, said = check(good, bad, lost)
+    assert code == 1
+    assert [line.split(": ")[1] for line in said.splitlines()] == ["up to date", "stale", "cannot tell"]
+
+
+def test_primal_that_moved(project):
+    file = emitted(project, "loss")
+    (project / "some_model.py").rename(project / "some_model_2.py")
+    assert check(file)[0] == 2
+    assert check(file, "--primal", "some_model_2:loss")[0] == 0
+    assert check(file, "--primal", "some_model_2.py:loss")[0] == 0
+    assert check(file, "--primal", "some_model_2:lost")[0] == 2
+    assert check(file, "--primal", "some_model_2:other")[0] == 1
+    assert run("check", file, "--primal", "loss").exit_code == 1
+    assert check(file, "--primal", "some_model_2:loss", "--update")[0] == 0
+    assert "srcgrad: primal some_model_2:loss" in file.read_text()
+    assert check(file)[0] == 0
+
+
+def test_update(project):
+    file, fine = emitted(project, "loss"), emitted(project, "other", out="fine.py")
+    change(project, "np.tanh(x)", "np.sinh(x)")
+    before = fine.read_bytes()
+    code, said = check("--update", file, fine)
+    assert code == 0 and f"{file}: updated: the source of some_model:helper changed" in said
+    assert fine.read_bytes() == before
+    assert "np.cosh" in file.read_text()
+    assert check(file, fine)[0] == 0
+    assert file.read_text() == emitted(project, "loss", out="again.py").read_text()
+
+
+def test_update_leaves_what_it_cannot_tell(project):
+    file = emitted(project, "loss")
+    before = file.read_text()
+    (project / "some_model.py").unlink()
+    assert check("--update", file)[0] == 2
+    assert file.read_text() == before
+
+
+UNDESCRIBED = """
+import numpy as np
+import srcgrad
+from some_model import loss, helper
+
+def apply(x, g):
+    return np.sum(g(x))
+
+if __name__ == "__main__":
+    open("gradient.py", "w").write(srcgrad.emit(apply, args=(np.ones(3), lambda x: helper(x)), mode="grad"))
+"""
+
+
+def test_arguments_that_no_text_can_say_are_checked_by_their_sources(project):
+    text = UNDESCRIBED.replace('if __name__ == "__main__":', "def write():")
+    (project / "uses_some_model.py").write_text(text.replace("lambda x: helper(x)", "make()") + (
+        "\ndef make():\n    def g(x):\n        return helper(x)\n    return g\n"))
+    sys.path.append(str(project))
+    __import__("uses_some_model").write()
+    file = project / "gradient.py"
+    code, said = check(file)
+    assert code == 2 and "uses_some_model:make.<locals>.g cannot be found" in said
+    change(project, "np.tanh(x)", "np.sinh(x)")
+    code, said = check(file)
+    assert code == 1 and "some_model:helper changed" in said
+
+
+def test_in_a_process_of_its_own(project):
+    file = emitted(project, "loss")
+    command = [sys.executable, "-m", "srcgrad.cli", "check", str(file)]
+    import srcgrad
+
+    environment = {"PYTHONPATH": str(srcgrad.__file__).rsplit("/srcgrad/", 1)[0], "PYTHONHASHSEED": "7"}
+    ran = subprocess.run(command, capture_output=True, text=True, cwd="/", env=environment, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout == f"{file}: up to date\n"
+    change(project, "np.tanh(x)", "np.sinh(x)")
+    assert subprocess.run(command, capture_output=True, cwd="/", env=environment, check=False).returncode == 1
+
+
+# ---- show and emit ---------------------------------------------------------------------------------------------
+
+
+def test_show_in_all_modes(project):
+    for mode, name in (("grad", "grad"), ("value_and_grad", "value_and_grad"), ("elementwise_grad", "grad"),
+                       ("vjp", "vjp"), ("jvp", "jvp")):  # fmt: skip
+        assert f"def other_{name}(x" in run("show", "some_model.py:other", "--mode", mode).stdout
+    assert "def kernel_vjp(A, B, d_out)" in run(
+        "show", "some_model.py:kernel", "--mode", "vjp", "--outputs", "A", "--argnums", "A,B").stdout
+    assert "def decorated_value_and_grad(x, w" in run("show", "some_model.py:decorated").stdout
+    assert "def decorated_jvp(x, w, w_dot" in run("show", "some_model.py:decorated", "--mode", "jvp").stdout
+    assert "def decorated_value_and_grad(x, w" in run("show", "some_model.py:decorated", "--argnums", "x").stdout
+
+
+def test_mistakes_in_options(project):
+    assert run("show", "some_model.py:other", "--mode", "gradient").exit_code == 2
+    result = run("show", "some_model.py:kernel", "--outputs", "C")
+    assert result.exit_code == 1 and re.search("no parameter 'C'", result.stderr)
