@@ -14,6 +14,7 @@ import numpy as np
 
 from srcgrad.checks import explained
 from srcgrad.codegen import compile_text, function_text
+from srcgrad.imports import names_beside
 from srcgrad.ir.nodes import Call, Invoke
 from srcgrad.ir.walk import expressions_of, statements, subexpressions
 from srcgrad.runtime import HELPERS
@@ -34,7 +35,8 @@ class Compiled:
     results. params: the names of the first; captured, hidden: how to read the second, and their names; seeds: the
     names of the third, seed_paths: which part of the result each belongs to. guards: what was taken as constant.
     read: reads the second and checks the guards. outputs: how many things it returns. helpers: runtime functions that
-    the text calls. overwritten: which of the leaves the primal writes into; leaves: reads the leaves from the
+    the text calls; imports: what else it calls, and how a module imports that, None for what it cannot import.
+    overwritten: which of the leaves the primal writes into; leaves: reads the leaves from the
     arguments. sources: the user's functions that are written in line.
     """
 
@@ -50,6 +52,7 @@ class Compiled:
     outputs: int
     helpers: tuple[str, ...]
     overwritten: tuple[str, ...] = ()
+    imports: dict[str, str | None] = field(default_factory=dict)
     leaf_texts: tuple[str, ...] = ()
     leaves: Callable[..., tuple[Any, ...]] = field(default=lambda *args: ())
     sources: tuple[Callable[..., Any], ...] = ()
@@ -65,6 +68,8 @@ def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -
     texts = [function_text(f.name, f.params, f.body) for f in made.functions]
     text = "\n\n".join([*texts, function_text(made.name, signature, made.body)])
     namespace, helpers = namespace_for(made)
+    passed, imports = names_beside(made)
+    namespace |= passed
     call = compile_text(text, made.name, namespace, f"gradient of {made.program.definition.name}")
     if made.checks:
         call = explained(call, made.checks)
@@ -72,6 +77,7 @@ def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -
         text, made.name, call, params, tuple(inputs.captured.values()), hidden, tuple(made.seeds),
         tuple(made.seed_paths), tuple(inputs.guards), len(wish.wrt) + wish.value, helpers,
     )  # fmt: skip
+    compiled.imports = imports
     compiled.sources = tuple(inputs.sources.values())
     if made.disjoint:
         compiled.overwritten = tuple(inputs.local.get(name, name) for name in made.disjoint)

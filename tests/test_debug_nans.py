@@ -152,4 +152,4 @@ def test_the_keyword_is_part_of_the_key():
     h(X + 1)
     g(X + 1)
     assert g.source != h.source
-    assert list(inspect.signature(srcgrad.grad).parameters)[-1] == "debug_nans"
+    assert "debug_nans" in inspect.signature(srcgrad.grad).parameters

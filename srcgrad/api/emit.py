@@ -120,6 +120,12 @@ def module_text(made: GradientFunction, bound: tuple[Any, ...], naming: Naming |
     texts = [inspect.getsource(HELPERS[name]).rstrip() for name in _closure_of(compiled.helpers)]
     constants, text, captured = _with_defaults(compiled, made, given)
     body = "\n\n\n".join([*texts, text.rstrip()])
+    for callee, line in compiled.imports.items():
+        if line is None:
+            raise ArgumentError(
+                f"the derivative of {made.__name__} calls {callee!r}, which a module cannot import.",
+                "Define it at the top level of a module, under its own name.",
+            )
     used = {naming.of(fn): source_hash(fn) for fn in compiled.sources}
     used[naming.of(primal)] = source_hash(primal)
     header = Header(
@@ -157,7 +163,9 @@ def _imports(compiled: Compiled, body: str, naming: Naming) -> str:
             own.append(f"from {naming.home.get(module, module)} import {name}\n")
     lines = [*(f"import {name}\n" for name in plain), "\n" if plain else "", "import numpy as np\n"]
     lines += [f"import {name}\n" for name in libraries]
-    return "".join([*lines, "\n" if own else "", *own])
+    for line in sorted({f"{line}\n" for line in compiled.imports.values()} - {*lines, *own}):
+        (own if line.startswith("from") else lines).append(line)
+    return "".join([*lines, "\n" if own else "", *sorted(own)])
 
 
 def _with_defaults(

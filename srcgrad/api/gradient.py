@@ -24,6 +24,7 @@ from srcgrad.compile import Compiled, compile_gradient
 from srcgrad.errors import AliasError, ArgumentError, InternalError, NonScalarError, SrcgradError
 from srcgrad.frontend import definition_of
 from srcgrad.report import Report, measure
+from srcgrad.rules.own import CHANGED
 from srcgrad.transform.gradient import Wish
 
 _LOCK = threading.RLock()
@@ -40,6 +41,18 @@ class _Cache:
 
 _CACHES: WeakKeyDictionary[types.CodeType, dict[Any, _Cache]] = WeakKeyDictionary()
 """By code, so that a lambda made anew at each step is compiled once."""
+
+
+
+def _forget() -> None:
+    """A rule was registered: what was compiled without it does not hold any more."""
+    with _LOCK:
+        for caches in _CACHES.values():
+            for cache in caches.values():
+                cache.calls, cache.kinds = {}, {}
+
+
+CHANGED.append(_forget)
 
 ENOUGH = 8  # guesses at arguments that are tried for a result that is a number
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.marks import is_checkpointed
+from srcgrad.rules.registry import own_rule
 from srcgrad.specialize.inputs import attributes, is_object
 
 ndarray = np.ndarray
@@ -61,6 +62,8 @@ def key_of(value: Any, seen: tuple[int, ...] = ()) -> Any:
         return value
     if isinstance(value, ndarray) or (hasattr(value, "dtype") and hasattr(value, "shape")):
         return (cls, value.dtype, tuple([n == 1 for n in value.shape]))
+    if callable(value) and own_rule(value) is not None:
+        return ("own rule", value)
     if callable(value) and (key := _callable_key(value, seen)) is not None:
         return key
     if is_object(value):

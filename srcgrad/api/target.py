@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import functools
 import inspect
+import keyword
 import types
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from srcgrad.codegen import compile_text
 from srcgrad.errors import ArgumentError
 from srcgrad.frontend import definition_of
 from srcgrad.frontend.source import function_of
+from srcgrad.rules.registry import own_rule
 
 Argnums = int | str | Sequence[int | str]
 
@@ -119,6 +122,19 @@ class Target:
         return self.rest, at - len(own) + skipped
 
 
+@functools.lru_cache(maxsize=1000)
+def caller_of(function: Any, params: tuple[str, ...]) -> types.FunctionType:
+    """A Python function that calls one with a rule of its own, which may be written in C."""
+    name = getattr(function, "__name__", "")
+    name = name if name.isidentifier() and not keyword.iskeyword(name) else "function"
+    callee = "function" if name not in params and name != "function" else "own_function"
+    given = ", ".join(params)
+    text = f"def {name}({given}):\n    return {callee}({given})\n"
+    made = compile_text(text, name, {callee: function}, f"call of {name}")
+    assert isinstance(made, types.FunctionType)
+    return made
+
+
 def live_places(target: Target) -> tuple[int, ...]:
     """The positions of the parameters that only blocks on adjoints name: what is passed there is passed on as it is."""
     hooked = definition_of(target.function).hooked
@@ -140,7 +156,10 @@ def target_of(function: Any) -> Target:
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = {}
     fn = function
-    while not isinstance(fn, types.FunctionType):
+    while own_rule(fn) is not None or not isinstance(fn, types.FunctionType):
+        if (own := own_rule(fn)) is not None:
+            fn = caller_of(fn, own.params)
+            continue
         if isinstance(fn, functools.partial):
             args, kwargs, fn = (*fn.args, *args), {**fn.keywords, **kwargs}, fn.func
         elif isinstance(fn, types.MethodType):

@@ -179,6 +179,20 @@ def _told_apart(found: list[tuple[FunctionNode, str]], code: CodeType) -> list[t
     return same[:1]
 
 
+def nested_code(outer: CodeType, name: str, pos: Pos) -> CodeType | None:
+    """The code of a function nested in another, by its name ("<lambda>") and the place where it is defined."""
+    inner = [c for c in outer.co_consts if isinstance(c, CodeType)]
+    for code in inner:
+        found = nested_code(code, name, pos)
+        if found is not None:
+            return found
+    starts = [(span[0], code) for code in inner if code.co_name == name and (span := _span(code)) is not None]
+    if name != "<lambda>":
+        return next((code for _, code in starts if code.co_firstlineno == pos.line), None)
+    behind = [(start, code) for start, code in starts if start >= (pos.line, pos.col)]
+    return min(behind, key=lambda pair: pair[0])[1] if behind else None
+
+
 Place = tuple[int, int]
 
 

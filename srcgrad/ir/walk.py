@@ -6,11 +6,13 @@ import dataclasses
 from collections.abc import Callable, Iterator
 
 from srcgrad.ir.nodes import (
+    Assert,
     Assign,
     BoolOp,
     Call,
     Cond,
     DictPack,
+    Effect,
     Expr,
     For,
     Format,
@@ -22,9 +24,13 @@ from srcgrad.ir.nodes import (
     Op,
     Pack,
     Pop,
+    Push,
+    Raise,
+    Return,
     Slice,
     Star,
     Stmt,
+    Store,
     While,
     With,
 )
@@ -191,3 +197,46 @@ def defined_by(stmt: Stmt) -> tuple[Name, ...]:
 def set_by(stmt: Stmt) -> set[str]:
     """The names of the variables that a statement itself binds."""
     return {name.id for name in defined_by(stmt)}
+
+
+def map_own(stmt: Stmt, read: Callable[[Expr], Expr], bind: Callable[[Name], Name] = lambda name: name) -> Stmt:
+    """The statement with `read` applied to the expressions that it evaluates and `bind` to the names that it binds.
+
+    Blocks in it stay as they are.
+    """
+    match stmt:
+        case Assign(target=target, value=value):
+            new = bind(target) if isinstance(target, Name) else read(target)
+            return dataclasses.replace(stmt, target=new, value=read(value))
+        case Effect(value=value):
+            return dataclasses.replace(stmt, value=read(value))
+        case Store(target=target, value=value):
+            return dataclasses.replace(stmt, target=read(target), value=read(value))
+        case Push(target=target, value=value, index=index):
+            return dataclasses.replace(stmt, target=read(target), value=read(value), index=index and read(index))
+        case Pop(out=out, target=target, index=index):
+            return dataclasses.replace(stmt, out=out and bind(out), target=read(target), index=index and read(index))
+        case Invoke(outs=outs, args=args):
+            return dataclasses.replace(stmt, outs=tuple(map(bind, outs)), args=tuple(map(read, args)))
+        case Hook(value=value, args=args, out=out):
+            return dataclasses.replace(stmt, value=read(value), args=tuple(map(read, args)), out=out and bind(out))
+        case If(test=test):
+            return dataclasses.replace(stmt, test=read(test))
+        case While(test=test, checkpoint=checkpoint):
+            return dataclasses.replace(stmt, test=read(test), checkpoint=checkpoint and read(checkpoint))
+        case For(index=index_, lo=lo, hi=hi, step=step, checkpoint=checkpoint):
+            new_index, slots = bind(index_), checkpoint and read(checkpoint)
+            bounds = {"lo": read(lo), "hi": read(hi), "step": read(step)}
+            return dataclasses.replace(stmt, index=new_index, **bounds, checkpoint=slots)
+        case With(context=context):
+            return dataclasses.replace(stmt, context=read(context))
+        case Assert(test=test, message=message):
+            return dataclasses.replace(stmt, test=read(test), message=message and read(message))
+        case Raise(value=value) | Return(value=value):
+            return dataclasses.replace(stmt, value=value and read(value))
+    return stmt
+
+
+def rebuilt(stmt: Stmt, read: Callable[[Expr], Expr]) -> Stmt:
+    """The statement and those in its blocks, with `read` applied to the expressions that they evaluate."""
+    return with_blocks(map_own(stmt, read), lambda block: tuple(rebuilt(inner, read) for inner in block))

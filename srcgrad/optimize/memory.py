@@ -75,7 +75,7 @@ def levels_of(kind: Kind) -> frozenset[str]:
 def has_effect(expr: Expr) -> bool:
     """Whether evaluating the expression does anything besides giving a value, such as drawing a random number."""
     for part in subexpressions(expr):
-        if isinstance(part, Call):
+        if isinstance(part, Call) and (part.args or part.prim.style != "attribute"):  # not a callable's name
             found = effect(part.prim.fn, [key for key, _ in part.kwargs])
             if found != "pure" and not (found == "unknown" and lookup(part.prim.fn) is not None):
                 return True

@@ -104,7 +104,8 @@ def refuse_unknown(rule: Rule, call: Call | Op, syms: dict[str, Any], wanted: se
     known = {*rule.builders, *rule.zero}
     missing = [n for n in wanted if n in syms and carries(syms[n]) and n not in known]
     if missing and rule.form != "constant":
-        raise NoRuleError(f"The derivative of {as_prim(call).text} in `{missing[0]}` is not known.", pos=call.pos)
+        what = f"The derivative of {as_prim(call).text} in `{missing[0]}` is not known."
+        raise NoRuleError(what, "Give its rule a vjp." if rule.own else "", call.pos)
 
 
 def refuse_complex(call: Call | Op, syms: dict[str, Any]) -> None:

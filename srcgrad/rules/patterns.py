@@ -49,7 +49,8 @@ union = helper(runtime.union_of)
 def joined(rule: Rule, call: Call | Op, sets: dict[str, Any], args: dict[str, Any], out: Sym) -> Sym:
     """The index sets of a call's result. sets: those of the arguments that have some, by parameter."""
     fn = as_prim(call).fn
-    sets = {name: value for name, value in sets.items() if name in rule.builders}
+    known = {*rule.builders, *(name for wanted in rule.tangents for name in wanted)}
+    sets = {name: value for name, value in sets.items() if name in known}
     if not sets:
         return Sym(lift(0))
     if fn in MOVING and isinstance(call, Call):
@@ -71,8 +72,13 @@ def joined(rule: Rule, call: Call | Op, sets: dict[str, Any], args: dict[str, An
             return helper(runtime.accumulated_sets)(only, **axes)
     if fn in PRODUCTS and not isinstance(call.kind, ListOf):
         return _product(fn, rule, sets, args)
-    found = reduce(_join, (_all(value) for value in sets.values()))
-    return found if isinstance(call.kind, Scalar) else helper(runtime.spread_sets)(found, out)
+    return all_of(list(sets.values()), out)
+
+
+def all_of(sets: list[Any], out: Sym) -> Sym:
+    """The sets of a result each element of which depends on all that these depend on."""
+    found = reduce(_join, map(_all, sets))
+    return found if isinstance(out.kind, Scalar) else helper(runtime.spread_sets)(found, out)
 
 
 def _others(args: dict[str, Any], name: str) -> list[Any]:

@@ -21,11 +21,11 @@ from srcgrad.analysis.infer import OPERATORS
 from srcgrad.analysis.signatures import MISSING, const
 from srcgrad.errors import KindError, NoRuleError
 from srcgrad.ir.nodes import Call, Expr, Op, Prim
-from srcgrad.rules.effects import effect
+from srcgrad.rules.effects import Ruled, effect
 
 __all__ = [
     "OPS", "RULES", "Rule", "as_prim", "const", "constant", "effect", "elementwise", "flat", "jvp", "linear", "lookup",
-    "rule_of", "symmetric", "vjp",
+    "own_rule", "rule_of", "symmetric", "vjp",
 ]  # fmt: skip
 
 Builder = Callable[..., Any]
@@ -52,6 +52,8 @@ class Rule:
     kind ListOf for one that is a list. tangents: for each group of parameters, what their tangents contribute to the
     result's, where that is neither a partial derivative nor the function itself. symmetric: the function is a
     product, and that of two vectors does not depend on their order.
+    own: a user's rule (see rules/own); example: stands in for fn where the kind of its result is found. note: a
+    remark that generated code makes on the derivative, with {} for the function's name.
     """
 
     fn: Callable[..., Any]
@@ -70,6 +72,9 @@ class Rule:
     via_out: dict[str, Builder] = field(default_factory=dict)
     tangents: dict[tuple[str, ...], Builder] = field(default_factory=dict)
     symmetric: bool = False
+    own: bool = False
+    example: Callable[..., Any] | None = None
+    note: str = ""
 
     def bind(self, call: Call | Op) -> dict[str, Any]:
         """The arguments of a call by parameter name: Expr, or a list of Expr for the parameter `variadic`.
@@ -79,7 +84,7 @@ class Rule:
         name = call.prim.text if isinstance(call, Call) else call.op
         if isinstance(call, Op):
             return dict(zip(self.params, call.args, strict=False))
-        if (self.form == "elementwise" and self.fn is not np.clip) or self.variadic:
+        if self.own or (self.form == "elementwise" and self.fn is not np.clip) or self.variadic:
             bound = self._bind_by_position(call, name)
         else:
             try:
@@ -108,10 +113,10 @@ class Rule:
                 raise NoRuleError(f"The derivative of {name} with `{extra}` is not known.", pos=call.pos)
             bound = dict(zip(self.params, call.args, strict=False))
         for given, value in call.kwargs:
-            if given == "out" and not self._is_default(given, value):
+            if given == "out" and "out_" not in self.params and not self._is_default(given, value):
                 raise NoRuleError(f"The derivative of {name} with `out` is not known.",
                                   f"Write `x[...] = {name}(...)` instead.", call.pos)  # fmt: skip
-            bound[given] = value
+            bound[f"{given}_" if self.own and f"{given}_" in self.params else given] = value
         return bound
 
     def _is_default(self, name: str, value: Any) -> bool:
@@ -137,11 +142,19 @@ RULES: dict[Any, Rule] = {}
 
 
 def lookup(fn: Callable[..., Any]) -> Rule | None:
-    """The rule of a primitive, or None. Unhashable callables have none."""
+    """The rule of a primitive, or None. Unhashable callables have none, unless they carry it."""
+    if isinstance(fn, Ruled):
+        return fn.rule
     try:
         return RULES.get(fn)
     except TypeError:
         return None
+
+
+def own_rule(fn: Any) -> Rule | None:
+    """The rule that a user gave to a callable, or None."""
+    found = lookup(fn)
+    return found if found is not None and found.own else None
 
 
 def _add(rule: Rule) -> None:
@@ -266,7 +279,7 @@ def rule_of(call: Expr) -> Rule:
     if rule is None:
         raise NoRuleError(
             f"srcgrad has no derivative rule for {full_name(as_prim(call))}.",
-            "Write it in Python with functions of NumPy that have one.",
+            "Write it in Python with functions of NumPy that have one, or give it one with `srcgrad.rule`.",
             call.pos,
         )
     return rule

@@ -66,7 +66,7 @@ def tangent(
     bound = rule.bind(call)
     syms = {name: args.get(name, sym_of(value)) for name, value in bound.items()}
     moved = {name: t for name, t in tangents.items() if name in bound and _moves(t)}
-    refuse_unknown(rule, call, syms, set(moved))
+    refuse_unknown(rule, call, syms, {name for name in moved if not has_tangent(rule, name)})
     refuse_complex(call, syms)
     if call.kind == Opaque(tuple):
         raise NoRuleError(f"The derivative of {as_prim(call).text} with several results is not known.", pos=call.pos)
@@ -129,7 +129,8 @@ def _terms(
         return terms + _products(rule, left, bound, syms, out, masked, out_ready)
     for name, t in left.items():
         if name not in rule.linear:
-            raise NoRuleError(f"The forward derivative of {as_prim(call).text} in `{name}` is not known.", pos=call.pos)
+            what = f"The forward derivative of {as_prim(call).text} in `{name}` is not known."
+            raise NoRuleError(what, "Give its rule a jvp." if rule.own else "", call.pos)
         terms.append(_called(rule, call, bound, {**syms, name: _filled(t, syms[name])}))
     if len(terms) == 2 and _same_twice(rule, bound):
         return [2 * terms[0]]

@@ -1,6 +1,7 @@
 """The few functions that generated code may call."""
 
 from srcgrad.runtime.adjoints import add_at, grid, products_of_others, split_like, undiagonal, untile
+from srcgrad.runtime.differences import numerical_jvp, numerical_vjp, stop_gradient
 from srcgrad.runtime.helpers import (
     add_to,
     check_finite,
@@ -16,6 +17,16 @@ from srcgrad.runtime.helpers import (
     with_items,
     zero_directions,
     zeros_like,
+)
+from srcgrad.runtime.implicit import (
+    custom_root,
+    fixed_point,
+    fixed_point_adjoint,
+    fixed_point_tangent,
+    root_adjoint,
+    root_tangent,
+    solution_in_form,
+    solve_linear,
 )
 from srcgrad.runtime.matrices import (
     cholesky_adjoint,
@@ -59,6 +70,9 @@ HELPERS = {
         add_along, convolve_adjoint, cumprod_adjoint, cumprod_tangent, interp_adjoint, interp_slope, median_weights,
         trapezoid_weights, vander_adjoint, vander_tangent,
         contents_of, put_back, Snapshots,
+        numerical_jvp, numerical_vjp, stop_gradient,
+        custom_root, fixed_point, fixed_point_adjoint, fixed_point_tangent, root_adjoint, root_tangent,
+        solution_in_form, solve_linear,
         accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of,
     )
 }  # fmt: skip

@@ -10,6 +10,7 @@ from srcgrad.analysis.infer import infer_call
 from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import ListOf, Opaque, Scalar
 from srcgrad.ir.nodes import Call, Const, Expr, Name, Pack, Pos, Prim, Star
+from srcgrad.rules.effects import Ruled
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import (
     Bound,
@@ -91,6 +92,10 @@ def argument(s: State, value: Value, pos: Pos | None) -> Expr:
         return _table(value, pos)
     if isinstance(value, (Closure, Bound)):
         raise UnsupportedError("a function is passed to a function that srcgrad cannot look into", pos=pos)
+    if isinstance(value, Static) and isinstance(value.value, Ruled):
+        from srcgrad.specialize.own import callee_text
+
+        return Call(Prim(value.value, callee_text(s, value), "attribute"), (), kind=Opaque(type(value.value)), pos=pos)
     return as_expr(value, pos)
 
 

@@ -390,6 +390,13 @@ def _divmod(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | No
     return Struct("tuple", {0: operate(s, "//", args, pos), 1: operate(s, "%", args, pos)})
 
 
-from srcgrad.specialize import checkpoints, grids, reductions, reflection  # noqa: E402  (they register handlers here)
+from srcgrad.specialize import (  # noqa: E402  (they register handlers here)
+    checkpoints,
+    constants,
+    grids,
+    implicit,
+    reductions,
+    reflection,
+)
 
-__all__ = ["HANDLERS", "checkpoints", "grids", "reductions", "reflection"]
+__all__ = ["HANDLERS", "checkpoints", "constants", "grids", "implicit", "reductions", "reflection"]

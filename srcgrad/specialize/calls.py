@@ -14,7 +14,8 @@ from srcgrad.analysis.infer import infer_call
 from srcgrad.errors import KindError, NoRuleError, SrcgradError, UnsupportedError
 from srcgrad.ir.kinds import BOTTOM, NONE, Bottom
 from srcgrad.ir.nodes import Apply, Assign, Call, Const, Definition, Effect, Expr, Name, Pos, Prim, Star
-from srcgrad.rules.registry import effect, lookup
+from srcgrad.rules.effects import DECLARED
+from srcgrad.rules.registry import effect, lookup, own_rule
 from srcgrad.specialize.arguments import argument, bind_arguments, positional_arguments
 from srcgrad.specialize.state import Frame, Restart, State
 from srcgrad.specialize.values import (
@@ -106,6 +107,11 @@ def call_static(s: State, fn: Static, args: list[Value], kwargs: dict[str, Value
     from srcgrad.specialize.writes import WRITES
 
     target = fn.value
+    own = own_rule(target)
+    if own is not None:
+        from srcgrad.specialize.own import call_own
+
+        return call_own(s, own, fn, args, kwargs, pos)
     try:
         handler = HANDLERS.get(target)
         writer = WRITES.get(target)
@@ -132,7 +138,7 @@ def call_static(s: State, fn: Static, args: list[Value], kwargs: dict[str, Value
         given = [s.describe_constant(a, "argument") for a in target.args]
         named = {k: s.describe_constant(v, k) for k, v in target.keywords.items()}
         return call_value(s, inner, [*given, *args], {**named, **kwargs}, pos)
-    rule_known = _hashable(target) and lookup(target) is not None
+    rule_known = lookup(target) is not None
     if not rule_known and isinstance(target, types.FunctionType) and not _is_library(target):
         return call_closure(s, s.function(target), args, kwargs, pos)
     if hasattr(target, "py_func"):
@@ -166,6 +172,9 @@ def call_primitive(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Va
     exprs = tuple(argument(s, arg, pos) for arg in args)
     keywords = tuple((key, argument(s, arg, pos)) for key, arg in kwargs.items())
     what = effect(prim.fn) if _hashable(prim.fn) else "unknown"
+    if what == "unknown" and s.trusting and _hashable(prim.fn):
+        DECLARED.add(prim.fn)
+        what = "pure"
     if what == "pure":
         return results(s, Call(prim, exprs, keywords, kind=infer_call(prim, exprs, keywords), pos=pos))
     if what == "random":
@@ -183,7 +192,7 @@ def call_primitive(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Va
         )
     raise NoRuleError(
         f"{name} has neither Python source nor a derivative rule",
-        "Write it in Python with NumPy, or call it outside the function that is differentiated.",
+        "Give it a derivative with `srcgrad.rule` or `srcgrad.numerical`, or call it outside of the function.",
         pos,
     )
 

@@ -15,6 +15,7 @@ import numpy as np
 from srcgrad.errors import UnsupportedError
 from srcgrad.ir.kinds import BOTTOM, UNSET, Array, Extent, Kind, ListOf, Opaque, Scalar, join
 from srcgrad.ir.nodes import Name
+from srcgrad.rules.registry import own_rule
 from srcgrad.specialize.values import Leaf, Static, Struct, Value
 
 Path = tuple[Any, ...]
@@ -35,7 +36,8 @@ class Inputs:
     a variable of their own instead, by that variable: the access text. captured: hidden parameters, by name: a global
     or closure variable and how to read it. guards: objects that were taken as constants: (how to read it again, the
     object). live: parameters, hidden ones too, that are passed as they are, whatever they are. sources:
-    the user's functions that were looked into, by code.
+    the user's functions that were looked into, by code. seen: what was captured so far, by where
+    it stands; named: what callables with a user's rule are called.
     """
 
     leaves: dict[str, tuple[Path, Kind]] = field(default_factory=dict)
@@ -44,6 +46,8 @@ class Inputs:
     guards: list[tuple[Path, object]] = field(default_factory=list)
     live: set[str] = field(default_factory=set)
     sources: dict[int, Callable[..., Any]] = field(default_factory=dict)
+    seen: dict[Any, Value] = field(default_factory=dict)
+    named: dict[int, str] = field(default_factory=dict)
 
 
 NUMBER = (int, float, complex, np.number, np.bool_)
@@ -152,7 +156,7 @@ class Describer:
         if isinstance(value, dict):
             own = None if type(value) is dict else type(value)
             return self.struct("dict", value.items(), text, path, seen, own, value)
-        if callable(value) and not is_object(value):
+        if callable(value) and (not is_object(value) or own_rule(value) is not None):
             return self.function(value, path)
         if is_object(value) and id(value) not in seen:
             return self.object(value, text, path, seen)

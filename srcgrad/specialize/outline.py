@@ -12,8 +12,9 @@ from typing import Any
 
 from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import Array, Dim, Extent, Kind, Scalar, forget_value
-from srcgrad.ir.nodes import Assign, Const, Definition, Free, Invoke, Name, Node, Pos, Stmt
-from srcgrad.ir.walk import expressions_of, statements, subexpressions, with_blocks
+from srcgrad.ir.nodes import Assign, Call, Const, Definition, Expr, Free, Invoke, Name, Node, Pos, Stmt
+from srcgrad.ir.walk import expressions_of, map_own, rebuild, statements, subexpressions, with_blocks
+from srcgrad.rules.solved import Solved
 from srcgrad.specialize.state import Frame, State
 from srcgrad.specialize.values import (
     Bound,
@@ -46,19 +47,12 @@ class Callee:
     definition: Definition | None = None
     rebound: dict[str, Pos | None] = field(default_factory=dict)
     hidden: list[Name] = field(default_factory=list)
+    reordered: bool = False
 
 
 def invoke(s: Any, fn: Closure, bound: dict[str, Value], pos: Pos | None) -> Value:
     """Emit a call of a function that is compiled on its own."""
-    captured = _captured(s, fn)
-    given = {("argument", name): value for name, value in bound.items()} | {
-        ("captured", key): value for key, value in captured.items()
-    }
-    template, args = _flatten(s, given, pos)
-    key = f"{fn.definition.name}:{id(fn.definition)}:{_key(template)}"
-    if key not in s.callees:
-        s.callees[key] = Callee(s.fresh(fn.definition.name), [])
-        _compile(s, key, fn, template, pos)
+    key, args = outlined(s, fn, bound, pos)
     callee = s.callees[key]
     if callee.result is None:
         raise Unreached
@@ -69,6 +63,26 @@ def invoke(s: Any, fn: Closure, bound: dict[str, Value], pos: Pos | None) -> Val
     return _instance(callee.result, table)
 
 
+def outlined(
+    s: Any, fn: Closure, bound: dict[str, Value], pos: Pos | None, purpose: str = ""
+) -> tuple[str, list[Expr]]:
+    """Compile a function on its own, for arguments of these kinds: its key among the callees, and what it is given.
+
+    purpose: functions compiled for different purposes are different functions.
+    """
+    captured = _captured(s, fn)
+    given = {("argument", name): value for name, value in bound.items()} | {
+        ("captured", key): value for key, value in captured.items()
+    }
+    template, args = _flatten(s, given, pos)
+    key = f"{purpose}{fn.definition.name}:{id(fn.definition)}:{_key(template)}"
+    if key not in s.callees:
+        name = fn.definition.name.strip("_")
+        s.callees[key] = Callee(s.fresh(name if name.isidentifier() and name != "lambda" else purpose), [])
+        _compile(s, key, fn, template, pos)
+    return key, args
+
+
 def _hint(definition: Definition) -> str:
     return f"{definition.name}_value"
 
@@ -76,20 +90,35 @@ def _hint(definition: Definition) -> str:
 def _captured(s: Any, fn: Closure) -> dict[Any, Value]:
     """The variables of enclosing functions that the callee reads."""
     found: dict[Any, Value] = {}
-    path = fn.frame
-    names = _free_names(fn.definition)
-    while path is not None:
-        frame = s.frame_of[path]
-        for name in names & frame.definition.locals:
-            key = (path, name)
-            if key in s.env and key not in found:
-                found[key] = s.env[key]
-        path = frame.parent
+    work = [fn]
+    while work:
+        inner = work.pop()
+        path = inner.frame
+        names = _free_names(inner.definition)
+        while path is not None:
+            frame = s.frame_of[path]
+            for name in sorted(names & frame.definition.locals):
+                key = (path, name)
+                if key in s.env and key not in found:
+                    found[key] = s.env[key]
+                    work += _closures(s.env[key])
+            path = frame.parent
     if fn.definition.nonlocals:
         raise UnsupportedError(
             "a recursive function that assigns `nonlocal` variables is not supported", pos=fn.definition.pos
         )
     return found
+
+
+def _closures(value: Value) -> list[Closure]:
+    """The functions in a value, whose captured variables a callee may read too."""
+    if isinstance(value, Closure):
+        return [value]
+    if isinstance(value, Struct):
+        return [inner for item in value.values() for inner in _closures(item)]
+    if isinstance(value, Bound):
+        return [inner for item in (value.function, *value.args, *value.kwargs.values()) for inner in _closures(item)]
+    return []
 
 
 def _free_names(node: Any) -> set[str]:
@@ -257,9 +286,10 @@ def close_callees(callees: dict[str, Callee], leaves_of_inputs: set[str]) -> Non
         again = False
         for key, callee in callees.items():
             for stmt in statements(callee.body):
-                if isinstance(stmt, Invoke) and not hidden[stmt.callee] <= hidden[key]:
-                    hidden[key] |= hidden[stmt.callee]
-                    again = True
+                for called in _called(stmt):
+                    if not hidden[called] <= hidden[key]:
+                        hidden[key] |= hidden[called]
+                        again = True
     for key, callee in callees.items():
         callee.hidden = [Name(n, kind=kinds[n]) for n in sorted(hidden[key])]
     for callee in callees.values():
@@ -271,7 +301,35 @@ def with_hidden(stmt: Stmt, callees: dict[str, Callee]) -> Stmt:
     """Pass the hidden parameters on in each call."""
     if isinstance(stmt, Invoke):
         return dataclasses.replace(stmt, args=(*stmt.args, *callees[stmt.callee].hidden))
+    if any(_solved(stmt)):
+        stmt = map_own(stmt, lambda expr: _hidden_in(expr, callees))
     return with_blocks(stmt, lambda block: tuple(with_hidden(inner, callees) for inner in block))
+
+
+def with_hidden_value(value: Value, callees: dict[str, Callee]) -> Value:
+    """The same in a value."""
+    if isinstance(value, Leaf):
+        return Leaf(_hidden_in(value.expr, callees))
+    if isinstance(value, Struct):
+        return value.like({key: with_hidden_value(item, callees) for key, item in value.items.items()})
+    return value
+
+
+def _called(stmt: Stmt) -> list[str]:
+    """The callees that a statement itself calls."""
+    return [stmt.callee] if isinstance(stmt, Invoke) else [found.equation for found in _solved(stmt)]
+
+
+def _solved(stmt: Stmt) -> list[Solved]:
+    calls = (part for expr in expressions_of(stmt) for part in subexpressions(expr) if isinstance(part, Call))
+    return [call.prim.fn for call in calls if isinstance(call.prim.fn, Solved)]
+
+
+def _hidden_in(expr: Expr, callees: dict[str, Callee]) -> Expr:
+    expr = rebuild(expr, lambda child: _hidden_in(child, callees))
+    if isinstance(expr, Call) and isinstance(expr.prim.fn, Solved):
+        return dataclasses.replace(expr, args=(*expr.args, *callees[expr.prim.fn.equation].hidden))
+    return expr
 
 
 def _names(expr: Any) -> list[Name]:

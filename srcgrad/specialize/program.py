@@ -18,10 +18,11 @@ from srcgrad.ir.kinds import BOTTOM, DictOf, ListOf, Opaque
 from srcgrad.ir.nodes import Assign, Const, Definition, Expr, Load, Name, Op, Pos, Stmt
 from srcgrad.ir.walk import root, statements
 from srcgrad.marks import is_checkpointed
+from srcgrad.rules.registry import own_rule
 from srcgrad.specialize.hooks import refuse_changes_of_what_is_read
 from srcgrad.specialize.inputs import MISSING, Describer, Inputs, Path, is_object
 from srcgrad.specialize.knowledge import Change, Frame, Key, Knowledge, Restart
-from srcgrad.specialize.outline import close_callees, with_hidden
+from srcgrad.specialize.outline import close_callees, with_hidden, with_hidden_value
 from srcgrad.specialize.spelling import FIXED, NAMED, RESERVED, is_library, plain_function, spelling_of
 from srcgrad.specialize.state import State
 from srcgrad.specialize.statements import run_block
@@ -70,7 +71,7 @@ class Specializer(State):
         self.inputs = inputs
         self.localised: dict[str, str] = {}
         self.describer = Describer(inputs, self.function_value, self.localised)
-        self.captured: dict[Any, Value] = {}
+        self.captured = inputs.seen
         self.hook_changes: list[Change] = []
         self.callees: dict[str, Any] = {}
 
@@ -203,9 +204,11 @@ class Specializer(State):
             return Static(value, spelling_of(value) or name)
         if isinstance(value, types.MethodType) and plain_function(value):
             return self.function_value(value, path)
-        if callable(value) and not is_object(value):
+        if callable(value) and (not is_object(value) or own_rule(value) is not None):
             if not isinstance(value, functools.partial):
                 self.inputs.guards.append((path, value))
+            if own_rule(value) is not None:
+                return Static(value, name)
             made = self.function_value(value, path)
             return Static(value, spelling_of(value) or name) if isinstance(made, Static) else made
         hidden = self.fresh(name)
@@ -244,7 +247,8 @@ class Specializer(State):
         if isinstance(value, types.MethodType) and isinstance(value.__func__, types.FunctionType):
             owner = self.describe_captured(value.__self__, "self", (*start, ("attribute", "__self__")))
             function = (*start, ("attribute", "__func__"))
-            return Bound(self.describe_captured(value.__func__, value.__func__.__name__, function), [owner])
+            return Bound(self.describe_captured(value.__func__, value.__func__.__name__, function), [owner],
+                         origin=(value, path))  # fmt: skip
         if isinstance(value, functools.partial):
             start = (*start, ("attribute", "func"))
             function_of_it = self.describe_captured(value.func, getattr(value.func, "__name__", "function"), start)
@@ -252,11 +256,14 @@ class Specializer(State):
             args = [self.describe_captured(v, f"given_{k}", (*given, ("item", k))) for k, v in enumerate(value.args)]
             kwargs = {k: self.describe_captured(v, k, (*named, ("item", k))) for k, v in value.keywords.items()}
             self.inputs.guards += [((*given, ("length", None)), len(args)), ((*named, ("length", None)), len(kwargs))]
-            return Bound(function_of_it, args, kwargs)
+            return Bound(function_of_it, args, kwargs, (value, path))
         if isinstance(value, functools._lru_cache_wrapper):
             return self.function_value(value.__wrapped__, (*start, ("attribute", "__wrapped__")))
         if isinstance(value, types.FunctionType) and plain_function(value):
-            made = self.function(value)
+            try:
+                made = self.function(value)
+            except SrcgradError:  # it may only be passed on; a call of it says what the matter is
+                return Static(value, spelling_of(value))
             made.path = path
             return made
         return Static(value, spelling_of(value))
@@ -377,6 +384,7 @@ def _attempt(
     close_callees(s.callees, set(inputs.leaves) | inputs.live)
     flags = {s.names[(frame.path, flag)] for flag in definition.flags if (frame.path, flag) in s.names}
     out = [with_hidden(stmt, s.callees) for stmt in s.out]
+    result = with_hidden_value(result, s.callees)
     return Program(
         definition, fn, params, names, tuple(out), result, inputs, s.used, flags, s.rebound_arrays, s.callees
     )

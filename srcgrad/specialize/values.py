@@ -110,11 +110,15 @@ class Closure(Value):
 
 @dataclass(eq=False)
 class Bound(Value):
-    """A method of a structure, or a functools.partial: a callable with its first arguments given."""
+    """A method of a structure, or a functools.partial: a callable with its first arguments given.
+
+    origin: the object itself and how to reach it, where it came from outside of the program.
+    """
 
     function: Value
     args: list[Value]
     kwargs: dict[str, Value] = field(default_factory=dict)
+    origin: tuple[Any, Any] | None = None
 
 
 @dataclass(eq=False)
@@ -303,7 +307,8 @@ def put_back(env: dict[Any, Value], origins: Copies) -> dict[Any, Value]:
 def mapped(value: Value, fn: Callable[[Value], Value]) -> Value:
     """A function value with fn applied to what it holds; any other value as it is."""
     if isinstance(value, Bound):
-        return Bound(fn(value.function), [fn(a) for a in value.args], {k: fn(a) for k, a in value.kwargs.items()})
+        args, kwargs = [fn(a) for a in value.args], {k: fn(a) for k, a in value.kwargs.items()}
+        return Bound(fn(value.function), args, kwargs, value.origin)
     if isinstance(value, Method):
         return Method(fn(value.owner), value.name)
     if isinstance(value, Either):

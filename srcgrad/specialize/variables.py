@@ -52,6 +52,7 @@ class Variables:
         self.loop_writes: set[str] = set()
         self.unrolled_loops: list[list[Pos | None] | None] = []
         self.rebound_arrays: dict[str, Pos | None] = {}
+        self.trusting = False  # the body of a rule: what it calls is taken to be pure
 
     # ---- names ----
 

@@ -15,6 +15,7 @@ from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, is_float
 from srcgrad.ir.nodes import (
     Assign,
     Call,
+    Comment,
     Effect,
     Expr,
     Invoke,
@@ -28,16 +29,19 @@ from srcgrad.ir.nodes import (
     Stmt,
     Store,
 )
-from srcgrad.ir.walk import names_in, root, set_by, statements, subexpressions, substitute, with_blocks
+from srcgrad.ir.walk import expressions_of, names_in, root, set_by, statements, subexpressions, substitute, with_blocks
 from srcgrad.optimize.pipeline import optimize
 from srcgrad.optimize.watch import Place, Watch
 from srcgrad.rules.build import Sym
+from srcgrad.rules.registry import own_rule
 from srcgrad.runtime import HELPERS
 from srcgrad.specialize.program import Program, specialize
 from srcgrad.specialize.values import Leaf, Struct, Value, as_expr, leaves
 from srcgrad.transform.conflicts import Conflicts
+from srcgrad.transform.detach import detach
 from srcgrad.transform.masks import find_masked, find_unbounded
 from srcgrad.transform.pairs import Generated, Pairs
+from srcgrad.transform.pullbacks import in_order, with_names
 from srcgrad.transform.reasons import Record, with_readers
 from srcgrad.transform.record import Recorder
 from srcgrad.transform.results import (
@@ -119,15 +123,16 @@ def prepare(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Ready:
     program.result = _rename_value(program.result, renamed)
     kinds = kinds_of(body, entry)
     watch = Watch() if wish.debug_nans else None
-    pairs = Pairs(program.callees, program.used, watch)
+    pairs = Pairs(program.callees, program.used, watch, inputs=program.inputs)
     pairs.prepare()
     aliases = find_aliases(body, pairs.writes)
     body, aliases = _rebind(body, aliases, program, kinds, pairs.writes)
+    body, aliases = detach(body, aliases, pairs.writes)
     independent = independent_leaves(program, wish)
     dependent = {n for r in results if is_float(r.kind) for n in names_in(r)}
     active = find_active(body, independent, dependent, aliases)
     flags = {renamed.get(f, f) for f in program.flags}
-    facts = Facts(kinds, active, aliases, program.used, flags, set(entry))
+    facts = Facts(kinds, active, aliases, program.used, flags, set(entry), inputs=program.inputs, functions=pairs)
     facts.masked, facts.unbounded = find_masked(body, active), find_unbounded(body, active)
     facts.results = dependent
     facts.watch = watch
@@ -172,8 +177,12 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     name = function_name(program, "vjp" if wish.mode == "vjp" else "value_and_grad" if wish.value else "grad")
     if wish.wrt:
         text_body = unshared(text_body, facts, seeds, wish.value)
+    text_body = with_names(text_body, pairs.plain_name)
+    for generated in list(pairs.functions.values()):
+        generated.body = with_names(generated.body, pairs.plain_name)
+    text_body = [*remarks(text_body), *text_body]
     disjoint = [n for n in entry if isinstance(kinds.get(n), Array) and aliases.is_written(n)]
-    functions = list(pairs.functions.values())
+    functions = in_order(pairs.functions)
     checks = facts.watch.places if facts.watch is not None else []
     return Gradient(
         name, text_body, program, seeds, ready.result_paths, disjoint=disjoint, functions=functions, checks=checks,
@@ -185,6 +194,19 @@ def function_name(program: Program, suffix: str) -> str:
     """The name of a generated function: f_grad, f_jvp."""
     name = program.definition.name.strip("_") if program.definition.name.endswith("__") else program.definition.name
     return f"{name if name.isidentifier() else 'f'}_{suffix}"
+
+
+def remarks(body: Sequence[Stmt]) -> list[Stmt]:
+    """What has to be said of the derivatives of callables that the body passes on."""
+    notes: list[str] = []
+    for stmt in statements(list(body)):
+        for expr in (part for top in expressions_of(stmt) for part in subexpressions(top)):
+            if isinstance(expr, Call) and expr.prim.style == "attribute" and not expr.args:
+                rule = own_rule(expr.prim.fn)
+                note = "" if rule is None else rule.note.format(expr.prim.text)
+                if note and note not in notes:
+                    notes.append(note)
+    return [Comment(note) for note in notes]
 
 
 def _rename(expr: Expr, table: dict[str, str]) -> Expr:

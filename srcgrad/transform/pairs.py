@@ -11,8 +11,10 @@ overwrites are put back as they were before the call.
 from __future__ import annotations
 
 import dataclasses
+import types
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from srcgrad.analysis.activity import find_active
 from srcgrad.analysis.aliases import find_aliases
@@ -36,6 +38,7 @@ from srcgrad.optimize.pipeline import optimize_part
 from srcgrad.optimize.watch import Watch
 from srcgrad.rules.build import Sym
 from srcgrad.specialize.outline import Callee
+from srcgrad.transform.detach import detach
 from srcgrad.transform.masks import find_masked, find_unbounded
 from srcgrad.transform.reasons import Record, with_readers
 from srcgrad.transform.record import Recorder, content
@@ -74,6 +77,8 @@ class Pairs:
     pairs: dict[tuple[str, tuple[bool, ...]], tuple[str, str]] = field(default_factory=dict)
     primals: dict[str, str] = field(default_factory=dict)
     writes: dict[str, list[bool]] = field(default_factory=dict)
+    inputs: Any = None
+    pullbacks: dict[tuple[str, tuple[bool, ...]], str] = field(default_factory=dict)
     records: dict[str, list[Record]] = field(default_factory=dict)
 
     def prepare(self) -> None:
@@ -220,18 +225,35 @@ class Pairs:
             self._make(self.callees[key], active, *names)
         return self.pairs[(key, active)]
 
+    def plain_name(self, key: str) -> str:
+        """The name of the generated function that does what a callee does."""
+        from srcgrad.transform.pullbacks import plain_function
+
+        return plain_function(self, key)
+
+    def pullback(self, key: str, active: tuple[bool, ...]) -> Name:
+        """The name of a function of a callee's parameters and of its result's adjoint that gives the adjoints of the
+        active parameters, as a tuple; made when first asked for."""
+        if (key, active) not in self.pullbacks:
+            from srcgrad.transform.pullbacks import make_pullback
+
+            name = self.pullbacks[(key, active)] = self.name(f"{self.callees[key].name}_vjp")
+            make_pullback(self, self.callees[key], active, name)
+        return Name(self.pullbacks[(key, active)], kind=Opaque(types.FunctionType))
+
     def _make(self, callee: Callee, active: tuple[bool, ...], fwd: str, rev: str) -> None:
         entry: dict[str, Kind] = {p.id: p.kind for p in callee.params}
         used = set(callee.used) | set(entry)
         body, renamed = split_webs(callee.body, set(entry), {o.id for o in callee.outs}, used)
         outs = [Name(renamed.get(o.id, o.id), kind=o.kind) for o in callee.outs]
         kinds = kinds_of(body, entry)
-        aliases = find_aliases(body, self.writes)
+        body, aliases = detach(body, find_aliases(body, self.writes), self.writes)
         independent = {p.id for p, a in zip(callee.params, active, strict=True) if a}
         written = {p.id for p in callee.params if aliases.is_written(p.id)}
         dependent = {o.id for o in outs if is_float(o.kind)} | written
         facts = Facts(kinds, find_active(body, independent, dependent, aliases) | independent, aliases, used,
                       callee.flags, set(entry))  # fmt: skip
+        facts.inputs, facts.functions = self.inputs, self
         facts.masked, facts.unbounded = find_masked(body, facts.active), find_unbounded(body, facts.active)
         facts.watch = self.watch
         facts.results = dependent

@@ -22,8 +22,9 @@ from srcgrad.transform.forward.directions import COUNT, Directions, NoDirections
 from srcgrad.transform.forward.expressions import Tangents
 from srcgrad.transform.forward.patterns import IndexSets
 from srcgrad.transform.forward.statements import Forwarder
-from srcgrad.transform.gradient import Gradient, function_name, prepare, tuple_of
+from srcgrad.transform.gradient import Gradient, function_name, prepare, remarks, tuple_of
 from srcgrad.transform.masks import find_masked_tangents
+from srcgrad.transform.pullbacks import in_order, with_names
 from srcgrad.transform.results import (
     NOTHING,
     Wish,
@@ -51,6 +52,7 @@ def push_forward(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Gr
     name = function_name(program, wish.mode)
     program.used.add(name)
     callees = Callees(program.callees, program.used, ready.writes, ALGEBRAS[wish.mode], wish.mode)
+    callees.inputs, facts.functions = program.inputs, callees
     algebra = ALGEBRAS[wish.mode]
     forwarder = Forwarder(facts, dict(dots), callees.invoke, algebra)
     start = [*entry_copies(program, facts, entry), *_entry(entry, facts, forwarder, dots)]
@@ -65,10 +67,12 @@ def push_forward(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Gr
     returned = outputs[0] if len(outputs) == 1 else tuple_of(outputs)
     text_body = optimize_forward([*start, *forward], Return(returned), facts)
     text_body = unshared(text_body, facts, taken, wish.value)
+    text_body = with_names(text_body, callees.plain_name)
+    text_body = [*remarks(text_body), *text_body]
     disjoint = [n for n in entry if isinstance(facts.kinds.get(n), Array) and facts.aliases.is_written(n)]
     return Gradient(
         name, text_body, program, taken, [(place,) for place in wish.wrt],
-        disjoint=disjoint, functions=list(callees.functions.values()),
+        disjoint=disjoint, functions=in_order(callees.functions),
     )  # fmt: skip
 
 

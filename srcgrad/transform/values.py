@@ -16,9 +16,10 @@ from srcgrad.analysis.aliases import basic, sources
 from srcgrad.ir.base import Pos, Stmt
 from srcgrad.ir.kinds import Array, Scalar, dims, is_float, rank
 from srcgrad.ir.nodes import Assign, Call, Const, DictPack, Expr, Load, Name, Op, Pack, Push, Slice, Store
-from srcgrad.ir.walk import children, rebuild, root, subexpressions
+from srcgrad.ir.walk import children, defined_by, rebuild, rebuilt, root, statements, subexpressions
 from srcgrad.rules.build import Sym
 from srcgrad.rules.registry import Rule
+from srcgrad.transform.inline import Inliner
 from srcgrad.transform.reverse.facts import Facts
 
 RESULT = "%result"
@@ -80,6 +81,8 @@ class Values:
         if isinstance(node, Pack):
             return all(self.cheap(item, depth + 1) for item in node.items)
         if isinstance(node, Call):
+            if node.prim.style == "attribute" and not node.args:  # the name of a callable
+                return True
             if node.prim.fn in (np.shape, len, np.size, np.ndim):
                 return all(isinstance(arg, Name) or root(arg) is not None for arg in node.args)
             if node.prim.fn is np.transpose and len(node.args) == 1:
@@ -148,6 +151,27 @@ class Values:
         if isinstance(index, Slice):
             return rebuild(index, self.need)
         return self.need(index)
+
+    def inliner(self, node: Expr) -> Inliner:
+        """Writes bodies of users' rules of a node as source."""
+        facts, count = self.facts, 0
+
+        def named(hint: str) -> str:
+            nonlocal count
+            count += 1
+            return facts.temporary(hint, (id(self.tree), id(node), count))
+
+        return Inliner(facts.inputs, facts.used, named)
+
+    def spliced(self, inliner: Inliner, table: dict[str, Expr], pos: Pos | None) -> list[Stmt]:
+        """The statements that bodies need ahead."""
+        out: list[Stmt] = []
+        for stmt in inliner.stmts:
+            stmt = dataclasses.replace(rebuilt(stmt, lambda expr: self.adopt(expr, table)), pos=pos)
+            for name in (bound for s in statements([stmt]) for bound in defined_by(s)):
+                self.facts.kinds[name.id] = name.kind
+            out.append(stmt)
+        return out
 
     def active(self, node: Expr) -> bool:
         """Whether a derivative flows through the node."""

@@ -13,7 +13,7 @@ Also here, since every pass needs it: what a single statement reads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from srcgrad.ir.nodes import (
@@ -35,7 +35,9 @@ from srcgrad.ir.nodes import (
     While,
     With,
 )
-from srcgrad.ir.walk import defined_by, names_in, rebuild, statements, with_blocks
+from srcgrad.ir.walk import defined_by, map_own, names_in, rebuild, rebuilt, statements, with_blocks
+
+__all__ = ["all_names", "map_own", "own_expressions", "reads_of", "rebuilt", "split_webs"]
 
 Block = tuple[Stmt, ...]
 Path = tuple[int, ...]
@@ -94,43 +96,6 @@ def reads_of(stmt: Stmt) -> Iterator[str]:
     """The variables that a statement itself reads, with repetition."""
     for expr in own_expressions(stmt):
         yield from names_in(expr)
-
-
-def map_own(stmt: Stmt, read: Callable[[Expr], Expr], bind: Callable[[Name], Name] = lambda name: name) -> Stmt:
-    """The statement with `read` applied to the expressions that it evaluates and `bind` to the names that it binds.
-
-    Blocks in it stay as they are.
-    """
-    match stmt:
-        case Assign(target=target, value=value):
-            new = bind(target) if isinstance(target, Name) else read(target)
-            return replace(stmt, target=new, value=read(value))
-        case Effect(value=value):
-            return replace(stmt, value=read(value))
-        case Store(target=target, value=value):
-            return replace(stmt, target=read(target), value=read(value))
-        case Push(target=target, value=value, index=index):
-            return replace(stmt, target=read(target), value=read(value), index=index and read(index))
-        case Pop(out=out, target=target, index=index):
-            return replace(stmt, out=out and bind(out), target=read(target), index=index and read(index))
-        case Invoke(outs=outs, args=args):
-            return replace(stmt, outs=tuple(map(bind, outs)), args=tuple(map(read, args)))
-        case Hook(value=value, args=args, out=out):
-            return replace(stmt, value=read(value), args=tuple(map(read, args)), out=out and bind(out))
-        case If(test=test):
-            return replace(stmt, test=read(test))
-        case While(test=test, checkpoint=checkpoint):
-            return replace(stmt, test=read(test), checkpoint=checkpoint and read(checkpoint))
-        case For(index=index_, lo=lo, hi=hi, step=step, checkpoint=checkpoint):
-            new_index, slots = bind(index_), checkpoint and read(checkpoint)
-            return replace(stmt, index=new_index, lo=read(lo), hi=read(hi), step=read(step), checkpoint=slots)
-        case With(context=context):
-            return replace(stmt, context=read(context))
-        case Assert(test=test, message=message):
-            return replace(stmt, test=read(test), message=message and read(message))
-        case Raise(value=value) | Return(value=value):
-            return replace(stmt, value=value and read(value))
-    return stmt
 
 
 def all_names(block: Block) -> Iterator[str]:

@@ -190,7 +190,8 @@ def test_each_rule_is_held():
             if any(floats(env[n]) for n in leaves(value)):
                 held.add((name_of(fn), param))
     for fn, rule in RULES.items():
-        if rule.form == "general" and fn not in (np.amax, np.amin):
+        elsewhere = (np.amax, np.amin, runtime.numerical_vjp, runtime.numerical_jvp)  # of functions: see tests/own
+        if rule.form == "general" and fn not in elsewhere:
             assert not {(name_of(fn), p) for p in rule.builders} - held
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from srcgrad.analysis.activity import find_active
 from srcgrad.analysis.aliases import find_aliases
@@ -21,6 +22,7 @@ from srcgrad.transform.forward.expressions import Tangents
 from srcgrad.transform.forward.statements import Forwarder
 from srcgrad.transform.masks import find_masked_tangents
 from srcgrad.transform.pairs import Generated, returned
+from srcgrad.transform.pullbacks import plain_names, result_names, with_names
 from srcgrad.transform.reverse.facts import Facts, kinds_of
 from srcgrad.transform.webs import split_webs
 
@@ -37,6 +39,7 @@ class Callees:
     suffix: str
     functions: dict[str, Generated] = field(default_factory=dict)
     made: dict[tuple[str, tuple[bool, ...]], str] = field(default_factory=dict)
+    inputs: Any = None
 
     def invoke(self, forwarder: Forwarder, stmt: Invoke) -> list[Stmt]:
         """The call of a callee's tangent function in place of the callee."""
@@ -79,7 +82,7 @@ class Callees:
         written = {p.id for p in callee.params if aliases.is_written(p.id)}
         dependent = {o.id for o in outs if is_float(o.kind)} | written
         found = find_active(body, independent, dependent, aliases) | independent if independent else set()
-        facts = Facts(kinds, found, aliases, used, callee.flags, set(entry))
+        facts = Facts(kinds, found, aliases, used, callee.flags, set(entry), inputs=self.inputs, functions=self)
         facts.masked = find_masked_tangents(body, facts.active)
         forwarder = Forwarder(facts, {}, self.invoke, self.algebra)
         taken = [forwarder.dot(p.id) for p, on in zip(callee.params, active, strict=True) if on]
@@ -91,7 +94,15 @@ class Callees:
                 results.append(forwarder.dot(out.id) if out.id in facts.active else forwarder.zero(out.id))
         names: Sequence[str] = [d.id for d in taken if isinstance(d, Name)]
         kept = set(entry) | set(names)
+        if callee.reordered:  # of an equation: written as a function of its own
+            plain = result_names(callee) - set(entry)
+            facts.own |= plain | {d.id for n, d in forwarder.dots.items() if n in plain and isinstance(d, Name)}
         params = [*(p.id for p in callee.params), *names]
-        self.functions[name] = Generated(
-            name, params, optimize_forward(statements, Return(returned(results)), facts, kept)
-        )
+        made = with_names(optimize_forward(statements, Return(returned(results)), facts, kept), self.plain_name)
+        if callee.reordered:
+            params, made = plain_names(params, made)
+        self.functions[name] = Generated(name, params, made)
+
+    def plain_name(self, key: str) -> str:
+        """The name of the generated function that does what a callee does."""
+        return self.tangent(key, (False,) * len(self.callees[key].params))

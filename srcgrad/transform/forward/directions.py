@@ -12,6 +12,7 @@ from srcgrad.rules import directions
 from srcgrad.rules.build import Sym
 from srcgrad.rules.directions import NoDirections
 from srcgrad.rules.registry import Rule
+from srcgrad.rules.solved import Solved
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.forward.expressions import Tangents
 
@@ -63,10 +64,15 @@ class Directions(Tangents):
         helper = Prim(HELPERS["zero_directions"], "zero_directions")
         return Call(helper, (COUNT, like), kind=self.lifted(kind))
 
+    def solved(self, node: Call, solved: Solved) -> Expr | None:
+        raise NoDirections
+
     def apply(
         self, rule: Rule, node: Op | Call, tangents: dict[str, Any], args: dict[str, Any], out: Sym, masked: bool,
         ready: bool,
     ) -> Sym:  # fmt: skip
+        if rule.own and rule.form != "elementwise":
+            raise NoDirections
         made = directions.pushed(rule, node, tangents, args, out, masked, ready)
         if isinstance(made.expr, Const):
             return made

@@ -14,12 +14,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from srcgrad.analysis.aliases import basic
-from srcgrad.errors import UnsupportedError
-from srcgrad.ir.kinds import Array, Kind, ListOf, Scalar, is_float
+from srcgrad.errors import SrcgradError, UnsupportedError
+from srcgrad.ir.kinds import Array, Kind, ListOf, Opaque, Scalar, forget_value, is_float
 from srcgrad.ir.nodes import Assign, Call, Cond, Const, DictPack, Expr, Load, Name, Op, Pack, Prim, Stmt
-from srcgrad.ir.walk import children, rebuild, subexpressions, substitute
+from srcgrad.ir.walk import children, expressions_of, rebuild, statements, subexpressions, substitute
+from srcgrad.rules.bodies import inlining
 from srcgrad.rules.build import Sym, xp
 from srcgrad.rules.registry import Rule, rule_of
+from srcgrad.rules.solved import Solved
 from srcgrad.rules.tangents import tangent
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.masks import masks
@@ -117,7 +119,22 @@ class Tangents(Values):
         """Let the statement's result be read from its target."""
         return expr if self.target is None else substitute(expr, {RESULT: self.target})
 
+    def solved(self, node: Call, solved: Solved) -> Expr | None:
+        """The tangent of the solution of an equation: one linear system."""
+        given = node.args[solved.start :]
+        dots = [self.of(arg) for arg in given]
+        if all(dot is None for dot in dots):
+            return None
+        pushforward = self.facts.functions.tangent(solved.equation, (True, *(dot is not None for dot in dots)))
+        values = Pack("tuple", tuple(map(self.need, given)), kind=Opaque(tuple))
+        moved = Pack("tuple", tuple(dot for dot in dots if dot is not None), kind=Opaque(tuple))
+        exprs = (Name(pushforward, kind=Opaque(object)), self.need_out(node), values, moved)
+        return Call(Prim(solved.tangent, solved.tangent.__name__), exprs, solved.options,
+                    kind=forget_value(node.kind), pos=node.pos)  # fmt: skip
+
     def _of_call(self, node: Op | Call) -> Expr | None:
+        if isinstance(node, Call) and isinstance(node.prim.fn, Solved):
+            return self.solved(node, node.prim.fn)
         rule = rule_of(node)
         if rule.form == "constant":
             return None
@@ -135,7 +152,7 @@ class Tangents(Values):
         table["%out"] = node
         ready = node is self.tree and self.target is not None
         out = Sym(Name("%out", kind=node.kind))
-        made = self.apply(rule, node, tangents, placeholders, out, masked, ready)
+        made = self._applied(rule, node, tangents, placeholders, out, masked, ready, table)
         if isinstance(made.expr, Const) and made.expr.value == 0:
             return None
         expr = made.expr
@@ -143,6 +160,26 @@ class Tangents(Values):
             if isinstance(given, Sym):
                 expr = self._once(given.expr, expr, bound[name])
         return self.adopt(expr, table)
+
+    def _applied(self, rule: Rule, node: Op | Call, *given: Any) -> Sym:
+        """The tangent of a call; the statements of a user's rule come ahead."""
+        if not rule.own:
+            return self.apply(rule, node, *given[:-1])
+        inliner = self.inliner(node)
+        try:
+            with inlining(inliner):
+                made = self.apply(rule, node, *given[:-1])
+        except SrcgradError as error:
+            if error.pos is None:
+                raise type(error)(error.reason, error.remedy, node.pos) from error
+            raise
+        self.stmts += self.spliced(inliner, given[-1], self.tree.pos)
+        return made
+
+    def reads_result_ahead(self) -> bool:
+        """Whether a statement ahead of the tangent reads the statement's result."""
+        found = (expr for stmt in statements(self.stmts) for expr in expressions_of(stmt))
+        return any(isinstance(e, Name) and e.id == RESULT for expr in found for e in subexpressions(expr))
 
     def _once(self, given: Expr, made: Expr, arg: Expr) -> Expr:
         """A tangent that a rule reads several times gets a variable, if it is more than a name or a part."""

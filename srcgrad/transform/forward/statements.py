@@ -112,7 +112,7 @@ class Forwarder:
         assert isinstance(stmt.target, Name)
         walk = self.tangents(stmt.value, stmt.target)
         found = walk.of(stmt.value)
-        if found is not None and walk.reads_target and name in names_in(stmt.value):
+        if found is not None and walk.reads_target and (name in names_in(stmt.value) or walk.reads_result_ahead()):
             walk = self.tangents(stmt.value, None)  # the old value and the new one cannot both be in v
             found = walk.of(stmt.value)
         dot = self.dot(name)
@@ -147,7 +147,7 @@ class Forwarder:
         walk = self.tangents(stmt.value, target if op == "" and self._read_back(stmt) else None)
         if walk.target is not None:
             found = walk.of(stmt.value)
-            if found is None or self._reads(found, owner):
+            if found is None or self._reads(found, owner) or walk.reads_result_ahead():
                 walk = self.tangents(stmt.value, None)
         place = walk.place(target)
         out: list[Stmt] = []

@@ -6,19 +6,24 @@ Given: what is added to the adjoints of the leaves, and which values of the forw
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from srcgrad.analysis.aliases import basic
-from srcgrad.errors import UnsupportedError
-from srcgrad.ir.kinds import INT, Array, DictOf, ListOf, Scalar, rank
+from srcgrad.errors import SrcgradError, UnsupportedError
+from srcgrad.ir.kinds import INT, Array, DictOf, ListOf, Opaque, Scalar, forget_value, rank
 from srcgrad.ir.nodes import Assign, Call, Const, Expr, Load, Name, Op, Pack, Pos, Prim, Slice, Stmt
 from srcgrad.ir.walk import root, substitute
+from srcgrad.rules.bodies import inlining
 from srcgrad.rules.build import Sym
-from srcgrad.rules.contributions import NeedsFull, contributions, full
+from srcgrad.rules.contributions import Contribution, NeedsFull, contributions, full
 from srcgrad.rules.registry import rule_of
+from srcgrad.rules.solved import Generated, Solved
 from srcgrad.transform.values import MASKING, RESULT, Values
+from srcgrad.transform.webs import rebuilt
 
 
 @dataclass
@@ -53,10 +58,7 @@ class Walk(Values):
         if self.reads_target and self.target is not None:
             table = {RESULT: self.target}
             self.terms = [dataclasses.replace(t, expr=substitute(t.expr, table)) for t in self.terms]
-            self.stmts = [
-                dataclasses.replace(s, value=substitute(s.value, table)) if isinstance(s, Assign) else s
-                for s in self.stmts
-            ]
+            self.stmts = [rebuilt(s, lambda expr: substitute(expr, table)) for s in self.stmts]
 
     # ---- the walk ----
 
@@ -127,6 +129,8 @@ class Walk(Values):
         return name
 
     def _walk_call(self, node: Op | Call, d: Expr, lazy: bool, masked: bool, unbounded: bool) -> None:
+        if isinstance(node, Call) and isinstance(node.prim.fn, Solved):
+            return self._walk_solved(node, node.prim.fn, d, lazy)
         rule = rule_of(node)
         if rule.form == "constant":
             return
@@ -138,12 +142,16 @@ class Walk(Values):
         table["%out"] = node
         inner_masked = masked or (isinstance(node, Call) and node.prim.fn in MASKING)
         ready = node is self.tree and self.target is not None
+        apply = contributions
+        if rule.own:
+            d = self.atom(d, 2)  # the body may read it several times
+            apply = self._own_contributions(node, table)
         try:
-            found = contributions(rule, node, Sym(d), lazy, placeholders, out, wanted, masked, ready, unbounded)
+            found = apply(rule, node, Sym(d), lazy, placeholders, out, wanted, masked, ready, unbounded)
         except NeedsFull:
             like = self.shape_source(node)
-            whole = self.atom(full(Sym(d), Sym(like)).expr, uses)
-            found = contributions(rule, node, Sym(whole), False, placeholders, out, wanted, masked, ready, unbounded)
+            whole = self.atom(full(Sym(d), Sym(like)).expr, 2 if rule.own else uses)
+            found = apply(rule, node, Sym(whole), False, placeholders, out, wanted, masked, ready, unbounded)
         for term in found:
             arg = bound[term.param]
             index = (term.index,) if isinstance(term.index, int) else term.index or ()
@@ -151,6 +159,42 @@ class Walk(Values):
                 arg = arg[k] if isinstance(arg, list) else arg.items[k]
             self.walk(arg, self.adopt(term.sym.expr, table), term.lazy, inner_masked, unbounded or rule.singular)
 
+    def _walk_solved(self, node: Call, solved: Solved, d: Expr, lazy: bool) -> None:
+        """The adjoint of the solution of an equation: one linear system, then the equation's pullback."""
+        if lazy:
+            d = full(Sym(d), Sym(self.shape_source(node))).expr
+        given = node.args[solved.start :]
+        active = [self.active(arg) for arg in given]
+        pullback = self.facts.functions.pullback(solved.equation, (True, *active))
+        values = [self.need_out(node), *map(self.need, given)]
+        solver = Call(Prim(solved.adjoint, solved.adjoint.__name__), (pullback, d, *values), solved.options,
+                      kind=forget_value(node.kind), pos=node.pos)  # fmt: skip
+        w = self.atom(solver, 2, "equation")
+        called = Prim(Generated(pullback.id), pullback.id)
+        adjoints: Expr = Call(called, (*values, w), kind=Opaque(tuple), pos=node.pos)
+        adjoints = self.atom(adjoints, sum(active), "arguments")
+        place = 0
+        for arg, wanted in zip(given, active, strict=True):
+            place += wanted
+            if wanted:
+                at = Const(place, kind=Scalar("int64", True, place))
+                self.walk(arg, Load(adjoints, at, kind=forget_value(arg.kind)), False)
+
+    def _own_contributions(self, node: Op | Call, table: dict[str, Expr]) -> Callable[..., list[Contribution]]:
+        """contributions, for a user's rule: the statements of its body come ahead."""
+        def apply(*given: Any) -> list[Contribution]:
+            inliner = self.inliner(node)
+            try:
+                with inlining(inliner):
+                    found = contributions(*given)
+            except SrcgradError as error:
+                if error.pos is None:
+                    raise type(error)(error.reason, error.remedy, node.pos) from error
+                raise
+            self.stmts += self.spliced(inliner, table, self.pos)
+            return found
+
+        return apply
 
 
 

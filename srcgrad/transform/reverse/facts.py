@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from srcgrad.analysis.aliases import Aliases, changes_list, read_only, sources
 from srcgrad.errors import AliasError
@@ -50,7 +50,8 @@ class Facts:
     statements set a variable; entry: set before the program starts. flags: the variables of jumps; raised: how
     often each is set. masked: variables whose adjoint may hold zeros that stand for "not chosen"; unbounded: whose
     adjoint may be infinite. results: what is returned. temporaries, own: names that the transform made. watch:
-    where checks of adjoints are asked for, collects them.
+    where checks of adjoints are asked for, collects them. inputs: what the
+    program takes; functions: those generated beside it.
     """
 
     kinds: dict[str, Kind]
@@ -76,6 +77,8 @@ class Facts:
     presets: set[str] = field(default_factory=set)
     sure: set[str] = field(default_factory=set)
     watch: Watch | None = None
+    inputs: Any = None
+    functions: Any = None
 
     def fresh(self, hint: str) -> str:
         """A name that nothing else has."""

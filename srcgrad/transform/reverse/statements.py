@@ -21,6 +21,7 @@ from srcgrad.transform.reverse.expressions import Term, Walk, add
 from srcgrad.transform.reverse.facts import Facts
 from srcgrad.transform.reverse.views import view_check
 from srcgrad.transform.values import hoisted_statements, replace_hoisted
+from srcgrad.transform.webs import rebuilt
 
 Env = dict[str, str]
 Made = TypeVar("Made", bound=Node)
@@ -276,7 +277,7 @@ def _merged_parts(terms: list[Term]) -> list[Term]:
 
 
 def _renamed(stmt: Stmt, old: str, new: Name) -> Stmt:
-    return dataclasses.replace(stmt, value=substitute(stmt.value, {old: new})) if isinstance(stmt, Assign) else stmt
+    return rebuilt(stmt, lambda expr: substitute(expr, {old: new}))
 
 
 def _renamed_term(term: Term, old: str, new: Name) -> Term:

@@ -11,7 +11,7 @@ import dataclasses
 from srcgrad.analysis.aliases import basic, sources
 from srcgrad.ir.kinds import Array, DictOf, ListOf, Scalar, dims, is_float, rank
 from srcgrad.ir.nodes import Assign, BoolOp, Call, Const, Expr, Load, Name, Op, Pack, Prim, Slice, Stmt, Store
-from srcgrad.ir.walk import children, names_in, rebuild, root, subexpressions
+from srcgrad.ir.walk import children, expressions_of, names_in, rebuild, root, statements, subexpressions
 from srcgrad.rules.build import Sym, unbroadcast
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.conflicts import disjoint
@@ -103,7 +103,7 @@ def _reads_old(adjoints: StatementAdjoints, walk: Walk, target: Expr) -> bool:
             return expr.id not in made and facts.is_shadow(expr.id) and facts.aliases.memory(expr.id) == memory
         return any(reads(child) for child in children(expr))
 
-    values = [s.value for s in walk.stmts if isinstance(s, Assign)]
+    values = [expr for s in statements(walk.stmts) for expr in expressions_of(s)]
     return any(map(reads, [*(t.expr for t in walk.terms), *values]))
 
 
