@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import builtins
-import importlib
-import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from srcgrad.codegen import compile_text, function_text
-from srcgrad.ir.nodes import Call
-from srcgrad.ir.walk import expressions_of, statements, subexpressions
+from srcgrad.codegen import compile_text
+from srcgrad.derive import Deriver
 from srcgrad.runtime import HELPERS
 from srcgrad.specialize.inputs import Path
-from srcgrad.transform.gradient import Gradient, Wish, differentiate
+from srcgrad.specialize.program import specialize
+from srcgrad.transform.gradient import Wish, differentiate
+from srcgrad.writing import namespace_for, text_of
 
 
 def _unread(function: Any, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
@@ -55,12 +50,12 @@ class Compiled:
 
 def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Compiled:
     """The gradient of fn for arguments of the kinds of `args` as text and as a function."""
-    made = differentiate(fn, args, wish)
+    derive = Deriver()
+    made = differentiate(lambda learned: specialize(fn, args, set(HELPERS), learned, derive), wish)
     inputs = made.program.inputs
     params, hidden = tuple(made.program.names.values()), tuple(inputs.captured)
     signature = [*params, *hidden, *(f"{seed}=1.0" if wish.mode != "vjp" else seed for seed in made.seeds)]
-    texts = [function_text(f.name, f.params, f.body) for f in made.functions]
-    text = "\n\n".join([*texts, function_text(made.name, signature, made.body)])
+    text = text_of(made, signature)
     namespace, helpers = namespace_for(made)
     call = compile_text(text, made.name, namespace, f"gradient of {made.program.definition.name}")
     compiled = Compiled(
@@ -73,27 +68,3 @@ def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -
         reader = f"lambda {', '.join([*params, *hidden, '*_'])}: ({', '.join(compiled.leaf_texts)},)"
         compiled.leaves = eval(reader, {})
     return compiled
-
-
-def namespace_for(made: Gradient) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """What the generated function's global names stand for."""
-    namespace: dict[str, Any] = {"np": np, "math": math}
-    helpers: set[str] = set()
-    for stmt in statements([s for body in (made.body, *(f.body for f in made.functions)) for s in body]):
-        for top in expressions_of(stmt):
-            for expr in subexpressions(top):
-                if not isinstance(expr, Call) or expr.prim.style != "function":
-                    continue
-                head = expr.prim.text.split("(")[0].split(".")[0]
-                if expr.prim.text in HELPERS and expr.prim.fn is HELPERS[expr.prim.text]:
-                    helpers.add(expr.prim.text)
-                    namespace[head] = expr.prim.fn
-                elif head in ("np", "math"):
-                    continue
-                elif "." in expr.prim.text and head in sys.modules:
-                    importlib.import_module(expr.prim.text.rsplit(".", 1)[0])
-                    namespace[head] = sys.modules[head]
-                elif not hasattr(builtins, head) and "." not in expr.prim.text:
-                    known = namespace.setdefault(head, expr.prim.fn)
-                    assert known is expr.prim.fn, f"two functions are called {head}"
-    return namespace, tuple(sorted(helpers))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import sys
@@ -22,6 +23,8 @@ from srcgrad.codegen import to_html
 from srcgrad.compile import Compiled, compile_gradient
 from srcgrad.errors import AliasError, ArgumentError, InternalError, NonScalarError, SrcgradError
 from srcgrad.frontend import definition_of
+from srcgrad.specialize.transformations import transformation
+from srcgrad.specialize.values import Options, TransformedFunction
 from srcgrad.transform.gradient import Wish
 
 _LOCK = threading.RLock()
@@ -42,7 +45,7 @@ _CACHES: WeakKeyDictionary[types.CodeType, dict[Any, _Cache]] = WeakKeyDictionar
 ENOUGH = 8  # guesses at arguments that are tried for a result that is a number
 
 
-class GradientFunction:
+class GradientFunction(TransformedFunction):
     """The gradient of a function, as a callable.
 
     Call it with the function's arguments. `primal`: the function; `source`: the gradient's source for arrays, or for
@@ -55,14 +58,15 @@ class GradientFunction:
         self, function: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, mode: str = "grad",
         with_value: bool = False,
     ) -> None:  # fmt: skip
+        functools.update_wrapper(self, function, updated=() if isinstance(function, TransformedFunction) else ("__dict__",))
         self._target = target_of(function)
         self.primal = function
         self._many = is_many(argnums)
         self.argnums: Any = tuple(argnums) if self._many else argnums  # type: ignore[arg-type]
         self.has_aux = has_aux
         self._mode, self._with_value = mode, with_value
+        self.options = Options(mode, self.argnums, has_aux, with_value)
         self._last: Compiled | None = None
-        functools.update_wrapper(self, function)
         self.__name__ = name_of(function, self._target)
         self.__wrapped__ = function
         self._connect()
@@ -237,6 +241,7 @@ class GradientFunction:
         bound._fixed = (*self._fixed, instance)
         bound._arity = self._arity - 1 if self._arity > 0 else -1
         bound._target = self._target.with_first(instance)
+        bound.options = dataclasses.replace(self.options, counted=1)
         bound.primal = bound.__wrapped__ = types.MethodType(self.primal, instance)
         return bound
 
@@ -286,3 +291,8 @@ def value_and_grad(function: Callable[..., Any] | None = None, argnums: Argnums 
 def elementwise_grad(function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False) -> Any:
     """The gradient of the sum of the result: for a function that works element by element, its derivative at each."""
     return _make(function, argnums, has_aux, "sum", False)
+
+
+transformation(grad, "grad")
+transformation(value_and_grad, "grad", with_value=True)
+transformation(elementwise_grad, "sum")

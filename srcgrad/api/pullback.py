@@ -11,6 +11,8 @@ import numpy as np
 
 from srcgrad.api.gradient import GradientFunction
 from srcgrad.errors import ArgumentError
+from srcgrad.specialize.builtins import HANDLERS
+from srcgrad.specialize.transformations import vjp_of
 
 
 def vjp(function: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
@@ -34,6 +36,9 @@ def vjp(function: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], 
         return (result,) if compiled.outputs == 1 else result
 
     return out, pullback
+
+
+HANDLERS[vjp] = vjp_of
 
 
 def _held(value: Any) -> Any:

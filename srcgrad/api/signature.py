@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.specialize.inputs import attributes, is_object
+from srcgrad.specialize.values import TransformedFunction
 
 ndarray = np.ndarray
 
@@ -86,6 +87,8 @@ def _callable_key(value: Any, seen: tuple[int, ...]) -> Any:
         return ("method", key_of(value.__func__, seen), key_of(value.__self__, seen))
     if isinstance(value, functools.partial):
         return ("partial", key_of(value.func, seen), key_of(value.args, seen), key_of(value.keywords, seen))
+    if isinstance(value, TransformedFunction):
+        return ("transformed", value.options, key_of(value.primal, seen))
     return None
 
 

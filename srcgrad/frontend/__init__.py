@@ -1,6 +1,6 @@
 """From the source text of a Python function to the untyped dialect of the IR."""
 
-from srcgrad.frontend.lower import definition_of
+from srcgrad.frontend.lower import define, definition_of
 from srcgrad.frontend.names import UndefinedNameError, free_value
 
-__all__ = ["UndefinedNameError", "definition_of", "free_value"]
+__all__ = ["UndefinedNameError", "define", "definition_of", "free_value"]

@@ -72,6 +72,13 @@ def definition_of(fn: Any) -> Definition:
     return definition
 
 
+def define(fn: Any, definition: Definition) -> None:
+    """Give a Python function that was made for a definition that definition, so that no source is read for it."""
+    code: CodeType = function_of(fn).__code__
+    key = id(code)
+    _CACHE[key] = (weakref.ref(code, lambda _: _CACHE.pop(key, None)), definition)
+
+
 def _mangle(node: Any, private: str) -> None:
     """Rename `__name` inside the class as Python does."""
     prefix = "_" + private.lstrip("_")
@@ -205,12 +212,19 @@ class _Statements(Expressions):
             case gast.Import() | gast.ImportFrom():
                 return tuple(self._import(node, alias, pos) for alias in node.names)
             case gast.FunctionDef():
-                if node.decorator_list:
-                    raise refusals.refuse_decorated(node.name, self.pos(node.decorator_list[0]))
                 if node.name in self.scope.globals:
                     raise refusals.refuse_global(node.name, pos)
-                return (Def(node.name, self.function(node, node.name), pos=pos),)
+                return self._def(node, pos)
         raise refusals.refuse_node(node, pos)
+
+    def _def(self, node: Any, pos: Pos | None) -> tuple[Stmt, ...]:
+        """A nested function: it is bound, and then bound again to what its decorators make of it, innermost first."""
+        name = Name(node.name, pos=pos)
+        made: list[Stmt] = [Def(node.name, self.function(node, node.name), pos=pos)]
+        for decorator in reversed(node.decorator_list):
+            where = self.pos(decorator)
+            made.append(Assign(name, Apply(self.expr(decorator), (name,), pos=where), pos=where))
+        return tuple(made)
 
     def _assign(self, node: Any, pos: Pos | None) -> Sequence[Stmt]:
         value = self.expr(node.value)

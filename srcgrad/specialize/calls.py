@@ -24,9 +24,11 @@ from srcgrad.specialize.values import (
     Iteration,
     Leaf,
     Method,
+    Pullback,
     Rows,
     Static,
     Struct,
+    Transformed,
     Value,
     describe,
 )
@@ -61,6 +63,14 @@ def call_value(s: State, fn: Value, args: list[Value], kwargs: dict[str, Value],
 
     if isinstance(fn, Closure):
         return call_closure(s, fn, args, kwargs, pos)
+    if isinstance(fn, Transformed):
+        from srcgrad.specialize.transformations import call_transformed
+
+        return call_transformed(s, fn, args, kwargs, pos)
+    if isinstance(fn, Pullback):
+        from srcgrad.specialize.transformations import call_pullback
+
+        return call_pullback(s, fn, args, kwargs, pos)
     if isinstance(fn, Bound):
         return call_value(s, fn.function, [*fn.args, *args], {**fn.kwargs, **kwargs}, pos)
     if isinstance(fn, Method):

@@ -24,6 +24,7 @@ from srcgrad.specialize.values import (
     Value,
     copy_environment,
     leaves,
+    mapped,
     same,
 )
 
@@ -125,8 +126,7 @@ def _flatten(s: State, given: dict[Any, Value], pos: Pos | None) -> tuple[dict[A
                 made.items = {key: walk(item, f"{hint}_{key}") for key, item in value.items.items()}
             return seen[id(value)]
         if isinstance(value, Bound):
-            return Bound(walk(value.function, hint), [walk(a, hint) for a in value.args],
-                         {k: walk(a, hint) for k, a in value.kwargs.items()})  # fmt: skip
+            return mapped(value, lambda part: walk(part, hint))
         return value
 
     return {key: walk(value, key[1] if key[0] == "argument" else key[1][1]) for key, value in given.items()}, args
@@ -160,7 +160,8 @@ def _key(template: dict[Any, Value]) -> str:
         if isinstance(value, Closure):
             return f"function {id(value.definition)} {value.frame}"
         if isinstance(value, Bound):
-            return f"bound {text(value.function)} {[text(a) for a in value.args]}"
+            how = getattr(value, "options", getattr(value, "seeds", ""))
+            return f"bound {how} {text(value.function)} {[text(a) for a in value.args]}"
         return f"other {id(value)}"
 
     return "; ".join(f"{key} {text(value)}" for key, value in template.items())

@@ -37,10 +37,11 @@ def plain_function(value: Any) -> bool:
     if not isinstance(function, types.FunctionType):
         return False
     from srcgrad.rules.registry import lookup
+    from srcgrad.specialize.builtins import HANDLERS
 
     home = (function.__module__ or "").split(".")[0]
     library = home in ("numpy", "scipy", "math", "functools", "copy", "dataclasses")
-    return not library and lookup(value) is None
+    return not library and lookup(value) is None and function not in HANDLERS
 
 
 def spelling_of(value: Any) -> str:

@@ -9,7 +9,7 @@ from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import ListOf, Opaque, forget_value, is_float
 from srcgrad.ir.nodes import Const, Expr, If, Name, Pack, Pos, Raise, Stmt
 from srcgrad.specialize.joins import Joiner
-from srcgrad.specialize.knowledge import Frame, Key, Knowledge, Restart
+from srcgrad.specialize.knowledge import Derive, Frame, Key, Knowledge, Restart
 from srcgrad.specialize.values import (
     Bound,
     Closure,
@@ -39,6 +39,8 @@ __all__ = ["Frame", "Key", "Knowledge", "Restart", "State", "mentions", "true_of
 
 class State(Variables):
     """A specialisation under way. How names are looked up is given by program.Specializer."""
+
+    derive: Derive | None = None
 
     # ---- names: see program.Specializer ----
 

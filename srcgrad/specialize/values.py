@@ -114,6 +114,45 @@ class Bound(Value):
     kwargs: dict[str, Value] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Options:
+    """What a transformation of a function makes of it.
+
+    mode: "grad", "sum", "vjp", ...: which function is generated. argnums: what is differentiated by. has_aux: the
+    function returns a pair (result, aux). with_value: the value is returned too. counted: how many of the arguments
+    that the function was given beforehand argnums count nevertheless, from their end (the object of a method).
+    """
+
+    mode: str = "grad"
+    argnums: Any = 0
+    has_aux: bool = False
+    with_value: bool = False
+    counted: int = 0
+
+
+class TransformedFunction:
+    """Base of the objects that transformations make: `primal` is the function, `options` what is made of it."""
+
+    primal: Callable[..., Any]
+    options: Options
+    __name__: str
+
+
+@dataclass(eq=False)
+class Transformed(Bound):
+    """A transformation of a function, such as its gradient, as a callable. function: what is differentiated."""
+
+    options: Options = Options()
+
+
+@dataclass(eq=False)
+class Pullback(Bound):
+    """The pullback that vjp gives. function: the generated one; args: all that it takes but the adjoints of the
+    results; seeds: which part of the result each of these belongs to."""
+
+    seeds: tuple[tuple[Any, ...], ...] = ()
+
+
 @dataclass(eq=False)
 class Method(Value):
     """A method of a value that exists when the program runs, or of a container: `x.sum`, `history.append`."""
@@ -300,7 +339,8 @@ def put_back(env: dict[Any, Value], origins: Copies) -> dict[Any, Value]:
 def mapped(value: Value, fn: Callable[[Value], Value]) -> Value:
     """A function value with fn applied to what it holds; any other value as it is."""
     if isinstance(value, Bound):
-        return Bound(fn(value.function), [fn(a) for a in value.args], {k: fn(a) for k, a in value.kwargs.items()})
+        args, kwargs = [fn(a) for a in value.args], {k: fn(a) for k, a in value.kwargs.items()}
+        return dataclasses.replace(value, function=fn(value.function), args=args, kwargs=kwargs)
     if isinstance(value, Method):
         return Method(fn(value.owner), value.name)
     if isinstance(value, Either):
@@ -324,7 +364,8 @@ def same(a: Value, b: Value) -> bool:
         return a.definition is b.definition and a.frame == b.frame and same_defaults(a, b)
     if isinstance(a, Bound) and isinstance(b, Bound):
         return (
-            same(a.function, b.function) and len(a.args) == len(b.args) and list(a.kwargs) == list(b.kwargs)
+            same_wrapping(a, b) and same(a.function, b.function)
+            and len(a.args) == len(b.args) and list(a.kwargs) == list(b.kwargs)
             and all(map(same, a.args, b.args)) and all(same(a.kwargs[k], b.kwargs[k]) for k in a.kwargs)
         )  # fmt: skip
     if isinstance(a, Method) and isinstance(b, Method):
@@ -336,6 +377,15 @@ def same(a: Value, b: Value) -> bool:
     if isinstance(a, Conflict) and isinstance(b, Conflict):
         return True
     return a is b
+
+
+def same_wrapping(a: Bound, b: Bound) -> bool:
+    """Whether two functions that wrap another one do the same with it."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, Transformed) and isinstance(b, Transformed):
+        return a.options == b.options
+    return not isinstance(a, Pullback) or not isinstance(b, Pullback) or a.seeds == b.seeds
 
 
 def same_defaults(a: Closure, b: Closure) -> bool:

@@ -52,6 +52,8 @@ class Variables:
         self.loop_writes: set[str] = set()
         self.unrolled_loops: list[list[Pos | None] | None] = []
         self.rebound_arrays: dict[str, Pos | None] = {}
+        self.held: dict[str, object] = {}
+        self.apart: list[tuple[str, str, Pos | None]] = []
 
     # ---- names ----
 

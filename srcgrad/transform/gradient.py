@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,9 +31,10 @@ from srcgrad.ir.walk import names_in, root, set_by, statements, subexpressions, 
 from srcgrad.optimize.pipeline import optimize
 from srcgrad.rules.build import Sym
 from srcgrad.runtime import HELPERS
-from srcgrad.specialize.program import Program, specialize
+from srcgrad.specialize.program import Program
 from srcgrad.specialize.values import Leaf, Struct, Value, as_expr, leaves
 from srcgrad.transform.conflicts import Conflicts
+from srcgrad.transform.entry import Specialised, whole_program
 from srcgrad.transform.masks import find_masked
 from srcgrad.transform.pairs import Generated, Pairs
 from srcgrad.transform.record import Recorder
@@ -42,7 +43,6 @@ from srcgrad.transform.results import (
     entry_copies,
     gradients,
     independent_leaves,
-    leaves_to_localise,
     refuse_captured_writes,
     seed,
     seed_names,
@@ -68,16 +68,9 @@ class Gradient:
     functions: list[Generated] = field(default_factory=list)
 
 
-def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Gradient:
-    """The gradient of fn for arguments of the kinds of `args`."""
-    localised: set[str] = set()
-    while True:
-        program = specialize(fn, args, set(HELPERS), localised)
-        written = find_aliases(program.body).is_written
-        more = leaves_to_localise({n: k for n, (_, k) in program.inputs.leaves.items()}, written)
-        if not more:
-            break
-        localised |= more
+def differentiate(specialised: Specialised, wish: Wish) -> Gradient:
+    """The gradient of a function. specialised: gives its typed program, told what earlier ones have shown."""
+    program = whole_program(specialised)
     independent_leaves(program, wish)  # raises where there is nothing to differentiate by
     body, results, seed_paths = take_results(program, wish)
     seeds = seed_names(results, program)

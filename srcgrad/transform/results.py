@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -199,14 +199,6 @@ def independent_leaves(program: Program, wish: Wish) -> set[str]:
                 )
         found |= {expr.id for expr in own if isinstance(expr, Name)}
     return found
-
-
-def leaves_to_localise(entry: dict[str, Kind], is_written: Callable[[str], bool]) -> set[str]:
-    """The parts of arguments (`params["w"]`) that the program writes in place without having a variable for them."""
-    return {
-        name for name, kind in entry.items()
-        if not name.isidentifier() and isinstance(kind, (Array, ListOf, DictOf)) and is_written(name)
-    }  # fmt: skip
 
 
 def refuse_captured_writes(program: Program, body: Sequence[Stmt], facts: Facts) -> None:
