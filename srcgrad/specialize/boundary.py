@@ -108,8 +108,9 @@ class Boundary:
         number = self._numbers.setdefault(outer.id, len(self._numbers))
         self._note("captured", number, self._text(value.kind))
         if outer.id not in self._names:
-            words = re.findall(r"\w+", outer.id) or [hint]
-            name = self._names[outer.id] = self.declare(self.fresh(words[-1]), value.kind, True)
+            words = re.findall(r"\w+", outer.id)
+            at = max((k for k, word in enumerate(words) if word.isidentifier()), default=0)
+            name = self._names[outer.id] = self.declare(self.fresh("_".join(words[at:]) or hint), value.kind, True)
             self.hidden[name] = Leaf(outer)
         return Name(self._names[outer.id], kind=value.kind)
 

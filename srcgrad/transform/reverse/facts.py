@@ -266,4 +266,5 @@ def _is_nested(kind: Kind) -> bool:
 
 def _repeats(expr: Expr) -> bool:
     """`[array] * n`: one array under several indices."""
-    return isinstance(expr, Op) and expr.op == "*" and isinstance(expr.kind, ListOf)
+    repeated = isinstance(expr, Op) and expr.op == "*" and isinstance(expr.kind, ListOf)
+    return repeated and not isinstance(expr.kind.item, Scalar)  # type: ignore[attr-defined]
