@@ -381,6 +381,6 @@ def _divmod(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | No
     return Struct("tuple", {0: operate(s, "//", args, pos), 1: operate(s, "%", args, pos)})
 
 
-from srcgrad.specialize import grids, reductions, reflection  # noqa: E402  (they register handlers here)
+from srcgrad.specialize import grids, reductions, reflection, structures  # noqa: E402  (they register handlers here)
 
-__all__ = ["HANDLERS", "grids", "reductions", "reflection"]
+__all__ = ["HANDLERS", "grids", "reductions", "reflection", "structures"]

@@ -202,6 +202,7 @@ def call_closure(s: State, fn: Closure, args: list[Value], kwargs: dict[str, Val
     """Specialise the callee in line: its variables become variables of the program, renamed where names clash."""
     from srcgrad.specialize.expressions import evaluate
     from srcgrad.specialize.statements import run_block
+    from srcgrad.specialize.structures import is_structural
 
     definition = fn.definition
     bound = bind_arguments(s, fn, args, kwargs, pos)
@@ -209,11 +210,9 @@ def call_closure(s: State, fn: Closure, args: list[Value], kwargs: dict[str, Val
         from srcgrad.specialize.outline import invoke
 
         return invoke(s, fn, bound, pos)
-    if any(frame.definition is definition for frame in s.frames):
-        depth = sum(frame.definition is definition for frame in s.frames)
-        if depth >= 2 or True:
-            s.knowledge.outlined.add(definition)
-            raise Restart
+    if any(frame.definition is definition for frame in s.frames) and not is_structural(fn.function):
+        s.knowledge.outlined.add(definition)
+        raise Restart
     path = (*s.site(pos), definition.name)
     frame = Frame(path, definition, fn.function, fn.frame, fn.path)
     assigned = _assigned_names(definition)
