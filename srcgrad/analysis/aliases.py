@@ -219,4 +219,6 @@ def changes_list(stmt: Store | Push | Pop) -> bool:
     if isinstance(stmt, (Push, Pop)):
         return True
     holder = stmt.target.base if isinstance(stmt.target, Load) else stmt.target
+    if stmt.op != "" and isinstance(stmt.target.kind, Array):  # `xs[i] += a` writes into the array
+        return False
     return isinstance(holder.kind, (ListOf, DictOf))

@@ -202,7 +202,7 @@ class Recorder:
                 assert owner is not None
                 token = self.written_by(stmt, owner)
                 read = token in need or (token in reads and not chunk.reads_target)
-                if read and (self.conflicts is None or self.conflicts.needs_record(chunk, stmt)):
+                if chunk.undone or (read and (self.conflicts is None or self.conflicts.needs_record(chunk, stmt))):
                     need = self._record_slot(chunk, stmt, need)
             case Push(target=target, index=index):
                 owner = root(target)
@@ -326,12 +326,15 @@ class Recorder:
         name = root(target)
         assert name is not None
         value: Expr = target
-        if isinstance(target.kind, Array) and rank(target.kind) != 0:
+        item = isinstance(target, Load) and isinstance(target.base.kind, (ListOf, DictOf))
+        # an array that is put into a list takes the place of another, which is as it was
+        if isinstance(target.kind, Array) and rank(target.kind) != 0 and not (item and changes_list(stmt)):
             value = Sym(target).copy().expr
         if isinstance(target, Load) and isinstance(target.base.kind, DictOf):
             # the key may be new: then the item is None, which nothing reads
             value = Call(Prim(dict.get, "get", "method"), (target.base, target.index), kind=target.kind)
-        back = target if isinstance(target, Load) else Load(target, Const(Ellipsis), kind=target.kind)
+        into = not isinstance(target, Load) or (item and not changes_list(stmt))
+        back = Load(target, Const(Ellipsis), kind=target.kind) if into else target
         if self.loops:
             tape = self._tape(chunk, name)
             kind = ListOf(target.kind)

@@ -12,7 +12,7 @@ from srcgrad.analysis.activity import flows
 from srcgrad.analysis.aliases import sources
 from srcgrad.errors import AliasError
 from srcgrad.ir.kinds import Scalar
-from srcgrad.ir.nodes import Assign, Call, Const, Expr, Name, Pop, Prim, Push
+from srcgrad.ir.nodes import Assign, Call, Const, Expr, Name, Pop, Prim, Push, Store
 from srcgrad.ir.walk import names_in, root
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.reverse.chunks import Chunk
@@ -77,6 +77,22 @@ def push_moving(adjoints: StatementAdjoints, stmt: Push, env: Env) -> list[Chunk
     else:
         raise AliasError("an array without a name is put into a list that has several", "Name it first.", stmt.pos)
     return [chunk, Chunk(stmt=Push(d_list, value, stmt.index, pos=stmt.pos))]
+
+
+def store_moving(adjoints: StatementAdjoints, stmt: Store, env: Env) -> list[Chunk]:
+    """`xs[i] = array`: the list's adjoint, bound in the forward sweep, gets the array's adjoint at the same place."""
+    facts = adjoints.facts
+    if not any(facts.is_shadow(base) for base, _ in sources(stmt.value)):
+        item = Name(facts.temporary("item", id(stmt)), kind=stmt.value.kind)
+        facts.kinds[item.id] = item.kind
+        facts.aliases.union(item.id, root(stmt.target) or "")
+        facts.moving.add(item.id)
+        facts.active.add(item.id)
+        stored = store_moving(adjoints, adjoints.once(stmt, dataclasses.replace(stmt, value=item)), env)
+        return [*assign_moving(adjoints, Assign(item, stmt.value, pos=stmt.pos), env), *stored]
+    place = adjoint_view(stmt.target, facts)
+    binding = Chunk(stmt=Store(place, adjoint_view(stmt.value, facts), pos=stmt.pos), undone=True)
+    return [Chunk(stmt=stmt), binding]
 
 
 def pop_moving(adjoints: StatementAdjoints, stmt: Pop) -> list[Chunk]:
