@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from srcgrad.analysis.aliases import Aliases
-from srcgrad.ir.kinds import Kind, Opaque, is_float
+from srcgrad.ir.kinds import Bottom, DictOf, Kind, ListOf, Opaque, is_float
 from srcgrad.ir.nodes import (
     Assign,
     BoolOp,
@@ -35,7 +35,7 @@ def flows(expr: Expr) -> Iterator[str]:
     """The variables from which a derivative can flow into the value of an expression."""
     match expr:
         case Name(id=name):
-            if is_float(expr.kind) or hides(expr.kind):
+            if is_float(expr.kind) or hides(expr.kind) or unfilled(expr.kind):
                 yield name
         case Load(base=base):
             if is_float(expr.kind):
@@ -70,6 +70,13 @@ def hides(kind: Kind) -> bool:
     return isinstance(kind, Opaque) and kind.type in (tuple, list, object)
 
 
+def unfilled(kind: Kind) -> bool:
+    """Whether a value is a list or dict of whose items nothing is known yet: it may be filled under another name."""
+    if isinstance(kind, (ListOf, DictOf)):
+        return isinstance(kind.item, Bottom) or unfilled(kind.item)
+    return False
+
+
 def _refuse_hidden(body: Sequence[Stmt], active: set[str]) -> None:
     """Refuse a function without a rule through whose tuple of results a derivative would have to flow."""
     for stmt in statements(list(body)):
@@ -90,7 +97,7 @@ def find_active(body: Sequence[Stmt], independent: set[str], dependent: set[str]
     for stmt in statements(list(body)):
         match stmt:
             case Assign(target=Name() as target, value=value):
-                if is_float(target.kind) or is_float(value.kind) or hides(value.kind):
+                if is_float(target.kind) or is_float(value.kind) or hides(value.kind) or unfilled(value.kind):
                     edge(target.id, value)
             case Store(target=target, value=value) | Push(target=target, value=value):
                 edge(root(target), value)

@@ -111,7 +111,7 @@ class Reverser(StatementAdjoints):
                 return push_moving(self, stmt, env) if moving else [push(self, stmt, env)]
             case Pop(target=target):
                 moving = root(target) in self.facts.moving and root(target) in self.facts.active
-                return pop_moving(self, stmt) if moving else [pop(self, stmt, env)]
+                return pop_moving(self, stmt, env) if moving else [pop(self, stmt, env)]
             case If():
                 return [self.branch(stmt, env)]
             case For():
