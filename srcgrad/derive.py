@@ -93,7 +93,7 @@ def _generate(outer: Any, closure: Closure, bound: dict[str, Value], wish: Wish,
         crossings[:] = [crossing]
         return program
 
-    made = differentiate(specialised, wish)
+    made = differentiate(specialised, wish, again=True)
     inputs = made.program.inputs
     hidden = list(crossings[0].boundary.hidden)
     params = [*made.program.names.values(), *hidden]

@@ -68,8 +68,9 @@ class Gradient:
     functions: list[Generated] = field(default_factory=list)
 
 
-def differentiate(specialised: Specialised, wish: Wish) -> Gradient:
-    """The gradient of a function. specialised: gives its typed program, told what earlier ones have shown."""
+def differentiate(specialised: Specialised, wish: Wish, again: bool = False) -> Gradient:
+    """The gradient of a function. specialised: gives its typed program, told what earlier ones have shown. again:
+    the gradient is to be differentiated itself."""
     program = whole_program(specialised)
     independent_leaves(program, wish)  # raises where there is nothing to differentiate by
     body, results, seed_paths = take_results(program, wish)
@@ -81,7 +82,7 @@ def differentiate(specialised: Specialised, wish: Wish) -> Gradient:
     results = [Name(renamed.get(r.id, r.id), kind=r.kind, pos=r.pos) for r in results]
     program.result = _rename_value(program.result, renamed)
     kinds = kinds_of(body, entry)
-    pairs = Pairs(program.callees, program.used)
+    pairs = Pairs(program.callees, program.used, again)
     pairs.prepare()
     aliases = find_aliases(body, pairs.writes)
     body, aliases = _rebind(body, aliases, program, kinds, pairs.writes)

@@ -6,6 +6,11 @@
 The contract: `f_rev` takes the residuals, all parameters, the adjoints of the results, and a buffer for each active
 parameter that is an array or list, to which it adds; it returns the adjoints of the active numbers. Arrays that f
 overwrites are put back as they were before the call.
+
+Residuals of a recursive function are tuples nested as deep as it recurs, which are no part of the input language. Where
+what is generated is to be differentiated again, there are none: `f` stays as it is, and `f_rev`, which takes the same
+but for the residuals, runs f's statements once more ahead of their answers. Calls inside of f do so in turn: so each
+level of the recursion adds one run of what is below it.
 """
 
 from __future__ import annotations
@@ -61,10 +66,12 @@ class Generated:
 
 @dataclass
 class Pairs:
-    """The callees of a program and the functions generated for them. used: names of functions that are taken."""
+    """The callees of a program and the functions generated for them. used: names of functions that are taken. again:
+    what is generated is to be differentiated again."""
 
     callees: dict[str, Callee]
     used: set[str]
+    again: bool = False
     functions: dict[str, Generated] = field(default_factory=dict)
     pairs: dict[tuple[str, tuple[bool, ...]], tuple[str, str]] = field(default_factory=dict)
     primals: dict[str, str] = field(default_factory=dict)
@@ -111,10 +118,13 @@ class Pairs:
             name = self.primal(stmt.callee)
             return Chunk(stmt=Invoke(stmt.outs, name, stmt.args, pos=stmt.pos))
         fwd, rev = self.pair(stmt.callee, active)
-        residuals = Name(reverser.named(stmt, "residuals", f"{callee.name}_residuals"), kind=RESIDUALS)
-        facts.kinds[residuals.id] = RESIDUALS
-        chunk = Chunk(stmt=Invoke((*stmt.outs, residuals), fwd, stmt.args, pos=stmt.pos))
-        chunk.reads_target, chunk.restore_first = True, False  # the answer reads the residuals
+        known: tuple[Name, ...] = ()
+        if not self.again:
+            known = (Name(reverser.named(stmt, "residuals", f"{callee.name}_residuals"), kind=RESIDUALS),)
+            facts.kinds[known[0].id] = RESIDUALS
+        chunk = Chunk(stmt=Invoke((*stmt.outs, *known), fwd, stmt.args, pos=stmt.pos))
+        # the answer reads the residuals, or else the arguments as they were
+        chunk.reads_target, chunk.restore_first = not self.again, self.again
         given: list[Expr] = []
         for out in stmt.outs:
             if not is_float(out.kind):
@@ -142,7 +152,7 @@ class Pairs:
                 walk = reverser.walker(arg, None, stmt.pos)
                 walk.walk(arg, d, False)
                 terms += walk.terms
-        reverse.append(Invoke(tuple(returned), rev, (residuals, *stmt.args, *given), pos=stmt.pos))
+        reverse.append(Invoke(tuple(returned), rev, (*known, *stmt.args, *given), pos=stmt.pos))
         for term in terms:
             reverser.flush([term], env, reverse, stmt.pos)
         chunk.reverse = reverse
@@ -197,7 +207,7 @@ class Pairs:
         """The names of the pair for a pattern of active parameters; made when first asked for."""
         if (key, active) not in self.pairs:
             base = self.callees[key].name
-            names = (self.name(f"{base}_fwd"), self.name(f"{base}_rev"))
+            names = (self.primal(key) if self.again else self.name(f"{base}_fwd"), self.name(f"{base}_rev"))
             self.pairs[(key, active)] = names
             self._make(self.callees[key], active, *names)
         return self.pairs[(key, active)]
@@ -262,6 +272,12 @@ class Pairs:
         reverse = [*start, *flatten_reverse(block), *finish]
         known = {n for s in statements(forward) for n in set_by(s)}
         keep = set(entry) | {facts.adjoint(p.id).id for p in buffers}
+        params = [p.id for p in callee.params]
+        if self.again:
+            whole = optimize_part([*forward, *reverse, Return(_returned(returned))], keep, facts)
+            taken = [*params, *seeds, *(facts.adjoint(p.id).id for p in buffers)]
+            self.functions[rev] = Generated(rev, taken, whole)
+            return
         residuals_name = facts.fresh("residuals")
         reverse_body = optimize_part([*reverse, Return(_returned(returned))], keep, facts)
         read = {n for s in statements(reverse_body) for e in expressions_of(s) for n in names_in(e)}
@@ -276,7 +292,6 @@ class Pairs:
         sure = surely_set(forward)
         forward = [*(Assign(name, Const(None)) for name in names if name.id not in sure), *forward]
         forward_body = optimize_part([*forward, Return(_returned([*outs, pack]))], keep, facts)
-        params = [p.id for p in callee.params]
         self.functions[fwd] = Generated(fwd, params, forward_body)
         taken = [residuals_name, *params, *seeds, *(facts.adjoint(p.id).id for p in buffers)]
         self.functions[rev] = Generated(rev, taken, [*unpack, *reverse_body])

@@ -227,7 +227,8 @@ class Recorder:
                 for out in outs:
                     if out.id in need:
                         need = self._set_by_call(chunk, out, need, block, stmt)
-                answered = any(isinstance(s, Invoke) for s in chunk.reverse)
+                # the reverse of a call puts back what the call overwrote, unless it has to find it so
+                answered = chunk.reads_target and any(isinstance(s, Invoke) for s in chunk.reverse)
                 for arg in args:
                     if answered or not isinstance(arg, Name) or not self.facts.aliases.is_written(arg.id):
                         continue
