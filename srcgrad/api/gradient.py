@@ -58,7 +58,8 @@ class GradientFunction(TransformedFunction):
         self, function: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, mode: str = "grad",
         with_value: bool = False,
     ) -> None:  # fmt: skip
-        functools.update_wrapper(self, function, updated=() if isinstance(function, TransformedFunction) else ("__dict__",))
+        updated = () if isinstance(function, TransformedFunction) else functools.WRAPPER_UPDATES
+        functools.update_wrapper(self, function, updated=updated)
         self._target = target_of(function)
         self.primal = function
         self._many = is_many(argnums)

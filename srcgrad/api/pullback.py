@@ -25,6 +25,7 @@ def vjp(function: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], 
     made = GradientFunction(function, tuple(range(len(args))), mode="vjp")
     args = tuple(_held(arg) for arg in args)  # the arguments as they are now, whatever happens to them
     compiled, given = made._find(made._plain, args, {})
+    given = (*given[: len(compiled.params)], *(_held(value) for value in given[len(compiled.params):]))
     if compiled.overwritten:
         made._check_disjoint(compiled, given)
     out = function(*(tuple(_held(arg) for arg in args) if compiled.overwritten else args))

@@ -99,13 +99,14 @@ def differentiate(specialised: Specialised, wish: Wish, again: bool = False) -> 
         facts.adjoint(name)
     reverser = Reverser(facts, pairs.invoke)
     env: dict[str, str] = {}
-    start = seed(results, seeds, facts, env, wish)
+    start, bound = seed(results, seeds, facts, env, wish)
     moving_entry = [
         Chunk(stmt=Assign(facts.adjoint(name), facts.zero(name)))
         for name in entry if name in facts.moving and name in active
     ]
     block = reverser.block(body, env)
     block.chunks = [*moving_entry, *block.chunks]
+    block.start += bound
     finish: list[Stmt] = []
     for name in sorted(independent & active):
         if name not in env and name not in facts.moving:

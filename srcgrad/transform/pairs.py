@@ -240,6 +240,7 @@ class Pairs:
         facts.views |= {p.id for p in buffers}
         env: Env = {}
         start: list[Stmt] = []
+        bound: list[Stmt] = []
         seeds: list[str] = []
         for out in outs:
             if not is_float(out.kind):
@@ -251,7 +252,7 @@ class Pairs:
                 continue
             d = facts.adjoint(out.id)
             if out.id in facts.views or out.id in facts.moving:
-                start.append(Store(d, seed, "+"))
+                (bound if out.id in facts.views else start).append(Store(d, seed, "+"))
                 continue
             value: Expr = seed
             if isinstance(out.kind, Array) and facts.is_shadow(out.id):
@@ -259,6 +260,7 @@ class Pairs:
             start.append(Assign(d, value))
             env[out.id] = "owned" if isinstance(out.kind, Scalar) or value is not seed else "shared"
         block = reverser.block(body, env)
+        block.start += bound
         finish: list[Stmt] = []
         returned: list[Name] = []
         for p, a in zip(callee.params, active, strict=True):

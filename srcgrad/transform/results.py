@@ -130,9 +130,13 @@ def seed_names(results: Sequence[Name], program: Program) -> list[str]:
     return [free_name(f"d_out_{k}", program) for k in range(len(results))]
 
 
-def seed(results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[str, str], wish: Wish) -> list[Stmt]:
-    """The adjoints of the results, from the arguments of the generated function."""
+def seed(
+    results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[str, str], wish: Wish
+) -> tuple[list[Stmt], list[Stmt]]:
+    """The adjoints of the results, from the arguments of the generated function; and what is added to adjoints that
+    are views, once they are bound."""
     start: list[Stmt] = []
+    bound: list[Stmt] = []
     mixed = len({kind.dtype for n in facts.active if isinstance(kind := facts.kinds.get(n), (Array, Scalar))}) > 1
     for name, result in zip(names, results, strict=True):
         if result.id not in facts.active:
@@ -154,12 +158,14 @@ def seed(results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[
                 value = (xp.zeros_like(Sym(held)) + Sym(given)).expr
         elif isinstance(kind, (ListOf, DictOf)):
             value = Call(Prim(HELPERS["copy_of"], "copy_of"), (Name(name, kind=kind),), kind=kind)
-        if result.id in facts.moving or result.id in facts.views:
+        if result.id in facts.views:
+            bound.append(Store(d, value, "+"))
+        elif result.id in facts.moving:
             start.append(Store(d, value, "+"))
         else:
             start.append(Assign(d, value))
             env[result.id] = "owned"
-    return start
+    return start, bound
 
 
 # ---- the arguments -------------------------------------------------------------------------------------------
