@@ -8,6 +8,7 @@ from typing import Any
 
 from srcgrad.codegen import compile_text
 from srcgrad.derive import Deriver
+from srcgrad.errors import SrcgradError
 from srcgrad.runtime import HELPERS
 from srcgrad.specialize.inputs import Path
 from srcgrad.specialize.program import specialize
@@ -51,7 +52,10 @@ class Compiled:
 def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Compiled:
     """The gradient of fn for arguments of the kinds of `args` as text and as a function."""
     derive = Deriver()
-    made = differentiate(lambda learned: specialize(fn, args, set(HELPERS), learned, derive), wish)
+    try:
+        made = differentiate(lambda learned: specialize(fn, args, set(HELPERS), learned, derive), wish)
+    except SrcgradError as error:
+        raise derive.in_users_words(error) from error
     inputs = made.program.inputs
     params, hidden = tuple(made.program.names.values()), tuple(inputs.captured)
     signature = [*params, *hidden, *(f"{seed}=1.0" if wish.mode != "vjp" else seed for seed in made.seeds)]

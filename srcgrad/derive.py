@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from srcgrad.codegen import compile_text
+from srcgrad.errors import SrcgradError
 from srcgrad.frontend import definition_of
+from srcgrad.ir.nodes import Pos
 from srcgrad.runtime import HELPERS
 from srcgrad.specialize.boundary import Boundary
 from srcgrad.specialize.inner import Crossing, Read, ask, specialize_inner
@@ -39,10 +41,13 @@ class Deriver:
 
     def __init__(self) -> None:
         self.known: dict[Any, list[_Entry]] = {}
+        self.places: dict[str, tuple[Pos | None, str]] = {}
+        """For each generated text the first call of it, and what it is the derivative of."""
 
     def __call__(
-        self, outer: Any, closure: Closure, bound: dict[str, Value], wrt: tuple[Place, ...], options: Options
-    ) -> Derived:
+        self, outer: Any, closure: Closure, bound: dict[str, Value], wrt: tuple[Place, ...], options: Options,
+        pos: Pos | None,
+    ) -> Derived:  # fmt: skip
         """See specialize.knowledge.Derive."""
         boundary = self._replay(outer)
         for name, value in bound.items():
@@ -61,7 +66,21 @@ class Deriver:
                 return Derived(found.function, hidden, found.seeds, found.overwritten)
         entry = _generate(outer, closure, bound, Wish(wrt, options.mode, valued, options.has_aux), self)
         entries.append(entry)
+        where = entry.derived.function.definition.pos
+        if where is not None:
+            self.places.setdefault(where.file, (pos, closure.definition.name))
         return entry.derived
+
+    def in_users_words(self, error: SrcgradError) -> SrcgradError:
+        """An error in a generated text, as one at the place where the user asked for what was generated."""
+        if error.pos is None or error.pos.file not in self.places:
+            return error
+        pos: Pos | None = error.pos
+        name = ""
+        while pos is not None and pos.file in self.places:
+            pos, name = self.places[pos.file]
+        what = f"the derivative of {name} that is taken here cannot be differentiated again"
+        return type(error)(f"{what}: {error.reason}", error.remedy, pos)
 
     def _replay(self, outer: Any) -> Boundary:
         return Boundary(outer, lambda hint: hint, lambda text, kind, hidden: text)

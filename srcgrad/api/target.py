@@ -68,8 +68,8 @@ class Target:
     def _signature(self, bound: tuple[Any, ...] | None = None) -> Signature:
         values = dict(zip(self.names, bound, strict=True)) if bound is not None else {}
         return Signature(
-            self.names, self.positional, self.kwargs, self.skipped, self.rest, len(values.get(self.rest, ())),
-            self.keywords, values.get(self.keywords, ()),
+            self.names, self.positional, self.kwargs, self.skipped, self.rest, len(values.get(self.rest or "", ())),
+            self.keywords, values.get(self.keywords or "", ()),
         )  # fmt: skip
 
 

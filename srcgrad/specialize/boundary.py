@@ -19,6 +19,7 @@ from srcgrad.specialize.iteration import make_range
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import (
     Closure,
+    Either,
     Iteration,
     Leaf,
     ListedArray,
@@ -95,8 +96,8 @@ class Boundary:
         if isinstance(value, Iteration):
             return self._iteration(value, hint)
         self._note(type(value), *(getattr(value, name, "") for name in ("options", "seeds", "name", "reason")))
-        if (test := getattr(value, "test", None)) is not None:
-            value = dataclasses.replace(value, test=self._hidden(Leaf(test), "chosen"))  # type: ignore[call-arg]
+        if isinstance(value, Either):
+            value = dataclasses.replace(value, test=self._hidden(Leaf(value.test), "chosen"))
         return mapped(value, lambda part: self.captured(part, hint))
 
     def _hidden(self, value: Leaf, hint: str) -> Name:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from srcgrad.ir.nodes import Definition
+from srcgrad.ir.nodes import Definition, Pos
 from srcgrad.specialize.places import Place
 from srcgrad.specialize.values import Closure, Options, Value
 
@@ -54,9 +54,9 @@ class Derived:
     overwritten: tuple[str, ...] = ()
 
 
-Derive = Callable[[Any, Closure, dict[str, Value], tuple[Place, ...], Options], Derived]
-"""Generates a derivative: of a function, for the values of its parameters, by places, in a mode. The first argument is
-the specialisation that asks for it."""
+Derive = Callable[[Any, Closure, dict[str, Value], tuple[Place, ...], Options, "Pos | None"], Derived]
+"""Generates a derivative: of a function, for the values of its parameters, by places, in a mode, for the call at a
+place. The first argument is the specialisation that asks for it."""
 
 
 @dataclass

@@ -48,6 +48,18 @@ def _copy_of(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | N
     return deep_copy(s, value, pos)
 
 
+@handles(runtime.with_attributes, runtime.with_items)
+def _with_parts(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
+    """A copy of an object or dict with other parts."""
+    owner, given = args[0], dict(kwargs)
+    if not isinstance(owner, Struct):
+        return None
+    if len(args) > 1:
+        assert isinstance(args[1], Struct)
+        given = dict(args[1].items)
+    return Struct(owner.type, {**owner.items, **given}, owner.cls, s.depth, s.site(pos))
+
+
 def is_structural(function: Any) -> bool:
     """Whether a function is a helper of generated code. These call themselves for the parts of what they are given,
     and which parts there are is known when compiling: so they are written in line all the same."""

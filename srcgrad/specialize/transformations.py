@@ -154,18 +154,7 @@ def call_derived(
     except NotYet:
         return Leaf(Name("undefined", kind=BOTTOM, pos=pos))
     keep_apart(s, derived, bound, pos)
-    return call_generated(s, derived.function, [*bound.values(), *derived.hidden, *extra], closure, pos)
-
-
-def call_generated(s: State, function: Closure, args: list[Value], primal: Closure, pos: Pos | None) -> Value:
-    """Call a generated function in line. Errors in its text are told at the place of the call."""
-    try:
-        return call_closure(s, function, args, {}, pos)
-    except SrcgradError as error:
-        if error.pos is None or function.definition.pos is None or error.pos.file != function.definition.pos.file:
-            raise
-        reason = f"the derivative of {primal.definition.name} that is taken here cannot be differentiated again"
-        raise type(error)(f"{reason}: {error.reason}", error.remedy, pos) from error
+    return call_closure(s, derived.function, [*bound.values(), *derived.hidden, *extra], {}, pos)
 
 
 def _derive(
@@ -173,7 +162,7 @@ def _derive(
 ) -> Derived:
     assert s.derive is not None
     try:
-        return s.derive(s, closure, bound, wrt, options)
+        return s.derive(s, closure, bound, wrt, options, pos)
     except SrcgradError as error:
         if error.pos is None:
             raise type(error)(error.reason, error.remedy, pos) from None
@@ -373,7 +362,7 @@ def call_pullback(s: State, fn: Pullback, args: list[Value], kwargs: dict[str, V
         raise KindError("a pullback takes one argument: the adjoint of the result", pos=pos)
     assert isinstance(fn.function, Closure)
     adjoints = [_part(s, args[0], path, pos) for path in fn.seeds]
-    result = call_generated(s, fn.function, [*fn.args, *adjoints], fn.function, pos)
+    result = call_closure(s, fn.function, [*fn.args, *adjoints], {}, pos)
     return result if isinstance(result, Struct) and result.type == "tuple" else Struct("tuple", {0: result})
 
 

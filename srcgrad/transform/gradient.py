@@ -85,6 +85,8 @@ def differentiate(specialised: Specialised, wish: Wish, again: bool = False) -> 
     pairs = Pairs(program.callees, program.used, again)
     pairs.prepare()
     aliases = find_aliases(body, pairs.writes)
+    # whether the caller's other arguments would see a write does not depend on how it is done here
+    disjoint = [n for n in entry if isinstance(kinds.get(n), Array) and aliases.is_written(n)]
     body, aliases = _rebind(body, aliases, program, kinds, pairs.writes)
     independent = independent_leaves(program, wish)
     dependent = {n for r in results if is_float(r.kind) for n in names_in(r)}
@@ -124,7 +126,6 @@ def differentiate(specialised: Specialised, wish: Wish, again: bool = False) -> 
     name = f"{name if name.isidentifier() else 'f'}_grad"
     if wish.wrt:
         text_body = unshared(text_body, facts, seeds, wish.value)
-    disjoint = [n for n in entry if isinstance(kinds.get(n), Array) and aliases.is_written(n)]
     functions = list(pairs.functions.values())
     return Gradient(name, text_body, program, seeds, seed_paths, disjoint=disjoint, functions=functions)
 
