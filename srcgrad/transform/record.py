@@ -212,7 +212,7 @@ class Recorder:
             case Pop(out=out, target=target, index=index):
                 owner = root(target)
                 if out is not None and out.id in need:
-                    need = self._record_binding(chunk, out, need)
+                    need = self._set_otherwise(chunk, out, need, block, stmt)
                 if owner is not None and content(self.facts.aliases.memory(owner)) in need:
                     if out is None:
                         assert isinstance(target.kind, (ListOf, DictOf))
@@ -226,7 +226,7 @@ class Recorder:
             case Invoke(outs=outs, args=args):
                 for out in outs:
                     if out.id in need:
-                        need = self._set_by_call(chunk, out, need, block, stmt)
+                        need = self._set_otherwise(chunk, out, need, block, stmt)
                 # the reverse of a call puts back what the call overwrote, unless it has to find it so
                 answered = chunk.reads_target and any(isinstance(s, Invoke) for s in chunk.reverse)
                 for arg in args:
@@ -266,8 +266,8 @@ class Recorder:
             return need - {name}
         return self._record_binding(chunk, target, need)
 
-    def _set_by_call(self, chunk: Chunk, out: Name, need: Tokens, block: Block, stmt: Stmt) -> Tokens:
-        """A call sets a variable that is read: like an assignment."""
+    def _set_otherwise(self, chunk: Chunk, out: Name, need: Tokens, block: Block, stmt: Stmt) -> Tokens:
+        """A call or a `pop` sets a variable that is read: like an assignment."""
         last = self._last_setting(out.id, block, stmt)
         if last is None:
             return self._record_binding(chunk, out, need)
