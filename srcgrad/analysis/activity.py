@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from srcgrad.analysis.aliases import Aliases
-from srcgrad.ir.kinds import Bottom, DictOf, Kind, ListOf, Opaque, is_float
+from srcgrad.ir.kinds import Kind, Opaque, is_float, unfilled
 from srcgrad.ir.nodes import (
     Assign,
     BoolOp,
@@ -68,13 +68,6 @@ def flows(expr: Expr) -> Iterator[str]:
 def hides(kind: Kind) -> bool:
     """Whether a value may hold floats of which its kind says nothing: a tuple from a function without a rule."""
     return isinstance(kind, Opaque) and kind.type in (tuple, list, object)
-
-
-def unfilled(kind: Kind) -> bool:
-    """Whether a value is a list or dict of whose items nothing is known yet: it may be filled under another name."""
-    if isinstance(kind, (ListOf, DictOf)):
-        return isinstance(kind.item, Bottom) or unfilled(kind.item)
-    return False
 
 
 def _refuse_hidden(body: Sequence[Stmt], active: set[str]) -> None:

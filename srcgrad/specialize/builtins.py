@@ -10,7 +10,7 @@ from typing import Any
 
 from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import NONE, DictOf, ListOf, Opaque, Scalar, is_float
-from srcgrad.ir.nodes import Call, Const, Effect, Expr, Name, Pos, Prim
+from srcgrad.ir.nodes import Call, Const, Effect, Expr, Name, Pos, Prim, Slice
 from srcgrad.specialize.calls import call_value
 from srcgrad.specialize.choices import test_expr
 from srcgrad.specialize.containers import call_method, collect, new_list, run_loop
@@ -374,6 +374,14 @@ HANDLERS |= TEXTS
 @handles(pow)
 def _pow(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
     return operate(s, "**", args, pos) if len(args) == 2 else None
+
+
+@handles(slice)
+def _slice(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
+    expect("slice", args, kwargs, 1, 3, pos)
+    bounds = [None if isinstance(arg, Static) and arg.value is None else as_expr(arg, pos) for arg in args]
+    lo, hi, step = (None, *bounds, None) if len(bounds) == 1 else (*bounds, None)[:3]
+    return Leaf(Slice(lo, hi, step, kind=Opaque(slice), pos=pos))
 
 
 @handles(divmod)

@@ -13,11 +13,11 @@ from typing import Any
 
 from srcgrad.ir.kinds import DictOf, ListOf, join
 from srcgrad.ir.nodes import Expr, Name
+from srcgrad.specialize.environments import Copies
 from srcgrad.specialize.values import (
     Bound,
     Closure,
     Conflict,
-    Copies,
     Either,
     Iteration,
     Leaf,

@@ -14,6 +14,7 @@ from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import Array, Dim, Extent, Kind, Scalar, forget_value
 from srcgrad.ir.nodes import Assign, Const, Definition, Free, Invoke, Name, Node, Pos, Stmt
 from srcgrad.ir.walk import expressions_of, statements, subexpressions, with_blocks
+from srcgrad.specialize.environments import copy_environment
 from srcgrad.specialize.state import Frame, State
 from srcgrad.specialize.values import (
     Bound,
@@ -22,7 +23,6 @@ from srcgrad.specialize.values import (
     Static,
     Struct,
     Value,
-    copy_environment,
     leaves,
     mapped,
     same,

@@ -16,6 +16,7 @@ from srcgrad.frontend import definition_of, free_value
 from srcgrad.ir.kinds import BOTTOM, DictOf, ListOf
 from srcgrad.ir.nodes import Assign, Const, Definition, Expr, Load, Name, Pos, Stmt
 from srcgrad.ir.walk import root
+from srcgrad.specialize.environments import copy_environment
 from srcgrad.specialize.inputs import MISSING, Describer, Inputs, Path, is_object
 from srcgrad.specialize.knowledge import Derive, Frame, Key, Knowledge, Learned, Restart
 from srcgrad.specialize.outline import close_callees, with_hidden
@@ -33,7 +34,6 @@ from srcgrad.specialize.values import (
     TransformedFunction,
     Value,
     constant,
-    copy_environment,
 )
 
 

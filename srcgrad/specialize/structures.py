@@ -8,7 +8,7 @@ import numpy as np
 
 from srcgrad import runtime
 from srcgrad.analysis.infer import infer_call
-from srcgrad.ir.kinds import Array, DictOf, ListOf, Scalar, is_float, rank
+from srcgrad.ir.kinds import Array, DictOf, ListOf, Scalar, is_float, rank, unfilled
 from srcgrad.ir.nodes import Call, Pos, Prim
 from srcgrad.specialize.builtins import expect, handles
 from srcgrad.specialize.reflection import deep_copy
@@ -29,7 +29,7 @@ def _zeros(s: State, value: Value, pos: Pos | None) -> Value:
         kind = "list" if value.type in ("tuple", "list") else "dict"
         items = {key: _zeros(s, item, pos) for key, item in value.items.items()}
         return Struct(kind, items, None, s.depth, s.site(pos))
-    if not isinstance(value, Leaf) or not is_float(value.kind):
+    if not isinstance(value, Leaf) or not (is_float(value.kind) or unfilled(value.kind)):
         return Static(None)
     if isinstance(value.kind, Scalar) and value.kind.weak and not value.kind.optional:
         return constant(0.0, pos)
@@ -46,6 +46,19 @@ def _copy_of(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | N
     if isinstance(value, Leaf) and isinstance(value.kind, (ListOf, DictOf)) and not is_float(value.kind):
         return Leaf(Call(Prim(runtime.copy_of, "copy_of"), (value.expr,), kind=value.kind, pos=pos))
     return deep_copy(s, value, pos)
+
+
+@handles(runtime.add_at)
+def _add_at(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
+    """Its index may be a tuple with slices, which no variable can hold."""
+    from srcgrad.specialize.writes import ufunc_at
+
+    expect("add_at", args, kwargs, 3, 3, pos)
+    zeros = _zeros(s, args[0], pos)
+    assert isinstance(zeros, Leaf)
+    result = s.temporary(zeros.expr, "scattered")
+    ufunc_at(s, np.add, [result, *args[1:]], pos)
+    return result
 
 
 @handles(runtime.with_attributes, runtime.with_items)

@@ -25,8 +25,8 @@ MODULES = ["test_calls", "test_containers", "test_expressions", "test_grids", "t
 
 # what is refused to second order, though not to first: see docs/limits.md
 REFUSED = {
-    "nested_comprehension", "advanced_indices_of_matrices", "key_set_in_a_branch", "list_items_in_nested_loops",
-    "rows_with_every_method", "list_of_lists_of_zeros", "callee_that_takes_views", "recursion_that_writes",
+    "key_set_in_a_branch", "list_items_in_nested_loops", "rows_with_every_method", "callee_that_takes_views",
+    "recursion_that_writes",
 }  # fmt: skip
 
 EVERY = 3

@@ -267,7 +267,8 @@ def test_refusals_stand_at_the_users_call():
         return grad(inner)(x) + total
 
     cases = [(no_float, NonScalarError), (integer, ArgumentError), (no_argument, ArgumentError),
-             (no_function, UnsupportedError), (no_source, UnsupportedError), (nonlocal_write, UnsupportedError)]  # fmt: skip
+             (no_function, UnsupportedError), (no_source, UnsupportedError),
+             (nonlocal_write, UnsupportedError)]  # fmt: skip
     for f, error in cases:
         with pytest.raises(error) as caught:
             grad(f)(2.0)
