@@ -7,6 +7,7 @@ specialiser does not know.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +22,18 @@ from srcgrad.specialize.knowledge import Derived, Learned
 from srcgrad.specialize.places import Place
 from srcgrad.specialize.program import Program
 from srcgrad.specialize.values import Closure, Options, Value
-from srcgrad.transform.gradient import Wish, differentiate
+from srcgrad.transform.entry import Specialised
+from srcgrad.transform.gradient import Gradient, Wish, differentiate
 from srcgrad.writing import namespace_for, text_of
+
+GENERATORS: dict[str, Callable[[Specialised, Wish, bool], Gradient]] = {
+    "grad": differentiate, "sum": differentiate, "vjp": differentiate,
+}  # fmt: skip
+"""What generates the function of each mode. It takes the parameters, the hidden ones and then its `seeds`: adjoints of
+the results, or whatever else the mode adds."""
+
+DEFAULTS = {"grad": "1.0", "sum": "1.0"}
+"""Of the seeds, in modes whose callers do not give them."""
 
 
 @dataclass
@@ -112,11 +123,13 @@ def _generate(outer: Any, closure: Closure, bound: dict[str, Value], wish: Wish,
         crossings[:] = [crossing]
         return program
 
-    made = differentiate(specialised, wish, again=True)
+    made = GENERATORS[wish.mode](specialised, wish, True)
     inputs = made.program.inputs
     hidden = list(crossings[0].boundary.hidden)
     params = [*made.program.names.values(), *hidden]
-    text = text_of(made, [*params, *(seed if wish.mode == "vjp" else f"{seed}=1.0" for seed in made.seeds)])
+    default = DEFAULTS.get(wish.mode)
+    seeds = [seed if default is None else f"{seed}={default}" for seed in made.seeds]
+    text = text_of(made, [*params, *seeds])
     namespace, _ = namespace_for(made)
     function = compile_text(text, made.name, namespace, f"gradient of {made.program.definition.name}")
     names = {name: parameter for parameter, name in made.program.names.items()}

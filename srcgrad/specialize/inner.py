@@ -14,7 +14,7 @@ from srcgrad.specialize.inputs import Inputs
 from srcgrad.specialize.knowledge import Frame, Key, Knowledge, Learned, Restart
 from srcgrad.specialize.program import Program, Specializer, attempt, settled
 from srcgrad.specialize.spelling import RESERVED
-from srcgrad.specialize.values import Closure, Static, Value
+from srcgrad.specialize.values import Closure, Value
 
 Read = tuple[str, tuple[Any, ...]]
 """A question to the outer program: the name of a method of Specializer, and its arguments."""
@@ -143,4 +143,3 @@ def specialize_inner(
     return program, found[0].crossing
 
 
-_ = Static

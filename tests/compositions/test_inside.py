@@ -12,7 +12,16 @@ from tests.support import Cases
 
 X = np.array([0.3, 0.7, 1.1])
 V = np.array([1.0, -2.0, 0.5])
-CASES = Cases()
+
+
+class InLoops(Cases):
+    """Each program as it stands and in a loop, where it is interpreted more than once."""
+
+    def __call__(self, *args, wrap="loop", **options):
+        return super().__call__(*args, wrap=wrap, **options)
+
+
+CASES = InLoops()
 
 
 def f(x):
