@@ -96,7 +96,7 @@ class Inner(Specializer):
     def nested(self) -> Specializer:
         made = Inner(self.knowledge, RESERVED | set(self.inputs.captured), self.inputs, self.outer)
         made.callees, made.captured, made.seen, made.crossing = self.callees, self.captured, self.seen, self.crossing
-        made.localised = self.localised
+        made.localised, made.on_its_own = self.localised, True
         return made
 
     # ---- what it may not do ----

@@ -241,7 +241,7 @@ class Specializer(State):
     def nested(self) -> Specializer:
         """A state for a function that is compiled on its own, with the same knowledge, inputs and callees."""
         made = Specializer(self.knowledge, RESERVED | set(self.inputs.captured), self.inputs, self.derive)
-        made.callees, made.captured = self.callees, self.captured
+        made.callees, made.captured, made.on_its_own = self.callees, self.captured, True
         made.describer = self.describer
         return made
 

@@ -303,7 +303,7 @@ def held(s: State, value: Value, pos: Pos | None) -> Value:
         if isinstance(part, Leaf):
             if isinstance(part.expr, Const):
                 return part
-            if site in s.knowledge.copied and is_float(part.kind):
+            if (s.on_its_own or site in s.knowledge.copied) and is_float(part.kind):
                 part = deep_copy(s, part, pos)
             made = s.materialise(part, name, pos, None)
             s.held[name] = site
@@ -349,7 +349,7 @@ def held_hidden(s: State, hidden: list[Value], pos: Pos | None) -> list[Value]:
     made = []
     for k, value in enumerate(hidden):
         name = s.part(s.names[key], k)
-        if site in s.knowledge.copied and isinstance(value, Leaf) and is_float(value.kind):
+        if (s.on_its_own or site in s.knowledge.copied) and isinstance(value, Leaf) and is_float(value.kind):
             value = deep_copy(s, value, pos)
         made.append(s.materialise(value, name, pos, None))
         s.held[name] = site

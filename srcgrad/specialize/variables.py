@@ -53,6 +53,7 @@ class Variables:
         self.unrolled_loops: list[list[Pos | None] | None] = []
         self.rebound_arrays: dict[str, Pos | None] = {}
         self.held: dict[str, object] = {}
+        self.on_its_own = False  # a function that is compiled on its own: who writes what is not looked at as a whole
         self.apart: list[tuple[str, str, Pos | None]] = []
 
     # ---- names ----
