@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import builtins
-import importlib
-import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from srcgrad.checks import explained
-from srcgrad.codegen import compile_text, function_text
+from srcgrad.codegen import compile_text
+from srcgrad.derive import Deriver, specialised_for
+from srcgrad.errors import SrcgradError
 from srcgrad.imports import names_beside
-from srcgrad.ir.nodes import Call, Invoke
-from srcgrad.ir.walk import expressions_of, statements, subexpressions
-from srcgrad.runtime import HELPERS
 from srcgrad.specialize.inputs import Path
-from srcgrad.transform.derive import derive
+from srcgrad.transform.derive import generate
 from srcgrad.transform.gradient import Gradient, Wish
+from srcgrad.writing import namespace_for, text_of
 
 
 def _unread(function: Any, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
@@ -61,12 +55,14 @@ class Compiled:
 
 def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Compiled:
     """The gradient of fn for arguments of the kinds of `args` as text and as a function."""
-    made = derive(fn, args, wish)
+    derive = Deriver()
+    try:
+        made = generate(specialised_for(fn, args, derive), wish)
+    except SrcgradError as error:
+        raise derive.in_users_words(error) from error
     inputs = made.program.inputs
     params, hidden = tuple(made.program.names.values()), tuple(inputs.captured)
-    signature = parameters_of(made, wish)
-    texts = [function_text(f.name, f.params, f.body) for f in made.functions]
-    text = "\n\n".join([*texts, function_text(made.name, signature, made.body)])
+    text = text_of(made, parameters_of(made, wish))
     namespace, helpers = namespace_for(made)
     passed, imports = names_beside(made)
     namespace |= passed
@@ -91,30 +87,3 @@ def parameters_of(made: Gradient, wish: Wish) -> list[str]:
     """The parameters of the generated function, as they are printed."""
     seeds = (f"{seed}=1.0" if wish.mode in ("grad", "sum") else seed for seed in made.seeds)
     return [*made.program.names.values(), *made.program.inputs.captured, *seeds]
-
-
-def namespace_for(made: Gradient) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """What the generated function's global names stand for."""
-    namespace: dict[str, Any] = {"np": np, "math": math}
-    helpers: set[str] = set()
-    for stmt in statements([s for body in (made.body, *(f.body for f in made.functions)) for s in body]):
-        if isinstance(stmt, Invoke) and stmt.callee in HELPERS:
-            helpers.add(stmt.callee)
-            namespace[stmt.callee] = HELPERS[stmt.callee]
-        for top in expressions_of(stmt):
-            for expr in subexpressions(top):
-                if not isinstance(expr, Call) or expr.prim.style != "function":
-                    continue
-                head = expr.prim.text.split("(")[0].split(".")[0]
-                if expr.prim.text in HELPERS and expr.prim.fn is HELPERS[expr.prim.text]:
-                    helpers.add(expr.prim.text)
-                    namespace[head] = expr.prim.fn
-                elif head in ("np", "math"):
-                    continue
-                elif "." in expr.prim.text and head in sys.modules:
-                    importlib.import_module(expr.prim.text.rsplit(".", 1)[0])
-                    namespace[head] = sys.modules[head]
-                elif not hasattr(builtins, head) and "." not in expr.prim.text:
-                    known = namespace.setdefault(head, expr.prim.fn)
-                    assert known is expr.prim.fn, f"two functions are called {head}"
-    return namespace, tuple(sorted(helpers))

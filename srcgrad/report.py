@@ -18,6 +18,7 @@ import numpy as np
 
 from srcgrad.codegen import compile_text, function_text
 from srcgrad.compile import namespace_for, parameters_of
+from srcgrad.derive import Deriver, specialised_for
 from srcgrad.ir.kinds import NONE, ListOf, Opaque
 from srcgrad.ir.nodes import Assign, Call, Comment, Const, Effect, Expr, Name, Pack, Pos, Prim, Stmt
 from srcgrad.ir.walk import expressions_of, names_in, set_by, statements, with_blocks
@@ -158,7 +159,7 @@ def measure(
     function: Callable[..., Any], args: dict[str, Any], wish: Wish, given: tuple[Any, ...], title: str
 ) -> Report:
     """The report of a gradient: of a function, for the arguments `args`. given: what the generated function takes."""
-    made = differentiate(function, args, dataclasses.replace(wish, debug_nans=False))
+    made = differentiate(specialised_for(function, args, Deriver()), dataclasses.replace(wish, debug_nans=False))
     meter = Meter()
     bodies = {made.name: made.body, **{f.name: f.body for f in made.functions}}
     kept = _kept(made)

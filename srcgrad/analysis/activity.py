@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from srcgrad.analysis.aliases import Aliases
-from srcgrad.ir.kinds import Kind, Opaque, is_float
+from srcgrad.ir.kinds import Kind, Opaque, is_float, unfilled
 from srcgrad.ir.nodes import (
     Assign,
     BoolOp,
@@ -37,7 +37,7 @@ def flows(expr: Expr) -> Iterator[str]:
     """The variables from which a derivative can flow into the value of an expression."""
     match expr:
         case Name(id=name):
-            if is_float(expr.kind) or hides(expr.kind):
+            if is_float(expr.kind) or hides(expr.kind) or unfilled(expr.kind):
                 yield name
         case Load(base=base):
             if is_float(expr.kind):
@@ -97,7 +97,7 @@ def find_active(body: Sequence[Stmt], independent: set[str], dependent: set[str]
     for stmt in statements(list(body)):
         match stmt:
             case Assign(target=Name() as target, value=value):
-                if is_float(target.kind) or is_float(value.kind) or hides(value.kind):
+                if is_float(target.kind) or is_float(value.kind) or hides(value.kind) or unfilled(value.kind):
                     edge(target.id, value)
             case Store(target=target, value=value) | Push(target=target, value=value):
                 edge(root(target), value)

@@ -77,14 +77,35 @@ def sources(expr: Expr) -> Iterator[tuple[str, bool]]:
             yield from sources(item)
 
 
+def list_sources(expr: Expr) -> Iterator[str]:
+    """The variables whose lists or dicts the value of an expression may be, or hold: two lists may hold the same
+    arrays and still be two lists."""
+    if not isinstance(expr.kind, (ListOf, DictOf)):
+        return
+    if isinstance(expr, Pack):
+        for item in expr.items:
+            yield from list_sources(item)
+    elif isinstance(expr, Cond):
+        yield from list_sources(expr.body)
+        yield from list_sources(expr.orelse)
+    elif isinstance(expr, BoolOp):
+        for item in expr.items:
+            yield from list_sources(item)
+    elif not isinstance(expr, Call) or (expr.args and isinstance(expr.args[0].kind, (ListOf, DictOf))):
+        yield from (name for name, _ in sources(expr))
+
+
 @dataclass
 class Aliases:
     """parent: union-find over variables; written: the classes whose arrays are written in place; grown: those whose
-    lists get, lose or change items; lists: the variables that are lists or dicts."""
+    lists get, lose or change items; lists: the variables that are lists or dicts. same_list: union-find over these,
+    for the lists alone, not what they hold; resized: its classes that get, lose or change items."""
 
     parent: dict[str, str] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
     grown: set[str] = field(default_factory=set)
+    same_list: dict[str, str] = field(default_factory=dict)
+    resized: set[str] = field(default_factory=set)
     lists: set[str] = field(default_factory=set)
     unsure: set[str] = field(default_factory=set)
 
@@ -104,14 +125,25 @@ class Aliases:
                 if a in found or b in found:
                     found |= {min(a, b)}
 
+    def list_of(self, name: str) -> str:
+        """The representative of the lists that a variable's list may be, or hold, or be held by."""
+        while self.same_list.get(name, name) != name:
+            name = self.same_list[name]
+        return name
+
+    def union_lists(self, a: str, b: str) -> None:
+        a, b = self.list_of(a), self.list_of(b)
+        if a != b:
+            self.same_list[max(a, b)] = min(a, b)
+
     def is_written(self, name: str) -> bool:
         """Whether the array (or list) that a variable stands for is ever changed in place."""
         cls = self.of(name)
-        return cls in self.written or (name in self.lists and cls in self.grown)
+        return cls in self.written or (name in self.lists and self.list_of(name) in self.resized)
 
     def memory(self, name: str) -> str:
-        """Names what a write to the variable changes: the items of its class's lists, or its arrays."""
-        return f"[{self.of(name)}]" if name in self.lists else self.of(name)
+        """Names what a write to the variable changes: the items of its list, or its class's arrays."""
+        return f"[{self.list_of(name)}]" if name in self.lists else self.of(name)
 
     def members(self, names: Iterable[str], name: str) -> list[str]:
         """Those of the names that share a class with `name`."""
@@ -131,6 +163,8 @@ def find_aliases(body: Iterable[Stmt], writes_of_callee: dict[str, list[bool]] |
                 facts.union(stmt.target.id, name)
                 if not sure:
                     facts.unsure.add(stmt.target.id)
+            for name in list_sources(stmt.value):
+                facts.union_lists(stmt.target.id, name)
         elif isinstance(stmt, Hook) and stmt.out is not None:
             for name, _ in sources(stmt.value):
                 facts.union(stmt.out.id, name)
@@ -140,17 +174,25 @@ def find_aliases(body: Iterable[Stmt], writes_of_callee: dict[str, list[bool]] |
             name_ = root(stmt.target)
             if name_ is not None:
                 facts.union(stmt.out.id, name_)
+                if isinstance(stmt.out.kind, ListOf):
+                    facts.union_lists(stmt.out.id, name_)
         elif isinstance(stmt, Push):
             owner = root(stmt.target)
             for name, _ in sources(stmt.value):
                 if owner is not None:
                     facts.union(owner, name)
+            for name in list_sources(stmt.value):
+                if owner is not None:
+                    facts.union_lists(owner, name)
         elif isinstance(stmt, Store) and isinstance(stmt.target, Load):
             if isinstance(stmt.target.base.kind, (ListOf, DictOf)):
                 owner = root(stmt.target)
                 for name, _ in sources(stmt.value):
                     if owner is not None:
                         facts.union(owner, name)
+                for name in list_sources(stmt.value):
+                    if owner is not None:
+                        facts.union_lists(owner, name)
         if isinstance(stmt, (Store, Push, Pop)):
             owner = root(stmt.target)
             if owner is not None:
@@ -166,6 +208,7 @@ def find_aliases(body: Iterable[Stmt], writes_of_callee: dict[str, list[bool]] |
                     touched.append(owner)
     facts.written = {facts.of(name) for name in touched}
     facts.grown = {facts.of(name) for name in grown}
+    facts.resized = {facts.list_of(name) for name in grown}
     return facts
 
 
@@ -182,4 +225,6 @@ def changes_list(stmt: Store | Push | Pop) -> bool:
     if isinstance(stmt, (Push, Pop)):
         return True
     holder = stmt.target.base if isinstance(stmt.target, Load) else stmt.target
+    if stmt.op != "" and isinstance(stmt.target.kind, Array):  # `xs[i] += a` writes into the array
+        return False
     return isinstance(holder.kind, (ListOf, DictOf))

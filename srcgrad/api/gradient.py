@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import sys
@@ -25,6 +26,8 @@ from srcgrad.errors import AliasError, ArgumentError, InternalError, NonScalarEr
 from srcgrad.frontend import definition_of
 from srcgrad.report import Report, measure
 from srcgrad.rules.own import CHANGED
+from srcgrad.specialize.transformations import transformation
+from srcgrad.specialize.values import Options, TransformedFunction
 from srcgrad.transform.gradient import Wish
 
 _LOCK = threading.RLock()
@@ -57,7 +60,7 @@ CHANGED.append(_forget)
 ENOUGH = 8  # guesses at arguments that are tried for a result that is a number
 
 
-class GradientFunction:
+class GradientFunction(TransformedFunction):
     """The gradient of a function, as a callable.
 
     Call it with the function's arguments. `primal`: the function; `source`: the gradient's source for arrays, or for
@@ -70,6 +73,8 @@ class GradientFunction:
         self, function: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, mode: str = "grad",
         with_value: bool = False, debug_nans: bool = False, outputs: Outputs | None = None,
     ) -> None:  # fmt: skip
+        updated = () if isinstance(function, TransformedFunction) else functools.WRAPPER_UPDATES
+        functools.update_wrapper(self, function, updated=updated)
         self._target = target_of(function)
         self.outputs = outputs
         if outputs is not None:
@@ -86,7 +91,7 @@ class GradientFunction:
         self._mode, self._with_value, self._debug_nans = mode, with_value, debug_nans
         self._last: Compiled | None = None
         self._live: tuple[int, ...] | None = None
-        functools.update_wrapper(self, function)
+        self.options = Options(mode, self.argnums, has_aux, with_value)
         self.__name__ = name_of(function, self._target)
         self.__wrapped__ = function
         self._connect()
@@ -291,6 +296,7 @@ class GradientFunction:
         bound._fixed = (*self._fixed, instance)
         bound._arity = self._arity - 1 if self._arity > 0 else -1
         bound._target = self._target.with_first(instance)
+        bound.options = dataclasses.replace(self.options, counted=1)
         bound.primal = bound.__wrapped__ = types.MethodType(self.primal, instance)
         return bound
 
@@ -361,3 +367,8 @@ def elementwise_grad(
 ) -> Any:  # fmt: skip
     """The gradient of the sum of the result: for a function that works element by element, its derivative at each."""
     return _make(function, argnums, has_aux, "sum", False, check, debug_nans, outputs)
+
+
+transformation(grad, "grad")
+transformation(value_and_grad, "grad", with_value=True)
+transformation(elementwise_grad, "sum")

@@ -9,6 +9,8 @@ from srcgrad.api.gradient import GradientFunction
 from srcgrad.api.structure import held, matching, parts
 from srcgrad.api.target import Outputs, live_places
 from srcgrad.compile import Compiled
+from srcgrad.specialize.builtins import HANDLERS
+from srcgrad.specialize.transformations import vjp_of
 
 
 def vjp(
@@ -44,7 +46,11 @@ def at_point(made: GradientFunction, args: tuple[Any, ...]) -> tuple[Compiled, t
     live = [k - len(made._target.args) for k in live_places(made._target)]  # what blocks on adjoints collect in
     args = tuple(arg if k in live else held(arg) for k, arg in enumerate(args))
     compiled, given = made._find(made._plain, args, {})
-    return compiled, given, args
+    count = len(compiled.params)  # what the function captures is kept too
+    return compiled, (*given[:count], *(held(value) for value in given[count:])), args
+
+
+HANDLERS[vjp] = vjp_of
 
 
 def value_of(made: GradientFunction, compiled: Compiled, args: tuple[Any, ...]) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 from srcgrad.api.signature import key_of
 from srcgrad.rules.own import RULED_CODE
 from srcgrad.specialize.inputs import MISSING, Path
+from srcgrad.specialize.values import Options
 
 Reader = Callable[[Any, tuple[Any, ...]], tuple[Any, ...] | None]
 """Takes the function and the arguments; gives the hidden arguments, or None where other code is needed."""
@@ -107,7 +108,7 @@ def make_reader(
         if isinstance(expected, types.FunctionType) and expected.__code__ not in RULED_CODE:
             # another function object of the same code is the same, with other captured values
             w.refuse_unless(f"{text}.__code__ is {w.constant(expected.__code__)}")
-        elif isinstance(expected, (str, bytes, int)):
+        elif isinstance(expected, (str, bytes, int, Options)):
             w.refuse_unless(f"{text} == {w.constant(expected)}")
         else:
             w.refuse_unless(f"{text} is {w.constant(expected)}")

@@ -16,6 +16,7 @@ import numpy as np
 from srcgrad.marks import is_checkpointed
 from srcgrad.rules.registry import own_rule
 from srcgrad.specialize.inputs import attributes, is_object
+from srcgrad.specialize.values import TransformedFunction
 
 ndarray = np.ndarray
 
@@ -92,6 +93,8 @@ def _callable_key(value: Any, seen: tuple[int, ...]) -> Any:
         return ("method", key_of(value.__func__, seen), key_of(value.__self__, seen))
     if isinstance(value, functools.partial):
         return ("partial", key_of(value.func, seen), key_of(value.args, seen), key_of(value.keywords, seen))
+    if isinstance(value, TransformedFunction):
+        return ("transformed", value.options, key_of(value.primal, seen))
     return None
 
 

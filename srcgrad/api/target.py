@@ -6,24 +6,26 @@ import functools
 import inspect
 import keyword
 import types
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
-
-import numpy as np
+from weakref import WeakKeyDictionary
 
 from srcgrad.codegen import compile_text
 from srcgrad.errors import ArgumentError
-from srcgrad.frontend import definition_of
+from srcgrad.frontend import define, definition_of
 from srcgrad.frontend.source import function_of
+from srcgrad.ir.nodes import Free
 from srcgrad.rules.registry import own_rule
+from srcgrad.specialize.places import Place, Signature, is_many, places
+from srcgrad.specialize.transformations import suffixed, wrapper_definition
+from srcgrad.specialize.values import Options, TransformedFunction
 
 Argnums = int | str | Sequence[int | str]
 
 Outputs = int | str | Sequence[int | str]
 """Parameters whose content after the call is the result."""
 
-Place = str | tuple[str, int | str]
-"""A parameter, or an item of `*args` (by position) or `**kwargs` (by name)."""
+__all__ = ["Argnums", "Outputs", "Place", "Target", "is_many", "name_of", "target_of"]
 
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -84,42 +86,20 @@ class Target:
         try:
             bound = self.signature.bind(*self.args, *args, **{**self.kwargs, **kwargs})
         except TypeError as error:
-            raise ArgumentError(f"{name}: {error}.", self._parameters()) from None
+            raise ArgumentError(f"{name}: {error}.", self._signature().words()) from None
         bound.apply_defaults()
         return tuple(bound.arguments[parameter] for parameter in self.names)
 
-    def _parameters(self) -> str:
-        return f"Its parameters are {', '.join(self.names) or 'none'}."
-
     def places(self, argnums: Argnums, bound: tuple[Any, ...], name: str) -> tuple[Place, ...]:
         """What is differentiated by."""
-        wanted = argnums if is_many(argnums) else (argnums,)
-        found = [self._place(item, bound, name) for item in wanted]  # type: ignore[union-attr]
-        if len(set(found)) != len(found):
-            raise ArgumentError(f"argnums={argnums!r} names a parameter twice.", "Name each parameter once.")
-        return tuple(found)
+        return places(argnums, self._signature(bound), name)
 
-    def _place(self, item: Any, bound: tuple[Any, ...], name: str) -> Place:
-        remedy = self._parameters()
-        values = dict(zip(self.names, bound, strict=True))
-        if isinstance(item, str):
-            if item in values:
-                return item
-            if self.keywords is not None and item in values[self.keywords]:
-                return self.keywords, item
-            raise ArgumentError(f"{name} has no parameter {item!r}.", remedy)
-        own = [p for p in self.positional[self.skipped:] if p not in self.kwargs]
-        extra = len(values[self.rest]) if self.rest is not None else 0
-        skipped = max(0, self.skipped - len(self.positional))  # a partial's arguments that are in the star already
-        count = len(own) + extra - skipped
-        if not isinstance(item, (int, np.integer)) or isinstance(item, bool) or not -count <= item < count:
-            what = f"argnums={item!r} does not fit {name}, which has {count} positional arguments."
-            raise ArgumentError(what, remedy)
-        at = int(item) % count
-        if at < len(own):
-            return own[at]
-        assert self.rest is not None
-        return self.rest, at - len(own) + skipped
+    def _signature(self, bound: tuple[Any, ...] | None = None) -> Signature:
+        values = dict(zip(self.names, bound, strict=True)) if bound is not None else {}
+        return Signature(
+            self.names, self.positional, self.kwargs, self.skipped, self.rest, len(values.get(self.rest or "", ())),
+            self.keywords, values.get(self.keywords or "", ()),
+        )  # fmt: skip
 
 
 @functools.lru_cache(maxsize=1000)
@@ -146,11 +126,6 @@ def without(bound: tuple[Any, ...], places: tuple[int, ...]) -> tuple[Any, ...]:
     return tuple(None if k in places else value for k, value in enumerate(bound)) if places else bound
 
 
-def is_many(argnums: Any) -> bool:
-    """Whether several gradients are asked for (perhaps several of one)."""
-    return isinstance(argnums, Iterable) and not isinstance(argnums, str)
-
-
 def target_of(function: Any) -> Target:
     """The Python function behind any callable. ArgumentError or SourceError where there is none."""
     args: tuple[Any, ...] = ()
@@ -169,8 +144,8 @@ def target_of(function: Any) -> Target:
         elif isinstance(fn, type) or not callable(fn):
             what = f"the class {fn.__name__}" if isinstance(fn, type) else type(fn).__name__
             raise ArgumentError(f"grad takes a function, not {what}.", "Write a function that returns a float.")
-        elif hasattr(fn, "primal"):
-            raise ArgumentError(f"{fn!r} is a gradient already.", "Pass its `.primal` to differentiate the function.")
+        elif isinstance(fn, TransformedFunction):
+            fn = wrapper_of(fn)
         elif isinstance(getattr(fn, "py_func", None), types.FunctionType):  # numba
             fn = fn.py_func
         elif isinstance(fn, functools._lru_cache_wrapper):
@@ -181,6 +156,63 @@ def target_of(function: Any) -> Target:
             function_of(fn)  # says what it is
             raise ArgumentError(f"{fn!r} is not a function written in Python.", "Write one that calls it.")
     return Target(fn, args, kwargs)
+
+
+def wrapper_of(made: Any) -> types.FunctionType:
+    """A Python function that calls a gradient: what is differentiated where a gradient is differentiated.
+
+    It has the gradient's own parameters. Its code is the same for all gradients of one function that are taken alike,
+    so that what is compiled for one serves them all.
+    """
+    target = target_of(made.primal)
+    own = list(target.signature.parameters.values())
+    positional = [p for p in own if p.kind in POSITIONAL]
+    taken = {p.name for p in positional[: len(target.args)]} | set(target.kwargs)
+    own = [p for p in own if p.name not in taken]
+    code = _wrapper_code(target.function, made.options, tuple(p.name for p in own))
+    names = {"__name__": target.function.__module__, CALLEE: made}
+    wrapper = types.FunctionType(code, names, code.co_name)
+    wrapper.__defaults__ = tuple(p.default for p in own if p.kind in POSITIONAL and p.default is not p.empty)
+    wrapper.__kwdefaults__ = {
+        p.name: p.default for p in own if p.kind is p.KEYWORD_ONLY and p.default is not p.empty
+    }
+    wrapper.__wrapped__ = target.function  # type: ignore[attr-defined]
+    return wrapper
+
+
+CALLEE = "derivative_of_it"
+"""The global by which a wrapper calls."""
+
+_WRAPPERS: WeakKeyDictionary[types.CodeType, dict[Any, types.CodeType]] = WeakKeyDictionary()
+
+
+def _wrapper_code(function: types.FunctionType, options: Options, names: tuple[str, ...]) -> types.CodeType:
+    known = _WRAPPERS.setdefault(function.__code__, {})
+    key = options, names
+    if key not in known:
+        base = definition_of(function)
+        params = tuple(p for p in base.params if p.name in names)
+        definition = wrapper_definition(base, params, Free(CALLEE), suffixed(base.name, options.mode))
+        listed, before = [], ""
+        for parameter in params:
+            if before == "positional_only" != parameter.kind:
+                listed.append("/")
+            if parameter.kind == "keyword_only" and before not in ("keyword_only", "args"):
+                listed.append("*")
+            before = parameter.kind
+            listed.append({"args": "*", "kwargs": "**"}.get(before, "") + parameter.name)
+        if before == "positional_only":
+            listed.append("/")
+        calls = [
+            {"args": f"*{p.name}", "kwargs": f"**{p.name}", "keyword_only": f"{p.name}={p.name}"}.get(p.kind, p.name)
+            for p in params
+        ]
+        made: dict[str, Any] = {}
+        text = f"def {definition.name}({', '.join(listed)}):\n    return {CALLEE}({', '.join(calls)})\n"
+        exec(compile(text, f"<srcgrad derivative of {base.name}>", "exec", dont_inherit=True), made)
+        define(made[definition.name], definition)
+        known[key] = made[definition.name].__code__
+    return known[key]
 
 
 def name_of(function: Callable[..., Any], target: Target) -> str:

@@ -48,7 +48,6 @@ from srcgrad.ir.nodes import (
     While,
     With,
 )
-from srcgrad.marks import checkpoint
 
 # by id, since equal code objects may come from different files; the entry goes when its code object goes
 _CACHE: dict[int, tuple[weakref.ref[CodeType], Definition]] = {}
@@ -76,6 +75,13 @@ def definition_of(fn: Any) -> Definition:
     key = id(code)
     _CACHE[key] = (weakref.ref(code, lambda _: _CACHE.pop(key, None)), definition)
     return definition
+
+
+def define(fn: Any, definition: Definition) -> None:
+    """Give a Python function that was made for a definition that definition, so that no source is read for it."""
+    code: CodeType = function_of(fn).__code__
+    key = id(code)
+    _CACHE[key] = (weakref.ref(code, lambda _: _CACHE.pop(key, None)), definition)
 
 
 def _mangle(node: Any, private: str) -> None:
@@ -212,24 +218,19 @@ class _Statements(Expressions):
             case gast.Import() | gast.ImportFrom():
                 return tuple(self._import(node, alias, pos) for alias in node.names)
             case gast.FunctionDef():
-                for decorator in node.decorator_list:
-                    if self._global_value(decorator) is not checkpoint:
-                        raise refusals.refuse_decorated(node.name, self.pos(decorator))
                 if node.name in self.scope.globals:
                     raise refusals.refuse_global(node.name, pos)
-                made: list[Stmt] = [Def(node.name, self.function(node, node.name), pos=pos)]
-                for decorator in node.decorator_list:
-                    own = Name(node.name, pos=pos)
-                    made.append(Assign(own, Apply(self.expr(decorator), (own,), pos=self.pos(decorator)), pos=pos))
-                return made
+                return self._def(node, pos)
         raise refusals.refuse_node(node, pos)
 
-    def _global_value(self, node: Any) -> object:
-        """What `name` or `module.name` stands for, None where that is not known."""
-        if isinstance(node, gast.Attribute):
-            return getattr(self._global_value(node.value), node.attr, None)
-        known = isinstance(node, gast.Name) and node.id not in self.scope.bound
-        return self.names.get(node.id) if known else None
+    def _def(self, node: Any, pos: Pos | None) -> tuple[Stmt, ...]:
+        """A nested function: it is bound, and then bound again to what its decorators make of it, innermost first."""
+        name = Name(node.name, pos=pos)
+        made: list[Stmt] = [Def(node.name, self.function(node, node.name), pos=pos)]
+        for decorator in reversed(node.decorator_list):
+            where = self.pos(decorator)
+            made.append(Assign(name, Apply(self.expr(decorator), (name,), pos=where), pos=where))
+        return tuple(made)
 
     def _assign(self, node: Any, pos: Pos | None) -> Sequence[Stmt]:
         value = self.expr(node.value)

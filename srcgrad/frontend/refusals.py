@@ -122,15 +122,6 @@ def refuse_adjoint_of(what: str, pos: Pos | None) -> UnsupportedError:
     )
 
 
-def refuse_decorated(name: str, pos: Pos | None) -> UnsupportedError:
-    """The error for a decorated function inside a function."""
-    return UnsupportedError(
-        f"`{name}` is decorated inside a differentiated function; what the decorator makes of it is not known.",
-        f"Leave out the decorator, or define `{name}` outside of the function.",
-        pos,
-    )
-
-
 def refuse_delete(pos: Pos | None) -> UnsupportedError:
     """The error for `del` of an attribute."""
     return UnsupportedError(

@@ -170,9 +170,9 @@ def _scan_nested(node: Any, scope: Scope, hidden: tuple[set[str], ...]) -> None:
     if not isinstance(node, gast.Lambda):
         scope.bound.add(node.name)
         scope.mentioned.add(node.name)
-    for default in (*node.args.defaults, *node.args.kw_defaults):
-        if default is not None:
-            _scan(default, scope, hidden)
+    for part in (*node.args.defaults, *node.args.kw_defaults, *getattr(node, "decorator_list", ())):
+        if part is not None:
+            _scan(part, scope, hidden)
     inner = scope_of(node, None)
     free = inner.mentioned - (inner.bound - inner.nonlocals)
     scope.mentioned |= {name for name in free if not any(name in names for names in hidden)}

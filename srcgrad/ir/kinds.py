@@ -116,6 +116,13 @@ def is_float(kind: Kind) -> bool:
     return False
 
 
+def unfilled(kind: Kind) -> bool:
+    """Whether a value is a list or dict of whose items nothing is known yet: it may be filled under another name."""
+    if isinstance(kind, (ListOf, DictOf)):
+        return isinstance(kind.item, Bottom) or unfilled(kind.item)
+    return False
+
+
 def rank(kind: Kind) -> int | None:
     """Number of axes (0 for scalars), or None where it is unknown."""
     if isinstance(kind, Scalar):

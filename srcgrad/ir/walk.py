@@ -226,8 +226,8 @@ def map_own(stmt: Stmt, read: Callable[[Expr], Expr], bind: Callable[[Name], Nam
             return dataclasses.replace(stmt, test=read(test), checkpoint=checkpoint and read(checkpoint))
         case For(index=index_, lo=lo, hi=hi, step=step, checkpoint=checkpoint):
             new_index, slots = bind(index_), checkpoint and read(checkpoint)
-            bounds = {"lo": read(lo), "hi": read(hi), "step": read(step)}
-            return dataclasses.replace(stmt, index=new_index, **bounds, checkpoint=slots)
+            lo, hi, step = read(lo), read(hi), read(step)
+            return dataclasses.replace(stmt, index=new_index, lo=lo, hi=hi, step=step, checkpoint=slots)
         case With(context=context):
             return dataclasses.replace(stmt, context=read(context))
         case Assert(test=test, message=message):

@@ -15,7 +15,7 @@ import numpy as np
 
 from srcgrad.ir.kinds import Array
 from srcgrad.ir.nodes import Assign, Call, Expr, Name, Stmt
-from srcgrad.ir.walk import children, expressions_of, rebuild, statements, with_blocks
+from srcgrad.ir.walk import children, expressions_of, rebuild, set_by, statements, with_blocks
 
 LIKE = {np.zeros_like, np.ones_like, np.full_like}
 
@@ -31,8 +31,8 @@ def reuse_shapes(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
             if isinstance(stmt, Assign) and expr is stmt.target:
                 continue
             _reads(expr, values, only)
-        if isinstance(stmt, Assign) and isinstance(stmt.target, Name):
-            set_once[stmt.target.id] = set_once.get(stmt.target.id, 0) + 1
+        for name in set_by(stmt):
+            set_once[name] = set_once.get(name, 0) + 1
     for stmt in body:
         if isinstance(stmt, Assign) and isinstance(stmt.target, Name) and set_once[stmt.target.id] == 1:
             order.append(stmt.target)

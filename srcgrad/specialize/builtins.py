@@ -10,7 +10,7 @@ from typing import Any
 
 from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import NONE, DictOf, ListOf, Opaque, is_float
-from srcgrad.ir.nodes import Call, Const, Effect, Expr, Name, Pos, Prim
+from srcgrad.ir.nodes import Call, Const, Effect, Expr, Name, Pos, Prim, Slice
 from srcgrad.specialize.calls import call_value
 from srcgrad.specialize.choices import test_expr
 from srcgrad.specialize.containers import call_method, collect, new_list, run_loop
@@ -385,6 +385,14 @@ def _pow(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None)
     return operate(s, "**", args, pos) if len(args) == 2 else None
 
 
+@handles(slice)
+def _slice(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
+    expect("slice", args, kwargs, 1, 3, pos)
+    bounds = [None if isinstance(arg, Static) and arg.value is None else as_expr(arg, pos) for arg in args]
+    lo, hi, step = (None, *bounds, None) if len(bounds) == 1 else (*bounds, None)[:3]
+    return Leaf(Slice(lo, hi, step, kind=Opaque(slice), pos=pos))
+
+
 @handles(divmod)
 def _divmod(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
     return Struct("tuple", {0: operate(s, "//", args, pos), 1: operate(s, "%", args, pos)})
@@ -397,6 +405,7 @@ from srcgrad.specialize import (  # noqa: E402  (they register handlers here)
     implicit,
     reductions,
     reflection,
+    structures,
 )
 
-__all__ = ["HANDLERS", "checkpoints", "constants", "grids", "implicit", "reductions", "reflection"]
+__all__ = ["HANDLERS", "checkpoints", "constants", "grids", "implicit", "reductions", "reflection", "structures"]

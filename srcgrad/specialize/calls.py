@@ -25,9 +25,11 @@ from srcgrad.specialize.values import (
     Iteration,
     Leaf,
     Method,
+    Pullback,
     Rows,
     Static,
     Struct,
+    Transformed,
     Value,
     describe,
 )
@@ -62,6 +64,14 @@ def call_value(s: State, fn: Value, args: list[Value], kwargs: dict[str, Value],
 
     if isinstance(fn, Closure):
         return call_closure(s, fn, args, kwargs, pos)
+    if isinstance(fn, Transformed):
+        from srcgrad.specialize.transformations import call_transformed
+
+        return call_transformed(s, fn, args, kwargs, pos)
+    if isinstance(fn, Pullback):
+        from srcgrad.specialize.transformations import call_pullback
+
+        return call_pullback(s, fn, args, kwargs, pos)
     if isinstance(fn, Bound):
         return call_value(s, fn.function, [*fn.args, *args], {**fn.kwargs, **kwargs}, pos)
     if isinstance(fn, Method):
@@ -201,6 +211,7 @@ def call_closure(s: State, fn: Closure, args: list[Value], kwargs: dict[str, Val
     """Specialise the callee in line: its variables become variables of the program, renamed where names clash."""
     from srcgrad.specialize.expressions import evaluate
     from srcgrad.specialize.statements import run_block
+    from srcgrad.specialize.structures import is_structural
 
     definition = fn.definition
     bound = bind_arguments(s, fn, args, kwargs, pos)
@@ -208,11 +219,9 @@ def call_closure(s: State, fn: Closure, args: list[Value], kwargs: dict[str, Val
         from srcgrad.specialize.outline import invoke
 
         return invoke(s, fn, bound, pos)
-    if any(frame.definition is definition for frame in s.frames):
-        depth = sum(frame.definition is definition for frame in s.frames)
-        if depth >= 2 or True:
-            s.knowledge.outlined.add(definition)
-            raise Restart
+    if any(frame.definition is definition for frame in s.frames) and not is_structural(fn.function):
+        s.knowledge.outlined.add(definition)
+        raise Restart
     path = (*s.site(pos), definition.name)
     frame = Frame(path, definition, fn.function, fn.frame, fn.path)
     assigned = _assigned_names(definition)

@@ -30,6 +30,8 @@ from srcgrad.specialize.values import (
     Rows,
     Static,
     Struct,
+    Transformed,
+    TransformedFunction,
     Value,
     as_expr,
     describe,
@@ -173,6 +175,10 @@ def attribute(s: State, owner: Value, name: str, pos: Pos | None) -> Value:
         if owner.kind == NONE:
             raise KindError(f"None has no attribute {name!r}", pos=pos)
         return Method(owner, name)
+    if isinstance(owner, Transformed):
+        from srcgrad.specialize.transformations import member
+
+        return member(owner, name, pos)
     if isinstance(owner, (Closure, Bound)):
         if name == "__name__":
             return Static(owner.definition.name if isinstance(owner, Closure) else "function")
@@ -195,6 +201,10 @@ def _struct_attribute(s: State, owner: Struct, name: str, pos: Pos | None) -> Va
             return call_value(s, s.function(found.fget), [owner], {}, pos)
         if isinstance(found, types.FunctionType):
             return Bound(s.function(found), [owner])
+        if isinstance(found, TransformedFunction):
+            from srcgrad.specialize.transformations import method_of
+
+            return method_of(s, found, owner)
         if isinstance(found, staticmethod):
             return s.function(found.__func__)
         if isinstance(found, classmethod):

@@ -13,11 +13,11 @@ from typing import Any
 
 from srcgrad.ir.kinds import DictOf, ListOf, join
 from srcgrad.ir.nodes import Expr, Name
+from srcgrad.specialize.environments import Copies
 from srcgrad.specialize.values import (
     Bound,
     Closure,
     Conflict,
-    Copies,
     Either,
     Iteration,
     Leaf,
@@ -110,10 +110,11 @@ class Joiner:
     def _function(self, a: Value, b: Value, base: str, name: str, key: Any) -> Value:
         """Two functions that agree, holding the containers that the two paths' have become."""
         if isinstance(a, Bound) and isinstance(b, Bound):
-            return Bound(
-                self.merge(a.function, b.function, base, name, key),
-                [self.merge(x, y, base, name, key) for x, y in zip(a.args, b.args, strict=False)],
-                {k: self.merge(a.kwargs[k], b.kwargs[k], base, name, key) for k in a.kwargs},
+            return dataclasses.replace(
+                a,
+                function=self.merge(a.function, b.function, base, name, key),
+                args=[self.merge(x, y, base, name, key) for x, y in zip(a.args, b.args, strict=False)],
+                kwargs={k: self.merge(a.kwargs[k], b.kwargs[k], base, name, key) for k in a.kwargs},
             )
         if isinstance(a, Method) and isinstance(b, Method):
             return Method(self.merge(a.owner, b.owner, base, name, key), a.name)

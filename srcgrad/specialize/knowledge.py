@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from srcgrad.ir.nodes import Definition, Pos
+from srcgrad.specialize.places import Place
+from srcgrad.specialize.values import Closure, Options, Value
 
 
 class Restart(Exception):
@@ -20,7 +22,7 @@ class Knowledge:
     dynamic: places that make a list which must exist at run time. localised: parameters' leaves that need a variable
     of their own, since they are written. outlined: code objects whose functions are compiled on their own. canonical:
     variables whose containers' parts are variables of their own, assigned wherever the variable is bound. unrolled:
-    loops that are written out.
+    loops that are written out. copied: places that hold arrays for later, which others overwrite meanwhile.
     """
 
     dynamic: set[object] = field(default_factory=set)
@@ -28,7 +30,33 @@ class Knowledge:
     outlined: set[object] = field(default_factory=set)
     canonical: set[object] = field(default_factory=set)
     unrolled: set[object] = field(default_factory=set)
+    copied: set[object] = field(default_factory=set)
     templates: dict[object, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Learned:
+    """What only a whole program can show, of parts of arguments (localised) and of places (copied): see Knowledge."""
+
+    localised: set[str] = field(default_factory=set)
+    copied: set[object] = field(default_factory=set)
+
+
+@dataclass
+class Derived:
+    """A function that was generated for the values of a program. It takes the arguments in the order of the
+    parameters, then the hidden ones, then an adjoint for each part of the result in `seeds` (or what else the mode
+    adds). overwritten: the parameters and captured variables that the primal writes into."""
+
+    function: Closure
+    hidden: list[Value]
+    seeds: tuple[tuple[Any, ...], ...] = ()
+    overwritten: tuple[str, ...] = ()
+
+
+Derive = Callable[[Any, Closure, dict[str, Value], tuple[Place, ...], Options, "Pos | None"], Derived]
+"""Generates a derivative: of a function, for the values of its parameters, by places, in a mode, for the call at a
+place. The first argument is the specialisation that asks for it."""
 
 
 @dataclass

@@ -15,6 +15,7 @@ from srcgrad.ir.kinds import Array, Dim, Extent, Kind, Scalar, forget_value
 from srcgrad.ir.nodes import Assign, Call, Const, Definition, Expr, Free, Invoke, Name, Node, Pos, Stmt
 from srcgrad.ir.walk import expressions_of, map_own, rebuild, statements, subexpressions, with_blocks
 from srcgrad.rules.solved import Solved
+from srcgrad.specialize.environments import copy_environment
 from srcgrad.specialize.state import Frame, State
 from srcgrad.specialize.values import (
     Bound,
@@ -23,8 +24,8 @@ from srcgrad.specialize.values import (
     Static,
     Struct,
     Value,
-    copy_environment,
     leaves,
+    mapped,
     same,
 )
 
@@ -154,8 +155,7 @@ def _flatten(s: State, given: dict[Any, Value], pos: Pos | None) -> tuple[dict[A
                 made.items = {key: walk(item, f"{hint}_{key}") for key, item in value.items.items()}
             return seen[id(value)]
         if isinstance(value, Bound):
-            return Bound(walk(value.function, hint), [walk(a, hint) for a in value.args],
-                         {k: walk(a, hint) for k, a in value.kwargs.items()})  # fmt: skip
+            return mapped(value, lambda part: walk(part, hint))
         return value
 
     return {key: walk(value, key[1] if key[0] == "argument" else key[1][1]) for key, value in given.items()}, args
@@ -189,7 +189,8 @@ def _key(template: dict[Any, Value]) -> str:
         if isinstance(value, Closure):
             return f"function {id(value.definition)} {value.frame}"
         if isinstance(value, Bound):
-            return f"bound {text(value.function)} {[text(a) for a in value.args]}"
+            how = getattr(value, "options", getattr(value, "seeds", ""))
+            return f"bound {how} {text(value.function)} {[text(a) for a in value.args]}"
         return f"other {id(value)}"
 
     return "; ".join(f"{key} {text(value)}" for key, value in template.items())

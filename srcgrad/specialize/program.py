@@ -15,13 +15,14 @@ from srcgrad.errors import KindError, SrcgradError, UnsupportedError
 from srcgrad.frontend import definition_of, free_value
 from srcgrad.frontend.source import function_of
 from srcgrad.ir.kinds import BOTTOM, DictOf, ListOf, Opaque
-from srcgrad.ir.nodes import Assign, Const, Definition, Expr, Load, Name, Op, Pos, Stmt
+from srcgrad.ir.nodes import Assign, Const, Definition, Expr, Load, Name, Pos, Stmt
 from srcgrad.ir.walk import root, statements
 from srcgrad.marks import is_checkpointed
 from srcgrad.rules.registry import own_rule
+from srcgrad.specialize.environments import copy_environment
 from srcgrad.specialize.hooks import refuse_changes_of_what_is_read
 from srcgrad.specialize.inputs import MISSING, Describer, Inputs, Path, is_object
-from srcgrad.specialize.knowledge import Change, Frame, Key, Knowledge, Restart
+from srcgrad.specialize.knowledge import Change, Derive, Frame, Key, Knowledge, Learned, Restart
 from srcgrad.specialize.outline import close_callees, with_hidden, with_hidden_value
 from srcgrad.specialize.spelling import FIXED, NAMED, RESERVED, is_library, plain_function, spelling_of
 from srcgrad.specialize.state import State
@@ -33,9 +34,10 @@ from srcgrad.specialize.values import (
     Leaf,
     Static,
     Struct,
+    Transformed,
+    TransformedFunction,
     Value,
     constant,
-    copy_environment,
 )
 
 
@@ -46,12 +48,12 @@ class Program:
     params: the values of the parameters; names: what the generated function calls them; body; result: what it
     returns; inputs: how its leaves are reached;
     used: all variable names; flags: exit flags (False but after their jump); rebound: variables for which `op=` on
-    an array became a rebinding, which is right only if nothing else holds their arrays; pairs: the typed programs
-    of functions that are called rather than written in line.
+    an array became a rebinding, which is right only if nothing else holds their arrays; callees: the typed programs
+    of functions that are called rather than written in line. held: variables that must keep their arrays as they are,
+    and the place that made each; apart: variables that must not share memory, and where they would.
     """
 
     definition: Definition
-    function: Callable[..., Any]
     params: dict[str, Value]
     names: dict[str, str]
     body: tuple[Stmt, ...]
@@ -61,14 +63,19 @@ class Program:
     flags: set[str]
     rebound: dict[str, Pos | None]
     callees: dict[str, Any] = field(default_factory=dict)
+    held: dict[str, object] = field(default_factory=dict)
+    apart: list[tuple[str, str, Pos | None]] = field(default_factory=list)
 
 
 class Specializer(State):
     """A State that can look names up: in frames, closures, globals and builtins."""
 
-    def __init__(self, knowledge: Knowledge, reserved: set[str], inputs: Inputs) -> None:
+    def __init__(
+        self, knowledge: Knowledge, reserved: set[str], inputs: Inputs, derive: Derive | None = None
+    ) -> None:
         super().__init__(knowledge, reserved)
         self.inputs = inputs
+        self.derive = derive
         self.localised: dict[str, str] = {}
         self.describer = Describer(inputs, self.function_value, self.localised)
         self.captured = inputs.seen
@@ -105,17 +112,21 @@ class Specializer(State):
             return Leaf(Name(value.expr.id, kind=value.kind, pos=pos))
         return value
 
+    def lookup_in(self, path: tuple[object, ...], name: str) -> Value:
+        """The value of a variable of another function."""
+        self.frames.append(self.frame_of[path])
+        try:
+            return self.lookup(name, None)
+        finally:
+            self.frames.pop()
+
     def free(self, name: str, pos: Pos | None) -> Value:
         """A name that the present function does not bind."""
         frame = self.frame
         while frame.parent is not None:
             frame = self.frame_of[frame.parent]
             if name in frame.definition.locals:
-                self.frames.append(frame)
-                try:
-                    return self.lookup(name, pos)
-                finally:
-                    self.frames.pop()
+                return self.lookup_in(frame.path, name)
         function = frame.function
         assert function is not None
         return self.global_value(function, frame.function_path, name, pos)
@@ -126,6 +137,8 @@ class Specializer(State):
         if where == "builtin":
             self.inputs.guards.append(((*start, ("global", name)), MISSING))
             return Static(value, name)
+        if _is_generated(function) and (isinstance(value, types.ModuleType) or callable(value)):
+            return self.describe_fixed(value, name)
         # the same variable is read once, however many functions name it
         cells = function.__closure__ or ()
         cell = cells[function.__code__.co_freevars.index(name)] if where == "closure" else None
@@ -184,6 +197,14 @@ class Specializer(State):
     def is_local(self, name: str) -> bool:
         return name in self.inputs.local
 
+    def describe_fixed(self, value: Any, name: str) -> Value:
+        """What generated code calls by a name: it never changes, so that nothing has to be guarded."""
+        if callable(value) and not isinstance(value, type):
+            made = self.function_value(value, (("object", value),))
+            if not isinstance(made, Static):
+                return made
+        return Static(value, spelling_of(value) or name)
+
     def describe_captured(self, value: Any, name: str, path: Path) -> Value:
         """A global, a closure's variable, a default or an attribute: numbers and arrays are read at each call,
         everything else is guarded."""
@@ -205,7 +226,7 @@ class Specializer(State):
         if isinstance(value, types.MethodType) and plain_function(value):
             return self.function_value(value, path)
         if callable(value) and (not is_object(value) or own_rule(value) is not None):
-            if not isinstance(value, functools.partial):
+            if not isinstance(value, (functools.partial, TransformedFunction)):
                 self.inputs.guards.append((path, value))
             if own_rule(value) is not None:
                 return Static(value, name)
@@ -228,7 +249,7 @@ class Specializer(State):
             return Static(value, f"{value.__self__!r}.{value.__name__}")
         if isinstance(value, (bool, int, float, complex)) and not isinstance(value, np.generic):
             return constant(value)
-        if isinstance(value, (types.FunctionType, types.MethodType)) and plain_function(value):
+        if isinstance(value, TransformedFunction) or plain_function(value):
             return self.function_value(value, None)
         if isinstance(value, tuple) and all(isinstance(item, (int, float, str)) for item in value):
             return Struct("tuple", {k: self.describe_constant(item, text) for k, item in enumerate(value)})
@@ -257,6 +278,11 @@ class Specializer(State):
             kwargs = {k: self.describe_captured(v, k, (*named, ("item", k))) for k, v in value.keywords.items()}
             self.inputs.guards += [((*given, ("length", None)), len(args)), ((*named, ("length", None)), len(kwargs))]
             return Bound(function_of_it, args, kwargs, (value, path))
+        if isinstance(value, TransformedFunction):
+            self.inputs.guards.append(((*start, ("attribute", "options")), value.options))
+            primal = (*start, ("attribute", "primal"))
+            inner = self.describe_captured(value.primal, value.__name__, primal)
+            return Transformed(inner, [], {}, options=value.options)
         if isinstance(value, functools._lru_cache_wrapper):
             return self.function_value(value.__wrapped__, (*start, ("attribute", "__wrapped__")))
         if isinstance(value, types.FunctionType) and plain_function(value):
@@ -278,8 +304,9 @@ class Specializer(State):
 
     def nested(self) -> Specializer:
         """A state for a function that is compiled on its own, with the same knowledge, inputs and callees."""
-        made = Specializer(self.knowledge, RESERVED | set(self.inputs.captured), self.inputs)
+        made = Specializer(self.knowledge, RESERVED | set(self.inputs.captured), self.inputs, self.derive)
         made.callees, made.captured, made.hook_changes = self.callees, self.captured, self.hook_changes
+        made.on_its_own = True
         made.describer = self.describer
         return made
 
@@ -308,7 +335,9 @@ class Specializer(State):
         return place
 
 
-
+def _is_generated(function: Callable[..., Any]) -> bool:
+    """Whether a function was generated, or is one that generated code calls."""
+    return (getattr(function, "__module__", "") or "").split(".")[0] == "srcgrad"
 
 
 def _freeze(value: Value) -> None:
@@ -321,18 +350,30 @@ def _freeze(value: Value) -> None:
 
 
 def specialize(
-    fn: Callable[..., Any], args: dict[str, Any], reserved: set[str] | None = None, localised: set[str] | None = None
-) -> Program:
+    fn: Callable[..., Any], args: dict[str, Any], reserved: set[str] | None = None, learned: Learned | None = None,
+    derive: Derive | None = None,
+) -> Program:  # fmt: skip
     """The typed program of fn for arguments of the kinds of `args` (by parameter name, defaults filled in).
 
-    localised: parts of arguments, by access text, that get a variable of their own.
-    Raises SrcgradError with the place in fn's source where it cannot be done.
+    learned: what earlier runs over the same function have shown. derive: generates derivatives of functions that are
+    differentiated inside of fn. Raises SrcgradError with the place in fn's source where it cannot be done.
     """
     definition = definition_of(fn)
-    knowledge = Knowledge(localised=set(localised or ()))
+
+    def once(knowledge: Knowledge) -> Program:
+        s = Specializer(knowledge, RESERVED | (reserved or set()), Inputs(), derive)
+        frame = Frame(("top",), definition, fn, function_path=(("primal", None),))
+        return attempt(s, frame, lambda name, text: s.describer.describe(args[name], text, (("argument", name),)))
+
+    return settled(definition, learned or Learned(), once)
+
+
+def settled(definition: Definition, learned: Learned, once: Callable[[Knowledge], Program]) -> Program:
+    """What `once` makes of a function when it has learned enough to come to its end."""
+    knowledge = Knowledge(localised=set(learned.localised), copied=set(learned.copied))
     for _ in range(200):
         try:
-            return _attempt(fn, definition, args, knowledge, reserved or set())
+            return once(knowledge)
         except Restart:
             continue
         except RecursionError:
@@ -340,12 +381,10 @@ def specialize(
     raise KindError("the kinds of this function's containers do not settle", pos=definition.pos)
 
 
-def _attempt(
-    fn: Callable[..., Any], definition: Definition, args: dict[str, Any], knowledge: Knowledge, reserved: set[str]
-) -> Program:
-    inputs = Inputs()
-    s = Specializer(knowledge, RESERVED | reserved, inputs)
-    frame = Frame(("top",), definition, fn, function_path=(("primal", None),))
+def attempt(s: Specializer, frame: Frame, describe: Callable[[str, str], Value]) -> Program:
+    """Specialise a function as a program of its own. describe: gives the value of a parameter, by its name and the
+    text that generated code reads it by."""
+    definition, inputs, knowledge = frame.definition, s.inputs, s.knowledge
     s.frames.append(frame)
     s.frame_of[frame.path] = frame
     params: dict[str, Value] = {}
@@ -361,7 +400,7 @@ def _attempt(
             inputs.live.add(given)
             params[name] = s.env[(frame.path, name)] = Leaf(Name(given, kind=Opaque(object)))
             continue
-        params[name] = s.describer.describe(args[name], given, (("argument", name),))
+        params[name] = describe(name, given)
         s.env[(frame.path, name)] = params[name]
     params = {key[1]: value for key, value in copy_environment({(frame.path, n): v for n, v in params.items()}).items()}
     s.names[(frame.path, definition.result)] = s.names.get((frame.path, definition.result)) or s.fresh("result")
@@ -386,8 +425,6 @@ def _attempt(
     out = [with_hidden(stmt, s.callees) for stmt in s.out]
     result = with_hidden_value(result, s.callees)
     return Program(
-        definition, fn, params, names, tuple(out), result, inputs, s.used, flags, s.rebound_arrays, s.callees
-    )
-
-
-_ = Op
+        definition, params, names, tuple(out), result, inputs, s.used, flags, s.rebound_arrays, s.callees, s.held,
+        s.apart,
+    )  # fmt: skip

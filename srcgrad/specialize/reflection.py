@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 from typing import cast
 
 import numpy as np
@@ -136,6 +137,20 @@ def _setattr(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | N
     return Static(None)
 
 
+@handles(functools.cache)
+def _cache(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
+    """A function that remembers its results gives the same as one that does not."""
+    expect("cache", args, kwargs, 1, 1, pos)
+    return args[0]
+
+
+@handles(functools.lru_cache)
+def _lru_cache(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
+    if args and isinstance(args[0], (Closure, Bound, Method, Either)):
+        return args[0]
+    return Static(functools.cache, "functools.cache")
+
+
 @handles(id, input, open, eval, exec, compile, vars, locals, globals, __import__)
 def _refused(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
     raise UnsupportedError("this builtin cannot be differentiated", "Call it outside the function.", pos)
@@ -166,6 +181,11 @@ def _copied(s: State, value: Value, deep: bool, pos: Pos | None, seen: dict[int,
     if isinstance(value, Leaf) and isinstance(value.kind, Opaque) and value.kind.type not in _PLAIN:
         raise UnsupportedError(f"a copy of {describe(value)} is not supported", "Make it outside the function.", pos)
     return value
+
+
+def deep_copy(s: State, value: Value, pos: Pos | None) -> Value:
+    """What copy.deepcopy gives."""
+    return _copied(s, value, True, pos, {})
 
 
 _PLAIN = (str, bytes, type(None), tuple, range)

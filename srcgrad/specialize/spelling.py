@@ -41,7 +41,7 @@ def plain_function(value: Any) -> bool:
 
     home = (function.__module__ or "").split(".")[0]
     library = home in ("numpy", "scipy", "math", "functools", "copy", "dataclasses")
-    library = library or (function.__module__ or "").startswith(("srcgrad.runtime", "srcgrad.rules"))
+    library = library or (function.__module__ or "").startswith("srcgrad.rules")
     return not library and lookup(value) is None and function not in HANDLERS
 
 

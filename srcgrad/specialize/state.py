@@ -8,13 +8,13 @@ from typing import Any
 from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import ListOf, Opaque, forget_value, is_float
 from srcgrad.ir.nodes import Const, Expr, If, Name, Pack, Pos, Raise, Stmt
+from srcgrad.specialize.environments import Copies, copy_environment, copy_with, put_back
 from srcgrad.specialize.joins import Joiner
-from srcgrad.specialize.knowledge import Change, Frame, Key, Knowledge, Restart
+from srcgrad.specialize.knowledge import Change, Derive, Frame, Key, Knowledge, Restart
 from srcgrad.specialize.values import (
     Bound,
     Closure,
     Conflict,
-    Copies,
     Either,
     Leaf,
     ListedArray,
@@ -24,12 +24,9 @@ from srcgrad.specialize.values import (
     Struct,
     Value,
     as_expr,
-    copy_environment,
-    copy_with,
     describe,
     join_all,
     leaves,
-    put_back,
     same,
 )
 from srcgrad.specialize.variables import Variables, _reaches, mentions
@@ -39,6 +36,8 @@ __all__ = ["Frame", "Key", "Knowledge", "Restart", "State", "mentions", "true_of
 
 class State(Variables):
     """A specialisation under way. How names are looked up is given by program.Specializer."""
+
+    derive: Derive | None = None
 
     # ---- names: see program.Specializer ----
 

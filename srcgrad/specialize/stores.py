@@ -224,8 +224,10 @@ def widen_items(s: State, owner: Leaf, expr: Expr, pos: Pos | None) -> None:
             widened = dataclasses.replace(place.base.kind, item=widened)
             place = place.base
         if isinstance(place, Name):
+            site = s.list_sites.get(place.id)
+            names = {place.id, *(name for name, other in s.list_sites.items() if other == site and site is not None)}
             for key, value in s.env.items():
-                s.env[key] = _with_kind(value, place.id, widened)
+                s.env[key] = _with_kind(value, names, widened)
 
 
 def _mixed(a: Kind, b: Kind) -> bool:
@@ -233,12 +235,13 @@ def _mixed(a: Kind, b: Kind) -> bool:
     return isinstance(a, Opaque) and isinstance(b, Opaque) and a.type is not b.type and object not in (a.type, b.type)
 
 
-def _with_kind(value: Value, name: str, kind: Kind) -> Value:
-    if isinstance(value, Leaf) and isinstance(value.expr, Name) and value.expr.id == name:
-        return Leaf(dataclasses.replace(value.expr, kind=kind))
+def _with_kind(value: Value, names: set[str], kind: Kind) -> Value:
+    """The value, whose lists of these names hold what the kind says as well: they may be one list."""
+    if isinstance(value, Leaf) and isinstance(value.expr, Name) and value.expr.id in names:
+        return Leaf(dataclasses.replace(value.expr, kind=join(value.kind, kind) or kind))
     if isinstance(value, Struct):
         for key, item in value.items.items():
-            value.items[key] = _with_kind(item, name, kind)
+            value.items[key] = _with_kind(item, names, kind)
     return value
 
 

@@ -121,6 +121,45 @@ class Bound(Value):
     origin: tuple[Any, Any] | None = None
 
 
+@dataclass(frozen=True)
+class Options:
+    """What a transformation of a function makes of it.
+
+    mode: "grad", "sum", "vjp", ...: which function is generated. argnums: what is differentiated by. has_aux: the
+    function returns a pair (result, aux). with_value: the value is returned too. counted: how many of the arguments
+    that the function was given beforehand argnums count nevertheless, from their end (the object of a method).
+    """
+
+    mode: str = "grad"
+    argnums: Any = 0
+    has_aux: bool = False
+    with_value: bool = False
+    counted: int = 0
+
+
+class TransformedFunction:
+    """Base of the objects that transformations make: `primal` is the function, `options` what is made of it."""
+
+    primal: Callable[..., Any]
+    options: Options
+    __name__: str
+
+
+@dataclass(eq=False)
+class Transformed(Bound):
+    """A transformation of a function, such as its gradient, as a callable. function: what is differentiated."""
+
+    options: Options = Options()
+
+
+@dataclass(eq=False)
+class Pullback(Bound):
+    """The pullback that vjp gives. function: the generated one; args: all that it takes but the adjoints of the
+    results; seeds: which part of the result each of these belongs to."""
+
+    seeds: tuple[tuple[Any, ...], ...] = ()
+
+
 @dataclass(eq=False)
 class Method(Value):
     """A method of a value that exists when the program runs, or of a container: `x.sum`, `history.append`."""
@@ -257,58 +296,11 @@ def join_all(kinds: list[Kind]) -> Kind:
     return result
 
 
-Copies = dict[int, tuple[Value, Value]]
-"""Containers and what stands for them in another environment, by the identity of the former."""
-
-
-def copy_environment(env: dict[Any, Value]) -> dict[Any, Value]:
-    """A copy in which containers are copied too, so that a branch can change them; sharing is kept."""
-    return copy_with(env)[0]
-
-
-def copy_with(env: dict[Any, Value]) -> tuple[dict[Any, Value], Copies]:
-    """copy_environment, and which container was copied to which."""
-    memo: Copies = {}
-
-    def copy(value: Value) -> Value:
-        if isinstance(value, Struct):
-            if id(value) not in memo:
-                fresh = value.like({})
-                memo[id(value)] = (value, fresh)
-                fresh.items = {key: copy(item) for key, item in value.items.items()}
-            return memo[id(value)][1]
-        if isinstance(value, Iteration) and value.once:
-            return memo.setdefault(id(value), (value, dataclasses.replace(value)))[1]
-        return mapped(value, copy)
-
-    return {key: copy(value) for key, value in env.items()}, memo
-
-
-def put_back(env: dict[Any, Value], origins: Copies) -> dict[Any, Value]:
-    """The environment with the original containers, changed in place, where `origins` says what they have become."""
-    table = {id(now): original for original, now in origins.values()}
-    done: dict[int, Value] = {}
-
-    def put(value: Value) -> Value:
-        if not isinstance(value, Struct):
-            return mapped(value, put)
-        if id(value) not in done:
-            original = table.get(id(value), value)
-            done[id(value)] = original
-            items = {key: put(item) for key, item in value.items.items()}
-            assert isinstance(original, Struct)
-            original.items, original.depth = items, value.depth
-            original.frozen, original.none = value.frozen, value.none
-        return done[id(value)]
-
-    return {key: put(value) for key, value in env.items()}
-
-
 def mapped(value: Value, fn: Callable[[Value], Value]) -> Value:
     """A function value with fn applied to what it holds; any other value as it is."""
     if isinstance(value, Bound):
         args, kwargs = [fn(a) for a in value.args], {k: fn(a) for k, a in value.kwargs.items()}
-        return Bound(fn(value.function), args, kwargs, value.origin)
+        return dataclasses.replace(value, function=fn(value.function), args=args, kwargs=kwargs)
     if isinstance(value, Method):
         return Method(fn(value.owner), value.name)
     if isinstance(value, Either):
@@ -332,7 +324,8 @@ def same(a: Value, b: Value) -> bool:
         return a.definition is b.definition and a.frame == b.frame and same_defaults(a, b)
     if isinstance(a, Bound) and isinstance(b, Bound):
         return (
-            same(a.function, b.function) and len(a.args) == len(b.args) and list(a.kwargs) == list(b.kwargs)
+            same_wrapping(a, b) and same(a.function, b.function)
+            and len(a.args) == len(b.args) and list(a.kwargs) == list(b.kwargs)
             and all(map(same, a.args, b.args)) and all(same(a.kwargs[k], b.kwargs[k]) for k in a.kwargs)
         )  # fmt: skip
     if isinstance(a, Method) and isinstance(b, Method):
@@ -344,6 +337,15 @@ def same(a: Value, b: Value) -> bool:
     if isinstance(a, Conflict) and isinstance(b, Conflict):
         return True
     return a is b
+
+
+def same_wrapping(a: Bound, b: Bound) -> bool:
+    """Whether two functions that wrap another one do the same with it."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, Transformed) and isinstance(b, Transformed):
+        return a.options == b.options
+    return not isinstance(a, Pullback) or not isinstance(b, Pullback) or a.seeds == b.seeds
 
 
 def same_defaults(a: Closure, b: Closure) -> bool:

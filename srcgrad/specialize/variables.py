@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from srcgrad.errors import UnsupportedError
 from srcgrad.ir.kinds import BOOL, BOTTOM, Scalar
-from srcgrad.ir.nodes import Assign, Const, Expr, Name, Pos, Stmt
+from srcgrad.ir.nodes import Assign, Const, Expr, Name, Pop, Pos, Stmt
 from srcgrad.specialize.knowledge import Frame, Key, Knowledge
 from srcgrad.specialize.values import (
     Bound,
@@ -53,6 +53,9 @@ class Variables:
         self.unrolled_loops: list[list[Pos | None] | None] = []
         self.rebound_arrays: dict[str, Pos | None] = {}
         self.trusting = False  # the body of a rule: what it calls is taken to be pure
+        self.held: dict[str, object] = {}
+        self.on_its_own = False  # a function that is compiled on its own: who writes what is not looked at as a whole
+        self.apart: list[tuple[str, str, Pos | None]] = []
 
     # ---- names ----
 
@@ -169,7 +172,11 @@ class Variables:
             self._move_away(base, key, pos)
             name = Name(base, kind=value.kind, pos=pos)
             self._inherit_site(base, value.expr)
-            self.emit(Assign(name, value.expr, pos=pos))
+            last = self.out[-1] if self.out else None
+            if isinstance(last, Pop) and last.out == value.expr and last.out is not None:
+                self.out[-1] = dataclasses.replace(last, out=name)  # the item goes to the variable at once
+            else:
+                self.emit(Assign(name, value.expr, pos=pos))
             return Leaf(name)
         if isinstance(value, Static) and isinstance(value.value, (str, type(None), int, float, bytes)):
             self._move_away(base, key, pos)

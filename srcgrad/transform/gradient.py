@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,6 @@ from srcgrad.ir.nodes import (
     Assign,
     Call,
     Comment,
-    Effect,
     Expr,
     Invoke,
     Name,
@@ -35,10 +34,11 @@ from srcgrad.optimize.watch import Place, Watch
 from srcgrad.rules.build import Sym
 from srcgrad.rules.registry import own_rule
 from srcgrad.runtime import HELPERS
-from srcgrad.specialize.program import Program, specialize
+from srcgrad.specialize.program import Program
 from srcgrad.specialize.values import Leaf, Struct, Value, as_expr, leaves
 from srcgrad.transform.conflicts import Conflicts
 from srcgrad.transform.detach import detach
+from srcgrad.transform.entry import Specialised, whole_program
 from srcgrad.transform.masks import find_masked, find_unbounded
 from srcgrad.transform.pairs import Generated, Pairs
 from srcgrad.transform.pullbacks import in_order, with_names
@@ -49,7 +49,6 @@ from srcgrad.transform.results import (
     entry_copies,
     gradients,
     independent_leaves,
-    leaves_to_localise,
     refuse_captured_writes,
     seed,
     seed_names,
@@ -86,7 +85,7 @@ class Ready:
 
     body: with the results assigned to variables; results: those; result_paths: their places in the result; entry: the
     kinds of the leaves of the arguments; independent, dependent: what is differentiated by, and what of; writes:
-    which parameters each callee writes.
+    which parameters each callee writes; disjoint: arguments that may share no memory with others, as they are written.
     """
 
     program: Program
@@ -100,18 +99,12 @@ class Ready:
     writes: dict[str, list[bool]]
     pairs: Pairs
     seeds: list[str]
+    disjoint: list[str]
 
 
-def prepare(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Ready:
-    """Specialise fn for arguments of the kinds of `args`, and find out what a derivative flows through."""
-    localised: set[str] = set()
-    while True:
-        program = specialize(fn, args, set(HELPERS), localised)
-        written = find_aliases(program.body).is_written
-        more = leaves_to_localise({n: k for n, (_, k) in program.inputs.leaves.items()}, written)
-        if not more:
-            break
-        localised |= more
+def prepare(specialised: Specialised, wish: Wish, again: bool = False) -> Ready:
+    """The whole program of a function, and what a derivative flows through. See differentiate for the arguments."""
+    program = whole_program(specialised)
     independent_leaves(program, wish)  # raises where there is nothing to differentiate by
     body, results, result_paths = take_results(program, wish)
     seeds = seed_names(results, program) if wish.mode in ("grad", "sum", "vjp") else []
@@ -123,9 +116,11 @@ def prepare(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Ready:
     program.result = _rename_value(program.result, renamed)
     kinds = kinds_of(body, entry)
     watch = Watch() if wish.debug_nans else None
-    pairs = Pairs(program.callees, program.used, watch, inputs=program.inputs)
+    pairs = Pairs(program.callees, program.used, watch, again, inputs=program.inputs)
     pairs.prepare()
     aliases = find_aliases(body, pairs.writes)
+    # whether the caller's other arguments would see a write does not depend on how it is done here
+    disjoint = [n for n in entry if isinstance(kinds.get(n), Array) and aliases.is_written(n)]
     body, aliases = _rebind(body, aliases, program, kinds, pairs.writes)
     body, aliases = detach(body, aliases, pairs.writes)
     independent = independent_leaves(program, wish)
@@ -138,29 +133,30 @@ def prepare(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Ready:
     facts.watch = watch
     refuse_captured_writes(program, body, facts)
     return Ready(
-        program, body, results, result_paths, entry, facts, independent, dependent, pairs.writes, pairs, seeds
+        program, body, results, result_paths, entry, facts, independent, dependent, pairs.writes, pairs, seeds,
+        disjoint,
     )
 
 
-def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Gradient:
-    """The gradient of fn for arguments of the kinds of `args`."""
-    ready = prepare(fn, args, wish)
+def differentiate(specialised: Specialised, wish: Wish, again: bool = False) -> Gradient:
+    """The gradient of a function. specialised: gives its typed program, told what earlier ones have shown. again:
+    the gradient is to be differentiated itself."""
+    ready = prepare(specialised, wish, again)
     program, body, results, seeds, facts = ready.program, ready.body, ready.results, ready.seeds, ready.facts
     entry, independent, active, pairs = ready.entry, ready.independent, ready.facts.active, ready.pairs
-    kinds, aliases = facts.kinds, facts.aliases
     settle_storage(body, facts)
     for name in sorted(facts.active, key=lambda n: (not n.isidentifier(), n)):
         facts.adjoint(name)
-    reverser = Reverser(facts, pairs.invoke, pairs.again)
+    reverser = Reverser(facts, pairs.invoke, pairs.rerun)
     env: dict[str, str] = {}
-    start = seed(results, seeds, facts, env, wish)
+    start, bound = seed(results, seeds, facts, env, wish)
     moving_entry = [
         Chunk(stmt=Assign(facts.adjoint(name), facts.zero(name)))
         for name in entry if name in facts.moving and name in active
     ]
     block = reverser.block(body, env)
     block.chunks = [*moving_entry, *block.chunks]
-    start = after_views(start, block)
+    block.start += bound
     finish: list[Stmt] = []
     for name in sorted(independent & active):
         if name not in env and name not in facts.moving:
@@ -181,11 +177,10 @@ def differentiate(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> G
     for generated in list(pairs.functions.values()):
         generated.body = with_names(generated.body, pairs.plain_name)
     text_body = [*remarks(text_body), *text_body]
-    disjoint = [n for n in entry if isinstance(kinds.get(n), Array) and aliases.is_written(n)]
     functions = in_order(pairs.functions)
     checks = facts.watch.places if facts.watch is not None else []
     return Gradient(
-        name, text_body, program, seeds, ready.result_paths, disjoint=disjoint, functions=functions, checks=checks,
+        name, text_body, program, seeds, ready.result_paths, ready.disjoint, functions, checks=checks,
         records={name: records, **pairs.records},
     )  # fmt: skip
 
@@ -279,12 +274,6 @@ def _widens(kind: Array, value: Kind) -> bool:
     if not isinstance(value, (Array, Scalar)) or (isinstance(value, Scalar) and value.weak):
         return False
     return np.promote_types(kind.dtype, value.dtype) != np.dtype(kind.dtype)
-
-
-def after_views(start: list[Stmt], block: Block) -> list[Stmt]:
-    """Leave to the block what adds to adjoints that are views: the block binds them first."""
-    block.start += [stmt for stmt in start if isinstance(stmt, (Store, Effect))]
-    return [stmt for stmt in start if not isinstance(stmt, (Store, Effect))]
 
 
 def _record(

@@ -6,6 +6,11 @@
 The contract: `f_rev` takes the residuals, all parameters, the adjoints of the results, and a buffer for each active
 parameter that is an array or list, to which it adds; it returns the adjoints of the active numbers. Arrays that f
 overwrites are put back as they were before the call.
+
+Residuals of a recursive function are tuples nested as deep as it recurs, which are no part of the input language. Where
+what is generated is to be differentiated again, there are none: `f` stays as it is, and `f_rev`, which takes the same
+but for the residuals, runs f's statements once more ahead of their answers. Calls inside of f do so in turn: so each
+level of the recursion adds one run of what is below it.
 """
 
 from __future__ import annotations
@@ -23,7 +28,6 @@ from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Opaque, Scalar, is_flo
 from srcgrad.ir.nodes import (
     Assign,
     Const,
-    Effect,
     Expr,
     Invoke,
     Load,
@@ -68,11 +72,13 @@ class Pairs:
     """The callees of a program and the functions generated for them. used: names of functions that are taken.
 
     watch: collects checks, where they are asked for; records: by function, what its forward sweep records.
+    again: what is generated is to be differentiated again.
     """
 
     callees: dict[str, Callee]
     used: set[str]
     watch: Watch | None = None
+    again: bool = False
     functions: dict[str, Generated] = field(default_factory=dict)
     pairs: dict[tuple[str, tuple[bool, ...]], tuple[str, str]] = field(default_factory=dict)
     primals: dict[str, str] = field(default_factory=dict)
@@ -122,10 +128,13 @@ class Pairs:
             name = self.primal(stmt.callee)
             return Chunk(stmt=Invoke(stmt.outs, name, stmt.args, pos=stmt.pos))
         fwd, rev = self.pair(stmt.callee, active)
-        residuals = Name(reverser.named(stmt, "residuals", f"{callee.name}_residuals"), kind=RESIDUALS)
-        facts.kinds[residuals.id] = RESIDUALS
-        chunk = Chunk(stmt=Invoke((*stmt.outs, residuals), fwd, stmt.args, pos=stmt.pos))
-        chunk.reads_target, chunk.restore_first = True, False  # the answer reads the residuals
+        known: tuple[Name, ...] = ()
+        if not self.again:
+            known = (Name(reverser.named(stmt, "residuals", f"{callee.name}_residuals"), kind=RESIDUALS),)
+            facts.kinds[known[0].id] = RESIDUALS
+        chunk = Chunk(stmt=Invoke((*stmt.outs, *known), fwd, stmt.args, pos=stmt.pos))
+        # the answer reads the residuals, or else the arguments as they were
+        chunk.reads_target, chunk.restore_first = not self.again, self.again
         given: list[Expr] = []
         for out in stmt.outs:
             if not is_float(out.kind):
@@ -153,7 +162,7 @@ class Pairs:
                 walk = reverser.walker(arg, None, stmt.pos)
                 walk.walk(arg, d, False)
                 terms += walk.terms
-        reverse.append(Invoke(tuple(numbers), rev, (residuals, *stmt.args, *given), pos=stmt.pos))
+        reverse.append(Invoke(tuple(numbers), rev, (*known, *stmt.args, *given), pos=stmt.pos))
         for term in terms:
             reverser.flush([term], env, reverse, stmt.pos)
         chunk.reverse = reverse
@@ -204,7 +213,7 @@ class Pairs:
             return dataclasses.replace(stmt, callee=self.primal(stmt.callee))
         return with_blocks(stmt, lambda inner: tuple(map(self.plain, inner)))
 
-    def again(self, stmt: Stmt) -> Stmt:
+    def rerun(self, stmt: Stmt) -> Stmt:
         """A statement that is run again in the reverse sweep."""
         work = [inner.callee for inner in statements([stmt]) if isinstance(inner, Invoke)]
         seen: set[str] = set()
@@ -220,7 +229,7 @@ class Pairs:
         """The names of the pair for a pattern of active parameters; made when first asked for."""
         if (key, active) not in self.pairs:
             base = self.callees[key].name
-            names = (self.name(f"{base}_fwd"), self.name(f"{base}_rev"))
+            names = (self.primal(key) if self.again else self.name(f"{base}_fwd"), self.name(f"{base}_rev"))
             self.pairs[(key, active)] = names
             self._make(self.callees[key], active, *names)
         return self.pairs[(key, active)]
@@ -264,13 +273,14 @@ class Pairs:
                 "Use one name for the array inside the recursive function.",
                 callee.definition.pos if callee.definition else None,
             )
-        reverser = Reverser(facts, self.invoke, self.again)
+        reverser = Reverser(facts, self.invoke, self.rerun)
         buffers = [
             p for p, a in zip(callee.params, active, strict=True) if a and isinstance(p.kind, (Array, ListOf, DictOf))
         ]
         facts.views |= {p.id for p in buffers}
         env: Env = {}
         start: list[Stmt] = []
+        bound: list[Stmt] = []
         seeds: list[str] = []
         for out in outs:
             if not is_float(out.kind):
@@ -282,7 +292,7 @@ class Pairs:
                 continue
             d = facts.adjoint(out.id)
             if out.id in facts.views or out.id in facts.moving:
-                start.append(Store(d, seed, "+"))
+                (bound if out.id in facts.views else start).append(Store(d, seed, "+"))
                 continue
             value: Expr = seed
             if isinstance(out.kind, Array) and facts.is_shadow(out.id):
@@ -290,8 +300,7 @@ class Pairs:
             start.append(Assign(d, value))
             env[out.id] = "owned" if isinstance(out.kind, Scalar) or value is not seed else "shared"
         block = reverser.block(body, env)
-        block.start += [stmt for stmt in start if isinstance(stmt, (Store, Effect))]  # views are bound there first
-        start = [stmt for stmt in start if not isinstance(stmt, (Store, Effect))]
+        block.start += bound
         finish: list[Stmt] = []
         numbers: list[Name] = []
         for p, a in zip(callee.params, active, strict=True):
@@ -306,6 +315,12 @@ class Pairs:
         reverse = [*start, *flatten_reverse(block), *finish]
         known = {n for s in statements(forward) for n in set_by(s)}
         keep = set(entry) | {facts.adjoint(p.id).id for p in buffers}
+        params = [p.id for p in callee.params]
+        if self.again:
+            whole = optimize_part([*forward, *reverse, Return(returned(numbers))], keep, facts)
+            taken = [*params, *seeds, *(facts.adjoint(p.id).id for p in buffers)]
+            self.functions[rev] = Generated(rev, taken, whole)
+            return
         residuals_name = facts.fresh("residuals")
         reverse_body = optimize_part([*reverse, Return(returned(numbers))], keep, facts)
         read = {n for s in statements(reverse_body) for e in expressions_of(s) for n in names_in(e)}
@@ -320,7 +335,6 @@ class Pairs:
         sure = surely_set(forward)
         forward = [*(Assign(name, Const(None)) for name in names if name.id not in sure), *forward]
         forward_body = optimize_part([*forward, Return(returned([*outs, pack]))], keep, facts)
-        params = [p.id for p in callee.params]
         self.functions[fwd] = Generated(fwd, params, forward_body)
         taken = [residuals_name, *params, *seeds, *(facts.adjoint(p.id).id for p in buffers)]
         self.functions[rev] = Generated(rev, taken, [*unpack, *reverse_body])

@@ -58,7 +58,7 @@ def make_pullback(pairs: Pairs, callee: Callee, active: tuple[bool, ...], name: 
     settle_storage(body, facts)
     for p in callee.params:  # the adjoints of the parameters are called after them
         facts.adjoint(p.id)
-    reverser = Reverser(facts, pairs.invoke, pairs.again)
+    reverser = Reverser(facts, pairs.invoke, pairs.rerun)
     env: Env = {}
     start: list[Stmt] = []
     seeds: list[str] = []

@@ -208,7 +208,7 @@ class Recorder:
                 assert owner is not None
                 token = self.written_by(stmt, owner)
                 read = token in need or (token in reads and not chunk.reads_target)
-                if read and (self.conflicts is None or self.conflicts.needs_record(chunk, stmt)):
+                if chunk.undone or (read and (self.conflicts is None or self.conflicts.needs_record(chunk, stmt))):
                     need = self._record_slot(chunk, stmt, need)
             case Push(target=target, index=index):
                 owner = root(target)
@@ -218,7 +218,7 @@ class Recorder:
             case Pop(out=out, target=target, index=index):
                 owner = root(target)
                 if out is not None and out.id in need:
-                    need = self.record_binding(chunk, out, need)
+                    need = self._set_otherwise(chunk, out, need, block, stmt)
                 if owner is not None and content(self.facts.aliases.memory(owner)) in need:
                     if out is None:
                         assert isinstance(target.kind, (ListOf, DictOf))
@@ -232,8 +232,9 @@ class Recorder:
             case Invoke(outs=outs, args=args):
                 for out in outs:
                     if out.id in need:
-                        need = self._set_by_call(chunk, out, need, block, stmt)
-                answered = any(isinstance(s, Invoke) for s in chunk.reverse)
+                        need = self._set_otherwise(chunk, out, need, block, stmt)
+                # the reverse of a call puts back what the call overwrote, unless it has to find it so
+                answered = chunk.reads_target and any(isinstance(s, Invoke) for s in chunk.reverse)
                 for arg in args:
                     if answered or not isinstance(arg, Name) or not self.facts.aliases.is_written(arg.id):
                         continue
@@ -271,8 +272,8 @@ class Recorder:
             return need - {name}
         return self.record_binding(chunk, target, need)
 
-    def _set_by_call(self, chunk: Chunk, out: Name, need: Tokens, block: Block, stmt: Stmt) -> Tokens:
-        """A call sets a variable that is read: like an assignment."""
+    def _set_otherwise(self, chunk: Chunk, out: Name, need: Tokens, block: Block, stmt: Stmt) -> Tokens:
+        """A call or a `pop` sets a variable that is read: like an assignment."""
         last = self._last_setting(out.id, block, stmt)
         if last is None:
             return self.record_binding(chunk, out, need)
@@ -333,12 +334,15 @@ class Recorder:
         name = root(target)
         assert name is not None
         value: Expr = target
-        if isinstance(target.kind, Array) and rank(target.kind) != 0:
+        item = isinstance(target, Load) and isinstance(target.base.kind, (ListOf, DictOf))
+        # an array that is put into a list takes the place of another, which is as it was
+        if isinstance(target.kind, Array) and rank(target.kind) != 0 and not (item and changes_list(stmt)):
             value = Sym(target).copy().expr
         if isinstance(target, Load) and isinstance(target.base.kind, DictOf):
             # the key may be new: then the item is None, which nothing reads
             value = Call(Prim(dict.get, "get", "method"), (target.base, target.index), kind=target.kind)
-        back = target if isinstance(target, Load) else Load(target, Const(Ellipsis), kind=target.kind)
+        into = not isinstance(target, Load) or (item and not changes_list(stmt))
+        back = Load(target, Const(Ellipsis), kind=target.kind) if into else target
         if self.loops:
             tape = self._tape(chunk, name, stmt.pos)
             kind = ListOf(target.kind)

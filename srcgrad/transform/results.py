@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -157,9 +157,13 @@ def seed_names(results: Sequence[Name], program: Program) -> list[str]:
     return [free_name(f"d_out_{k}", program) for k in range(len(results))]
 
 
-def seed(results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[str, str], wish: Wish) -> list[Stmt]:
-    """The adjoints of the results, from the arguments of the generated function."""
+def seed(
+    results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[str, str], wish: Wish
+) -> tuple[list[Stmt], list[Stmt]]:
+    """The adjoints of the results, from the arguments of the generated function; and what is added to adjoints that
+    are views, once they are bound."""
     start: list[Stmt] = []
+    bound: list[Stmt] = []
     mixed = len({kind.dtype for n in facts.active if isinstance(kind := facts.kinds.get(n), (Array, Scalar))}) > 1
     for name, result in zip(names, results, strict=True):
         if result.id not in facts.active:
@@ -176,8 +180,7 @@ def seed(results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[
         if isinstance(kind, Array) and wish.mode == "grad" and not single:
             value = Call(Prim(HELPERS["scalar_adjoint"], "scalar_adjoint"), (held, given), kind=kind)
         elif isinstance(given.kind, Array):
-            added = result.id in facts.moving or result.id in facts.views
-            value = given if added else Sym(given).copy().expr
+            value = given if result.id in facts.moving | facts.views else Sym(given).copy().expr
         elif isinstance(kind, Array):
             value = xp.full_like(Sym(held), Sym(given)).expr
             if kind.dims is None:
@@ -185,11 +188,11 @@ def seed(results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[
         elif isinstance(kind, (ListOf, DictOf)):
             value = Call(Prim(HELPERS["copy_of"], "copy_of"), (Name(name, kind=kind),), kind=kind)
         if result.id in facts.moving or result.id in facts.views:
+            added: Stmt = Store(d, value, "+")
             if isinstance(kind, (ListOf, DictOf)):
                 helper = Prim(HELPERS["add_to"], "add_to")
-                start.append(Effect(Call(helper, (d, Name(name, kind=kind)), kind=kind)))
-            else:
-                start.append(Store(d, value, "+"))
+                added = Effect(Call(helper, (d, Name(name, kind=kind)), kind=kind))
+            (bound if result.id in facts.views else start).append(added)
         elif isinstance(given.kind, Array) and given.kind.dims and not facts.is_shadow(result.id):
             start.append(Assign(d, given))
             env[result.id] = "shared"
@@ -198,7 +201,7 @@ def seed(results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[
                 value = (xp.zeros_like(Sym(held)) + Sym(given)).expr
             start.append(Assign(d, value))
             env[result.id] = "owned"
-    return start
+    return start, bound
 
 
 # ---- the arguments -------------------------------------------------------------------------------------------
@@ -238,14 +241,6 @@ def independent_leaves(program: Program, wish: Wish) -> set[str]:
                 )
         found |= {expr.id for expr in own if isinstance(expr, Name)}
     return found
-
-
-def leaves_to_localise(entry: dict[str, Kind], is_written: Callable[[str], bool]) -> set[str]:
-    """The parts of arguments (`params["w"]`) that the program writes in place without having a variable for them."""
-    return {
-        name for name, kind in entry.items()
-        if not name.isidentifier() and isinstance(kind, (Array, ListOf, DictOf)) and is_written(name)
-    }  # fmt: skip
 
 
 def refuse_captured_writes(program: Program, body: Sequence[Stmt], facts: Facts) -> None:

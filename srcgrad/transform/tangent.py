@@ -6,9 +6,6 @@ The generated function takes the arguments, then a tangent for each of those tha
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, is_float
 from srcgrad.ir.nodes import Assign, Call, Expr, Load, Name, Prim, Return, Stmt
 from srcgrad.ir.walk import names_in
@@ -17,6 +14,7 @@ from srcgrad.rules.build import Sym
 from srcgrad.runtime import HELPERS
 from srcgrad.specialize.program import Program
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr, leaves
+from srcgrad.transform.entry import Specialised
 from srcgrad.transform.forward.calls import Callees
 from srcgrad.transform.forward.directions import COUNT, Directions, NoDirections
 from srcgrad.transform.forward.expressions import Tangents
@@ -40,9 +38,9 @@ ALGEBRAS: dict[str, type[Tangents]] = {"jvp": Tangents, "jvps": Directions, "dep
 """What tangents are, by the mode of the wish."""
 
 
-def push_forward(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Gradient:
-    """The tangent of fn for arguments of the kinds of `args`, in the directions of `wish.wrt`."""
-    ready = prepare(fn, args, wish)
+def push_forward(specialised: Specialised, wish: Wish, again: bool = False) -> Gradient:
+    """The tangent of a function in the directions of `wish.wrt`. See gradient.differentiate for the arguments."""
+    ready = prepare(specialised, wish, again)
     ready.program.used.add(function_name(ready.program, wish.mode))  # not for the tangents of recursive functions
     program, facts, body, results = ready.program, ready.facts, ready.body, ready.results
     program.used.add(function_name(program, wish.mode))  # not for what it calls, which may be itself
@@ -69,10 +67,9 @@ def push_forward(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -> Gr
     text_body = unshared(text_body, facts, taken, wish.value)
     text_body = with_names(text_body, callees.plain_name)
     text_body = [*remarks(text_body), *text_body]
-    disjoint = [n for n in entry if isinstance(facts.kinds.get(n), Array) and facts.aliases.is_written(n)]
     return Gradient(
         name, text_body, program, taken, [(place,) for place in wish.wrt],
-        disjoint=disjoint, functions=in_order(callees.functions),
+        disjoint=ready.disjoint, functions=in_order(callees.functions),
     )  # fmt: skip
 
 

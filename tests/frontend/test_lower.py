@@ -481,3 +481,21 @@ def test_long_chains_take_no_exponential_time():
     names = {}
     exec(compile(source, "<long>", "exec"), names)
     assert [both(names["f"], x) for x in (0, 39, 50)] == [0, 39, 49]
+
+
+def test_decorators_of_nested_functions_are_called_innermost_first():
+    def f(x):
+        def twice(g):
+            return lambda y: 2 * g(y)
+
+        def plus(n):
+            return lambda g: lambda y: g(y) + n
+
+        @twice
+        @plus(3)
+        def inner(y):
+            return x * y
+
+        return inner(5)
+
+    assert both(f, 7) == f(7) == 2 * (7 * 5 + 3)

@@ -173,17 +173,6 @@ def test_del_of_an_attribute():
     refused(f, "x.size", "`del`")
 
 
-def test_decorated_nested_function():
-    def f(x):
-        @functools.cache
-        def g():
-            return x
-
-        return g()
-
-    refused(f, "functools.cache", "decorated")
-
-
 def test_import_that_fails():
     def f(x):
         import no_such_module_anywhere as m

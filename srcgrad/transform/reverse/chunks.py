@@ -20,7 +20,8 @@ class Chunk:
     before: forward statements ahead of it (hoisted values, what is recorded); stmt: the statement itself, None if
     there is none; after: forward statements behind it. reverse: the answer. restore: statements that put back what
     the statement overwrote: they run first when restore_first (the answer reads old values), else last.
-    reads_target: the answer reads the value that the statement wrote.
+    reads_target: the answer reads the value that the statement wrote. undone: what it overwrote is put back whether
+    an answer reads it or not.
     """
 
     before: list[Stmt] = field(default_factory=list)
@@ -30,6 +31,7 @@ class Chunk:
     restore: list[Stmt] = field(default_factory=list)
     restore_first: bool = True
     reads_target: bool = False
+    undone: bool = False
 
 
 @dataclass

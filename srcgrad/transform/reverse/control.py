@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from srcgrad.analysis.aliases import sources
+from srcgrad.analysis.aliases import changes_list, sources
 from srcgrad.errors import UnsupportedError
 from srcgrad.ir.kinds import BOOL, INT, Array, ListOf, Scalar
 from srcgrad.ir.nodes import (
@@ -44,7 +44,7 @@ from srcgrad.transform.reverse.expressions import Walk
 from srcgrad.transform.reverse.facts import ZERO, Facts
 from srcgrad.transform.reverse.hooks import hook
 from srcgrad.transform.reverse.lists import pop, push
-from srcgrad.transform.reverse.moving import assign_moving, pop_moving, push_moving
+from srcgrad.transform.reverse.moving import assign_moving, pop_moving, push_moving, store_moving
 from srcgrad.transform.reverse.statements import Env, StatementAdjoints
 from srcgrad.transform.reverse.stores import store
 from srcgrad.transform.reverse.views import adjoint_view, view_check
@@ -102,14 +102,17 @@ class Reverser(StatementAdjoints):
                 if name in self.facts.moving and name in self.facts.active:
                     return assign_moving(self, stmt, env)
                 return [self.assign(stmt, env)]
-            case Store():
+            case Store(target=target, value=value):
+                moving = root(target) in self.facts.moving and root(target) in self.facts.active
+                if moving and isinstance(value.kind, Array) and changes_list(stmt):
+                    return store_moving(self, stmt, env)
                 return [store(self, stmt, env)]
             case Push(target=target):
                 moving = root(target) in self.facts.moving and root(target) in self.facts.active
                 return push_moving(self, stmt, env) if moving else [push(self, stmt, env)]
             case Pop(target=target):
                 moving = root(target) in self.facts.moving and root(target) in self.facts.active
-                return pop_moving(self, stmt) if moving else [pop(self, stmt, env)]
+                return pop_moving(self, stmt, env) if moving else [pop(self, stmt, env)]
             case If():
                 return [self.branch(stmt, env)]
             case For():

@@ -241,6 +241,10 @@ def _settle_classes(
         for s in statements(body)
         if isinstance(s, (Push, Pop)) or (isinstance(s, Store) and changes_list(s))
     }
+    replaced = {
+        root(s.target) for s in statements(body)
+        if isinstance(s, Store) and changes_list(s) and isinstance(s.value.kind, Array)
+    }  # fmt: skip
     for members in groups.values():
         if not any(name in facts.active for name in members):
             continue
@@ -273,6 +277,9 @@ def _settle_classes(
         holders = [n for n in members if n in facts.aliases.lists]
         if holders and len(holders) < len(members) and any(n in grown for n in holders):
             simple = False
+        # an array that is written may stand at several places of a list then
+        if any(facts.aliases.of(n) in facts.aliases.written and n in replaced for n in holders):
+            simple = False
         if any(_is_nested(facts.kinds[n]) for n in holders) and any(n in grown for n in holders) and len(members) > 1:
             simple = False
         if simple:
@@ -290,4 +297,5 @@ def _is_nested(kind: Kind) -> bool:
 
 def _repeats(expr: Expr) -> bool:
     """`[array] * n`: one array under several indices."""
-    return isinstance(expr, Op) and expr.op == "*" and isinstance(expr.kind, ListOf)
+    repeated = isinstance(expr, Op) and expr.op == "*" and isinstance(expr.kind, ListOf)
+    return repeated and not isinstance(expr.kind.item, Scalar)  # type: ignore[attr-defined]

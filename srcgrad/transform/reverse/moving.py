@@ -12,12 +12,12 @@ from srcgrad.analysis.activity import flows
 from srcgrad.analysis.aliases import sources
 from srcgrad.errors import AliasError
 from srcgrad.ir.kinds import Scalar
-from srcgrad.ir.nodes import Assign, Call, Const, Expr, Name, Pop, Prim, Push
+from srcgrad.ir.nodes import Assign, Call, Const, Expr, Name, Pop, Prim, Push, Store
 from srcgrad.ir.walk import names_in, root
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.reverse.chunks import Chunk
 from srcgrad.transform.reverse.facts import ZERO, ZERO_FLOAT
-from srcgrad.transform.reverse.lists import push
+from srcgrad.transform.reverse.lists import pop, push
 from srcgrad.transform.reverse.statements import Env, StatementAdjoints
 from srcgrad.transform.reverse.views import adjoint_view, view_check
 
@@ -59,11 +59,17 @@ def push_moving(adjoints: StatementAdjoints, stmt: Push, env: Env) -> list[Chunk
         if not any(facts.is_shadow(base) for base, _ in sources(stmt.value)):
             item = Name(facts.temporary("item", id(stmt)), kind=stmt.value.kind)
             facts.kinds[item.id] = item.kind
+            facts.active.add(item.id)
+            named = adjoints.once(stmt, dataclasses.replace(stmt, value=item))
+            given = adjoints.once(named, Assign(item, stmt.value, pos=stmt.pos))
+            if facts.aliases.of(root(stmt.target) or "") not in facts.aliases.written:
+                # only the list has several names: what it holds is not written, and has an adjoint of its own
+                pushed = push_moving(adjoints, named, env)
+                return [adjoints.assign(given, env), *pushed]
             facts.aliases.union(item.id, root(stmt.target) or "")
             facts.moving.add(item.id)
-            facts.active.add(item.id)
-            pushed = push_moving(adjoints, adjoints.once(stmt, dataclasses.replace(stmt, value=item)), env)
-            return [*assign_moving(adjoints, Assign(item, stmt.value, pos=stmt.pos), env), *pushed]
+            pushed = push_moving(adjoints, named, env)
+            return [*assign_moving(adjoints, given, env), *pushed]
     chunk = push(adjoints, stmt, env)
     d_list = adjoint_view(stmt.target, facts)
     value: Expr
@@ -79,12 +85,29 @@ def push_moving(adjoints: StatementAdjoints, stmt: Push, env: Env) -> list[Chunk
     return [chunk, Chunk(stmt=Push(d_list, value, stmt.index, pos=stmt.pos))]
 
 
-def pop_moving(adjoints: StatementAdjoints, stmt: Pop) -> list[Chunk]:
+def store_moving(adjoints: StatementAdjoints, stmt: Store, env: Env) -> list[Chunk]:
+    """`xs[i] = array`: the list's adjoint, bound in the forward sweep, gets the array's adjoint at the same place."""
+    facts = adjoints.facts
+    if not any(facts.is_shadow(base) for base, _ in sources(stmt.value)):
+        item = Name(facts.temporary("item", id(stmt)), kind=stmt.value.kind)
+        facts.kinds[item.id] = item.kind
+        facts.aliases.union(item.id, root(stmt.target) or "")
+        facts.moving.add(item.id)
+        facts.active.add(item.id)
+        stored = store_moving(adjoints, adjoints.once(stmt, dataclasses.replace(stmt, value=item)), env)
+        return [*assign_moving(adjoints, Assign(item, stmt.value, pos=stmt.pos), env), *stored]
+    place = adjoint_view(stmt.target, facts)
+    binding = Chunk(stmt=Store(place, adjoint_view(stmt.value, facts), pos=stmt.pos), undone=True)
+    return [Chunk(stmt=stmt), binding]
+
+
+def pop_moving(adjoints: StatementAdjoints, stmt: Pop, env: Env) -> list[Chunk]:
     """The item's adjoint leaves the list's adjoint with the item, and comes back in the reverse sweep."""
     facts = adjoints.facts
-    if stmt.out is None or stmt.out.id not in facts.moving:
-        raise AliasError("a list that has several names shrinks", "Use one name for it.", stmt.pos)
-    d_list, d_out = adjoint_view(stmt.target, facts), facts.adjoint(stmt.out.id)
+    d_list = adjoint_view(stmt.target, facts)
+    if stmt.out is None or stmt.out.id not in facts.moving:  # the item is not written: only the list has several names
+        return [pop(adjoints, stmt, env), Chunk(stmt=Pop(None, d_list, stmt.index, pos=stmt.pos))]
+    d_out = facts.adjoint(stmt.out.id)
     first = isinstance(stmt.index, Const) and stmt.index.value == 0
     binding = Chunk(stmt=Pop(d_out, d_list, stmt.index, pos=stmt.pos))
     binding.reverse = [Push(d_list, d_out, ZERO if first else None, pos=stmt.pos)]

@@ -173,9 +173,12 @@ class StatementAdjoints:
             walk.terms = [_renamed_term(t, d.id, kept) for t in walk.terms]
         own = [t for t in walk.terms if t.name == name]
         others = [t for t in walk.terms if t.name != name]
-        self.flush(others, env, out, stmt.pos, seed=d.id, state=state)
-        if own:
-            self.flush(own, env, out, stmt.pos, seed=d.id, state=state)
+        if own:  # v's adjoint lives on: whoever gets the same buffer may not add to it, nor may v then
+            given = any(t.name not in env and t.place is None and d.id in dict(sources(t.expr)) for t in others)
+            self.flush(others, env, out, stmt.pos)
+            self.flush(own, env, out, stmt.pos, seed=d.id, state="shared" if given else state)
+        else:
+            self.flush(others, env, out, stmt.pos, seed=d.id, state=state)
         self.finish(chunk, walk, stmt, out)
         return chunk
 
