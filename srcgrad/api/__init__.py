@@ -1,5 +1,6 @@
 """The public functions."""
 
+from srcgrad.api import inside as inside  # registers what they are inside of differentiated functions
 from srcgrad.api.emit import emit
 from srcgrad.api.forward import jvp, linearize
 from srcgrad.api.gradient import GradientFunction, elementwise_grad, grad, value_and_grad

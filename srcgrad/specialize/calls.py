@@ -24,6 +24,7 @@ from srcgrad.specialize.values import (
     Either,
     Iteration,
     Leaf,
+    LinearMap,
     Method,
     Pullback,
     Rows,
@@ -72,6 +73,10 @@ def call_value(s: State, fn: Value, args: list[Value], kwargs: dict[str, Value],
         from srcgrad.specialize.transformations import call_pullback
 
         return call_pullback(s, fn, args, kwargs, pos)
+    if isinstance(fn, LinearMap):
+        from srcgrad.specialize.directional import call_linear
+
+        return call_linear(s, fn, args, kwargs, pos)
     if isinstance(fn, Bound):
         return call_value(s, fn.function, [*fn.args, *args], {**fn.kwargs, **kwargs}, pos)
     if isinstance(fn, Method):

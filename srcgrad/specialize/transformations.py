@@ -56,7 +56,7 @@ def transformation(function: Callable[..., Any], mode: str, with_value: bool = F
             raise KindError(f"{function.__name__} has the parameters function, argnums and has_aux", pos=pos)
         if primal is None or (isinstance(primal, Static) and primal.value is None):
             return Bound(Static(function, function.__name__), [], given)
-        options = Options(mode, _argnums(given.get("argnums"), pos), _flag(given.get("has_aux"), pos), with_value)
+        options = Options(mode, argnums_of(given.get("argnums"), pos), _flag(given.get("has_aux"), pos), with_value)
         return transformed(primal, options, pos)
 
     HANDLERS[function] = handler
@@ -99,11 +99,12 @@ def member(fn: Transformed, name: str, pos: Pos | None) -> Value:
     raise UnsupportedError(f"attribute {name!r} of a gradient is not supported", pos=pos)
 
 
-def _argnums(value: Value | None, pos: Pos | None) -> Any:
+def argnums_of(value: Value | None, pos: Pos | None) -> Any:
+    """The argnums that a value stands for, which have to be known."""
     if value is None:
         return 0
     if isinstance(value, Struct) and value.type in ("tuple", "list"):
-        return tuple(_argnums(item, pos) for item in value.values())
+        return tuple(argnums_of(item, pos) for item in value.values())
     found = static_key(value)
     if not isinstance(found, (int, str)):
         raise UnsupportedError("argnums must be known when compiling", "Write it as a literal.", pos)
@@ -382,6 +383,6 @@ def _is_bottom(value: Value) -> bool:
 
 
 __all__ = [
-    "call_derived", "call_pullback", "call_transformed", "member", "method_of", "suffixed", "transformation",
-    "transformed", "vjp_of", "wrapper_definition",
+    "argnums_of", "call_derived", "call_pullback", "call_transformed", "held", "member", "method_of", "suffixed",
+    "transformation", "transformed", "vjp_of", "wrapper_definition",
 ]  # fmt: skip

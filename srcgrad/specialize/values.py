@@ -161,6 +161,13 @@ class Pullback(Bound):
 
 
 @dataclass(eq=False)
+class LinearMap(Bound):
+    """What linearize gives. function: the forward mode; args: the arguments; wrt: which of them have tangents."""
+
+    wrt: tuple[int, ...] = ()
+
+
+@dataclass(eq=False)
 class Method(Value):
     """A method of a value that exists when the program runs, or of a container: `x.sum`, `history.append`."""
 
@@ -345,6 +352,8 @@ def same_wrapping(a: Bound, b: Bound) -> bool:
         return False
     if isinstance(a, Transformed) and isinstance(b, Transformed):
         return a.options == b.options
+    if isinstance(a, LinearMap) and isinstance(b, LinearMap) and a.wrt != b.wrt:
+        return False
     return not isinstance(a, Pullback) or not isinstance(b, Pullback) or a.seeds == b.seeds
 
 
