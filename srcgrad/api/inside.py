@@ -13,10 +13,11 @@ import numpy as np
 
 from srcgrad.api.forward import jvp, linearize
 from srcgrad.api.gradient import grad
-from srcgrad.api.hessians import hvp
-from srcgrad.api.matrices import hessian, jacfwd, jacobian, jacrev
+from srcgrad.api.hessians import HessianVectorFunction, hvp
+from srcgrad.api.matrices import MatrixFunction, hessian, jacfwd, jacobian, jacrev
+from srcgrad.api.operators import Operator
 from srcgrad.api.pullback import vjp
-from srcgrad.errors import KindError
+from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.nodes import Pos
 from srcgrad.specialize.builtins import HANDLERS
 from srcgrad.specialize.directional import jvp_of, linearize_of
@@ -40,6 +41,8 @@ def forward_jacobian(f, argnums, *args):  # type: ignore[no-untyped-def]
     for k in range(np.size(x)):
         columns.append(along(np.reshape(units[k], np.shape(x))))
     found = np.stack(columns, axis=-1)
+    if np.ndim(x) == 1:
+        return found
     return found.reshape(found.shape[:-1] + np.shape(x))
 
 
@@ -55,6 +58,8 @@ def reverse_jacobian(f, argnums, *args):  # type: ignore[no-untyped-def]
     rows = []
     for k in range(np.size(out)):
         rows.append(pull(np.reshape(units[k], np.shape(out)))[0])
+    if np.ndim(out) == 1:
+        return np.stack(rows)
     return np.stack(rows).reshape(np.shape(out) + np.shape(x))
 
 
@@ -77,6 +82,19 @@ SOURCES: dict[Callable[..., Any], Callable[..., Any]] = {
     jacobian: forward_jacobian, jacfwd: forward_jacobian, jacrev: reverse_jacobian, hessian: hessian_matrix,
     hvp: hessian_product,
 }  # fmt: skip
+
+
+def written_as(operator: Operator) -> Callable[..., Any]:
+    """The function in source that an operator's object stands for."""
+    if isinstance(operator, HessianVectorFunction):
+        return hessian_product
+    if isinstance(operator, MatrixFunction):
+        if operator.is_hessian:
+            return hessian_matrix
+        return reverse_jacobian if operator.mode == "reverse" else forward_jacobian
+    raise UnsupportedError(
+        f"{operator!r} cannot be called inside of a function that is differentiated", "Write it with jvp and vjp."
+    )
 
 
 def _handler(operator: Callable[..., Any], source: Callable[..., Any]) -> Callable[..., Value]:

@@ -117,6 +117,11 @@ class MatrixFunction(Operator):
         self._last: Compiled | None = None
 
     @property
+    def is_hessian(self) -> bool:
+        """Whether it is made of the gradient of `primal`."""
+        return self._own[0].mode == "gradient"
+
+    @property
     def mode(self) -> str:
         """ "auto", "forward" or "reverse"."""
         return self._turns[-1].mode

@@ -17,9 +17,10 @@ from srcgrad.codegen import to_html
 from srcgrad.errors import ArgumentError, NonScalarError
 from srcgrad.frontend import definition_of
 from srcgrad.ir.nodes import Pos
+from srcgrad.specialize.values import WrittenFunction
 
 
-class Operator:
+class Operator(WrittenFunction):
     """An operator applied to a function: a callable that stands for the function, with `primal` and `source`."""
 
     def __init__(self, function: Callable[..., Any], argnums: Argnums) -> None:
@@ -30,6 +31,13 @@ class Operator:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError
+
+    @property
+    def written(self) -> Callable[..., Any]:
+        """What it does inside of a function that is differentiated (see inside)."""
+        from srcgrad.api.inside import written_as  # which is written in terms of this
+
+        return written_as(self)
 
     @property
     def source(self) -> str:

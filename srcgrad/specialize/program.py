@@ -37,6 +37,7 @@ from srcgrad.specialize.values import (
     Transformed,
     TransformedFunction,
     Value,
+    WrittenFunction,
     constant,
 )
 
@@ -283,6 +284,9 @@ class Specializer(State):
             primal = (*start, ("attribute", "primal"))
             inner = self.describe_captured(value.primal, value.__name__, primal)
             return Transformed(inner, [], {}, options=value.options)
+        if isinstance(value, WrittenFunction) and isinstance(value.argnums, int):
+            inner = self.describe_captured(value.primal, "primal", (*start, ("attribute", "primal")))
+            return Bound(self.function(value.written), [inner, constant(value.argnums)])
         if isinstance(value, functools._lru_cache_wrapper):
             return self.function_value(value.__wrapped__, (*start, ("attribute", "__wrapped__")))
         if isinstance(value, types.FunctionType) and plain_function(value):

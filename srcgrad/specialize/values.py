@@ -145,6 +145,17 @@ class TransformedFunction:
     __name__: str
 
 
+class WrittenFunction:
+    """Base of objects that do what a function in source does: `written(primal, argnums, *args)`."""
+
+    primal: Callable[..., Any]
+    argnums: Any
+
+    @property
+    def written(self) -> Callable[..., Any]:
+        raise NotImplementedError
+
+
 @dataclass(eq=False)
 class Transformed(Bound):
     """A transformation of a function, such as its gradient, as a callable. function: what is differentiated."""
