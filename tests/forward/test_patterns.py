@@ -83,6 +83,33 @@ def test_as_many_directions_as_colors():
     assert srcgrad.sparse_jacobian(lambda u: np.array([np.sum(u), u[0]])).colors(u) == 2  # by rows
 
 
+def chain(u):
+    total = 0.0
+    for i in range(len(u) - 1):
+        total += (u[i + 1] - u[i] ** 2) ** 2 + np.cos(u[i])
+    return total
+
+
+def stencil(u):
+    v = u.copy()
+    v[1:-1] += u[2:] * u[:-2]
+    return np.sum(v**3) + 4 * u[0]
+
+
+def linear_part(u):
+    return np.sum(u[:3]) + u[5] ** 2 * u[6]
+
+
+@pytest.mark.parametrize("f, most", [(chain, 3), (stencil, 5), (linear_part, 2)])
+def test_sparse_hessian_is_the_dense_one(f, most):
+    u = np.random.default_rng(7).standard_normal(9)
+    made = srcgrad.sparse_hessian(f)
+    expected = srcgrad.hessian(f)(u)
+    np.testing.assert_allclose(made(u).toarray(), expected, rtol=1e-10, atol=1e-12)
+    assert not np.any((expected != 0) & ~srcgrad.sparsity(f, u, order=2).toarray())
+    assert made.colors(u) <= most
+
+
 def test_coloring_separates_columns_that_meet():
     import scipy.sparse
 
