@@ -151,8 +151,10 @@ argnums_option = click.option(
     "--argnums", type=ArgnumsType(), metavar="ARGS",
     help="Positions or names of the arguments to differentiate by, such as 0 or x or x,y. Default: the first.",
 )
+MODES = ("grad", "value_and_grad", "elementwise_grad", "vjp", "jvp", "hvp", "hessian", "jacobian", "jacfwd", "jacrev")
+
 mode_option = click.option(
-    "--mode", type=click.Choice(["grad", "value_and_grad", "elementwise_grad", "vjp", "jvp"]),
+    "--mode", type=click.Choice(MODES),
     help="What to derive. Default: grad, or what a decorator in the file says.",
 )
 outputs_option = click.option(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from srcgrad.api.emit import MODES, Naming, module_text
+from srcgrad.api.emit import MODES, OPERATORS, Naming, module_text, wanted
 from srcgrad.api.examples import examples
 from srcgrad.api.gradient import GradientFunction
 from srcgrad.api.header import Header, read_header, source_hash, text_hash
@@ -44,7 +44,7 @@ def check_text(text: str, find: Callable[[str, str], Any] | None = None, moved: 
     """
     text = text.replace("\r\n", "\n")
     header = read_header(text)
-    if header is None or header.mode not in MODES:
+    if header is None or header.mode not in (*MODES, *OPERATORS):
         return Verdict(UNKNOWN, ["it has no header of srcgrad's"])
     edited = [] if text_hash(text) == header.text else ["its text is not the one that emit wrote"]
     module, _, name = header.primal.partition(":")
@@ -91,9 +91,15 @@ def _emitted(header: Header, function: Any, naming: Naming) -> str:
     """What emit gives now, "" where the arguments cannot be made again."""
     if not header.complete:
         return ""
-    inner, value = MODES[header.mode]
     outputs = (header.outputs if header.several else header.outputs[0]) if header.outputs else None
-    made = GradientFunction(function, header.argnums, header.aux, inner, value, outputs=outputs)
+    if header.mode in OPERATORS:
+        names = target_of(function).names
+        if header.argnums[0] not in names:
+            raise _Signature(f"its parameters are {', '.join(names)}, without {header.argnums[0]}")
+        made = wanted(function, names.index(str(header.argnums[0])), header.mode, None)
+    else:
+        inner, value = MODES[header.mode]
+        made = GradientFunction(function, header.argnums, header.aux, inner, value, outputs=outputs)
     values = examples(header.arguments, {recorded: module for module, recorded in naming.home.items()})
     names = made._target.names
     if set(names) != set(values):

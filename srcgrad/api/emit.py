@@ -18,6 +18,9 @@ import numpy as np
 from srcgrad.api.examples import describe, examples, literal
 from srcgrad.api.gradient import GradientFunction
 from srcgrad.api.header import PREFIX, Header, escaped, short_hash, source_hash, text_hash, without_comments
+from srcgrad.api.hessians import hvp
+from srcgrad.api.matrices import hessian, jacfwd, jacobian, jacrev
+from srcgrad.api.operators import Operator
 from srcgrad.api.target import Argnums, Outputs
 from srcgrad.compile import Compiled
 from srcgrad.errors import ArgumentError
@@ -32,7 +35,14 @@ MODES = {
 }  # fmt: skip
 """What can be asked for: the transform's mode, and whether the value comes too."""
 
+OPERATORS: dict[str, Callable[..., Any]] = {
+    "hvp": hvp, "hessian": hessian, "jacobian": jacobian, "jacfwd": jacfwd, "jacrev": jacrev,
+}  # fmt: skip
+"""The same for operators, whose modules hold a function that works them out."""
+
 _TITLES = {
+    "hvp": "Hessian-vector product", "hessian": "Hessian", "jacobian": "Jacobian", "jacfwd": "Forward Jacobian",
+    "jacrev": "Reverse Jacobian",
     "grad": "Gradient", "value_and_grad": "Value and gradient", "elementwise_grad": "Elementwise gradient",
     "vjp": "Vector-Jacobian product", "jvp": "Value and Jacobian-vector product",
 }  # fmt: skip
@@ -70,8 +80,14 @@ def wanted(
     function: Callable[..., Any], argnums: Argnums, mode: str | None, outputs: Outputs | None
 ) -> GradientFunction:
     """The object for what is asked for."""
-    if mode is not None and mode not in MODES:
-        raise ArgumentError(f"emit has no mode {mode!r}.", f"Its modes are {', '.join(MODES)}.")
+    if mode is not None and mode not in (*MODES, *OPERATORS):
+        raise ArgumentError(f"emit has no mode {mode!r}.", f"Its modes are {', '.join((*MODES, *OPERATORS))}.")
+    if mode in OPERATORS and mode is not None:
+        function, mode = OPERATORS[mode](getattr(function, "primal", function), argnums), None
+    if isinstance(function, Operator) and mode is None:
+        if function.suffix not in OPERATORS or not isinstance(function.argnums, int):
+            raise ArgumentError(f"emit cannot write {function!r} as a module.", "Give argnums as one position.")
+        return GradientFunction(function, (), mode="primal")
     if isinstance(function, GradientFunction):
         own = mode_of(function)
         if mode is None and own not in MODES:
@@ -86,6 +102,8 @@ def wanted(
 
 def mode_of(made: GradientFunction) -> str:
     """What emit calls the mode of an object."""
+    if made._mode == "primal":
+        return str(made.primal.suffix)  # type: ignore[attr-defined]
     if made._mode == "grad":
         return "value_and_grad" if made._with_value else "grad"
     return "elementwise_grad" if made._mode == "sum" else made._mode
@@ -109,6 +127,8 @@ def module_text(made: GradientFunction, bound: tuple[Any, ...], naming: Naming |
     argnums = tuple(
         place if isinstance(place, str) else _position(made, place) for place in _places(made, bound)
     )
+    if isinstance(made.primal, Operator):
+        argnums = (target.names[made.primal.argnums],)
     described, complete = describe(target.names, bound, naming.home)
     if complete:
         back = {recorded: module for module, recorded in naming.home.items()}

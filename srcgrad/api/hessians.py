@@ -9,7 +9,7 @@ import numpy as np
 
 from srcgrad.api.directions import Repeated, part
 from srcgrad.api.gradient import GradientFunction
-from srcgrad.api.operators import Derivatives, Operator, Wrt, refuse_result, wrt
+from srcgrad.api.operators import Derivatives, Operator, Wrt, in_terms_of, refuse_result, wrt
 from srcgrad.api.structure import matching
 from srcgrad.api.target import Argnums
 from srcgrad.compile import Compiled
@@ -22,6 +22,8 @@ class HessianVectorFunction(Operator):
     `primal`: the function; `source`: the source of the generated function, the tangent of the gradient's source, for
     the last call, or before any call for arrays; `source_for(*args)`: for arguments of the function.
     """
+
+    suffix, further = "hvp", ("v",)
 
     def __init__(self, function: Callable[..., Any], argnums: Argnums = 0) -> None:
         super().__init__(function, argnums)
@@ -44,7 +46,8 @@ class HessianVectorFunction(Operator):
         else:
             dots = by.whole(given, _all_fitted(v, by.values(given), by.many))
         self._last, full = made._find(made._plain, given + tangent.seeds, {})
-        result = gradient._run(self._last, full + dots)
+        with in_terms_of(gradient._target, self.__name__):
+            result = gradient._run(self._last, full + dots)
         return (result,) if tangent.single else result
 
     def _tangent(self, compiled: Compiled, given: tuple[Any, ...]) -> _Tangent:

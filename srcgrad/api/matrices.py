@@ -27,7 +27,16 @@ from srcgrad.api.directions import (
     rebuilt,
 )
 from srcgrad.api.gradient import GradientFunction
-from srcgrad.api.operators import Derivatives, Operator, Wrt, arguments_of, position, refuse_result, wrt
+from srcgrad.api.operators import (
+    Derivatives,
+    Operator,
+    Wrt,
+    arguments_of,
+    in_terms_of,
+    position,
+    refuse_result,
+    wrt,
+)
 from srcgrad.api.structure import held
 from srcgrad.api.target import Argnums, is_many, name_of, target_of
 from srcgrad.compile import Compiled
@@ -117,6 +126,13 @@ class MatrixFunction(Operator):
         self._last: Compiled | None = None
 
     @property
+    def suffix(self) -> str:  # type: ignore[override]
+        """What the function in source is called that does the same."""
+        if self.is_hessian:
+            return "hessian"
+        return {"forward": "jacfwd", "reverse": "jacrev"}.get(self.mode, "jacobian")
+
+    @property
     def is_hessian(self) -> bool:
         """Whether it is made of the gradient of `primal`."""
         return self._own[0].mode == "gradient"
@@ -138,7 +154,8 @@ class MatrixFunction(Operator):
                     "Return a pair, or leave has_aux out.", position(self._target),
                 )  # fmt: skip
             aux = out[1]
-        found = self._evaluate(call, self._turns).build()
+        with in_terms_of(self._target, self.__name__):
+            found = self._evaluate(call, self._turns).build()
         return (found, aux) if turn.has_aux else found
 
     def _start(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:

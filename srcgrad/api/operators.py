@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +70,18 @@ class Operator(WrittenFunction):
         if _find(module, name) is self:
             return _find, (module, name)
         return type(self), self._rebuild()
+
+
+@contextlib.contextmanager
+def in_terms_of(target: Target, name: str) -> Iterator[None]:
+    """Tell an error about the result of a generated function as one about the user's function."""
+    try:
+        yield
+    except NonScalarError as error:
+        if error.pos is None or not error.pos.file.startswith("<srcgrad"):
+            raise
+        reason = f"{name}: {error.reason.split(': ', 1)[-1]}"
+        raise NonScalarError(reason, error.remedy, definition_of(target.function).pos) from None
 
 
 class Derivatives:

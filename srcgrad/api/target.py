@@ -13,12 +13,12 @@ from weakref import WeakKeyDictionary
 from srcgrad.codegen import compile_text
 from srcgrad.errors import ArgumentError
 from srcgrad.frontend import define, definition_of
-from srcgrad.frontend.source import function_of
+from srcgrad.frontend.source import STANDS_FOR, function_of
 from srcgrad.ir.nodes import Free
 from srcgrad.rules.registry import own_rule
 from srcgrad.specialize.places import Place, Signature, is_many, places
 from srcgrad.specialize.transformations import suffixed, wrapper_definition
-from srcgrad.specialize.values import Options, TransformedFunction
+from srcgrad.specialize.values import Options, TransformedFunction, WrittenFunction
 
 Argnums = int | str | Sequence[int | str]
 
@@ -115,6 +115,27 @@ def caller_of(function: Any, params: tuple[str, ...]) -> types.FunctionType:
     return made
 
 
+@functools.lru_cache(maxsize=1000)
+def caller_of_written(operator: WrittenFunction) -> types.FunctionType:
+    """A Python function that calls an operator: what is differentiated where it is differentiated."""
+    target = target_of(operator.primal)
+    if len(target.positional) != len(target.names) or target.args or target.kwargs:
+        raise ArgumentError(
+            f"{operator!r} is of a function with other parameters than plain ones.", "Write a function that calls it."
+        )
+    params = [*target.names, *operator.further]
+    while len(set(params)) < len(params):
+        params[-1] += "_"
+    name = name_of(operator.primal, target)
+    name = f"{name if name.isidentifier() else 'f'}_{operator.suffix}"
+    given = ", ".join(params)
+    text = f"def {name}({given}):\n    return {CALLEE}({given})\n"
+    made = compile_text(text, name, {CALLEE: operator}, f"call of {name}")
+    assert isinstance(made, types.FunctionType)
+    setattr(made, STANDS_FOR, target.function)
+    return made
+
+
 def live_places(target: Target) -> tuple[int, ...]:
     """The positions of the parameters that only blocks on adjoints name: what is passed there is passed on as it is."""
     hooked = definition_of(target.function).hooked
@@ -146,6 +167,8 @@ def target_of(function: Any) -> Target:
             raise ArgumentError(f"grad takes a function, not {what}.", "Write a function that returns a float.")
         elif isinstance(fn, TransformedFunction):
             fn = wrapper_of(fn)
+        elif isinstance(fn, WrittenFunction):
+            fn = caller_of_written(fn)
         elif isinstance(getattr(fn, "py_func", None), types.FunctionType):  # numba
             fn = fn.py_func
         elif isinstance(fn, functools._lru_cache_wrapper):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -193,12 +194,34 @@ def _item_and_sequence(stmt: ir.For) -> tuple[ir.Name, ir.Name] | None:
 
 
 def _range(stmt: ir.For) -> gast.expr:
+    upwards = _upwards(stmt)
+    if upwards is not None:
+        return _range(upwards)
     one = stmt.step == ir.Const(1)
     bounds = [stmt.lo, stmt.hi] if one else [stmt.lo, stmt.hi, stmt.step]
     if one and stmt.lo == ir.Const(0):
         bounds = [stmt.hi]
     tree = call(path("range"), [to_gast(bound) for bound in bounds])
     return call(path("reversed"), [tree]) if stmt.backwards else tree
+
+
+def _upwards(stmt: ir.For) -> ir.For | None:
+    """range(n - 1, -1, -1) as reversed(range(n))."""
+    if stmt.backwards or stmt.step != ir.Const(-1):
+        return None
+    match stmt.lo:
+        case ir.Op(op="-", args=(stop, ir.Const(value=1))):
+            pass
+        case _:
+            return None
+    match stmt.hi:
+        case ir.Const(value=int() as last):
+            start: ir.Expr = ir.Const(last + 1)
+        case ir.Op(op="-", args=(first, ir.Const(value=1))):
+            start = first
+        case _:
+            return None
+    return dataclasses.replace(stmt, lo=start, hi=stop, step=ir.Const(1), backwards=True)
 
 
 def _store(stmt: ir.Store) -> gast.stmt:

@@ -146,10 +146,15 @@ class TransformedFunction:
 
 
 class WrittenFunction:
-    """Base of objects that do what a function in source does: `written(primal, argnums, *args)`."""
+    """Base of objects that do what a function in source does: `written(primal, argnums, *args)`.
+
+    suffix: of the name of that function; further: its parameters after those of the primal.
+    """
 
     primal: Callable[..., Any]
     argnums: Any
+    suffix = "matrix"
+    further: tuple[str, ...] = ()
 
     @property
     def written(self) -> Callable[..., Any]:

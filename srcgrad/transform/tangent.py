@@ -34,7 +34,9 @@ from srcgrad.transform.results import (
 )
 from srcgrad.transform.reverse.facts import ZERO, Facts
 
-ALGEBRAS: dict[str, type[Tangents]] = {"jvp": Tangents, "jvps": Directions, "deps": IndexSets}
+ALGEBRAS: dict[str, type[Tangents]] = {
+    "jvp": Tangents, "jvps": Directions, "deps": IndexSets, "primal": Tangents,
+}  # fmt: skip
 """What tangents are, by the mode of the wish."""
 
 
@@ -62,6 +64,8 @@ def push_forward(specialised: Specialised, wish: Wish, again: bool = False) -> G
     found = {r.id: forwarder.dot(r.id) if r.id in facts.active else forwarder.zero(r.id) for r in results}
     tangents = _result(program.result, found, program)
     outputs = [as_expr(program.result), tangents] if wish.value else [tangents]
+    if wish.mode == "primal":  # nothing is differentiated but by what is called inside
+        outputs = [as_expr(program.result)]
     returned = outputs[0] if len(outputs) == 1 else tuple_of(outputs)
     text_body = optimize_forward([*start, *forward], Return(returned), facts)
     text_body = unshared(text_body, facts, taken, wish.value)
