@@ -13,8 +13,9 @@ Forward mode needs no flags, since nothing runs backwards.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
-from srcgrad.ir.nodes import Assign, BoolOp, Break, Const, Expr, If, Name, Op, Return, Stmt
+from srcgrad.ir.nodes import Assign, BoolOp, Break, Const, Expr, For, If, Name, Op, Return, Stmt, While
 from srcgrad.ir.walk import expressions_of, names_in, set_by, statements, with_blocks
 
 
@@ -45,8 +46,8 @@ def _any_of(test: Expr) -> set[str]:
     return set(names) if len(names) == len(items) else set()
 
 
-def _without(block: Sequence[Stmt], flags: set[str], end: Return) -> list[Stmt]:
-    """The block with returns in place of the flags' jumps."""
+def _without(block: Sequence[Stmt], flags: set[str], end: Return, looped: bool = False) -> list[Stmt]:
+    """The block with returns in place of the flags' jumps. looped: it is part of a loop, which only a break leaves."""
     out: list[Stmt] = []
     raised = False
     for stmt in block:
@@ -59,14 +60,26 @@ def _without(block: Sequence[Stmt], flags: set[str], end: Return) -> list[Stmt]:
             out.append(end)
             return out
         if raised:
-            out.append(Assign(Name(next(iter(flags))), Const(True)))  # not followed by its jump: it stays
+            out.append(_raise(flags))
         raised = False
         if isinstance(stmt, If) and _any_of(stmt.test) and _any_of(stmt.test) <= flags:
             if len(stmt.body) == 1 and isinstance(stmt.body[0], Break):
-                out += _without(stmt.orelse, flags, end)
+                out += _without(stmt.orelse, flags, end, looped)
                 continue
         if isinstance(stmt, If) and stmt.guard and _flags_of(stmt.test) and _flags_of(stmt.test) <= flags:
-            out += _without(stmt.body, flags, end)
+            out += _without(stmt.body, flags, end, looped)
             continue
-        out.append(with_blocks(stmt, lambda inner: tuple(_without(inner, flags, end))))
+        inside = looped or isinstance(stmt, (For, While))
+        out.append(with_blocks(stmt, partial(_inner, flags=flags, end=end, looped=inside)))
+    if raised:  # outside of loops all that follows is guarded by the flag
+        out.append(_raise(flags) if looped else end)
     return out
+
+
+def _inner(block: tuple[Stmt, ...], flags: set[str], end: Return, looped: bool) -> tuple[Stmt, ...]:
+    return tuple(_without(block, flags, end, looped))
+
+
+def _raise(flags: set[str]) -> Stmt:
+    """A flag that is set without its jump: it stays, and so nothing is changed."""
+    return Assign(Name(min(flags)), Const(True))

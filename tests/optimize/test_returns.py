@@ -60,3 +60,37 @@ def test_every_way_out_gives_the_slope(f, bound, seed):
     assert value == f(xs, bound)
     expected = (f(xs + h * v, bound) - f(xs - h * v, bound)) / (2 * h)
     assert abs(slope - expected) < 1e-6 * max(1.0, abs(expected))
+
+
+def from_a_branch(xs, bound):
+    if bound > 0.5:
+        if xs[0] > 0:
+            return 3 * xs[0]
+        xs = 2 * xs
+    return xs[0] * xs[1]
+
+
+def from_a_branch_or_not_at_all(xs, bound):
+    if bound > 0.5:
+        if xs[0] > -100:
+            return xs[0] ** 2
+
+
+def from_a_branch_and_a_loop(xs, bound):
+    if xs[0] > 0:
+        for x in xs:
+            if x > bound:
+                return x * x
+        return xs[1]
+    return xs[2]
+
+
+@pytest.mark.parametrize("f", [from_a_branch, from_a_branch_or_not_at_all, from_a_branch_and_a_loop])
+@pytest.mark.parametrize("seed", range(6))
+def test_returns_outside_of_loops(f, seed):
+    rng = np.random.default_rng(seed)
+    xs, v = rng.standard_normal(6), rng.standard_normal(6)
+    value, slope = jvp(f, (xs, 0.9), (v, None))
+    h = 1e-6
+    assert value == f(xs, 0.9)
+    assert abs(slope - (f(xs + h * v, 0.9) - f(xs - h * v, 0.9)) / (2 * h)) < 1e-6
