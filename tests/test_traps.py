@@ -1758,3 +1758,18 @@ def test_adjoint_bound_in_the_forward_sweep_that_an_answer_before_its_birth_read
         return s * np.sum(x) + np.sum(a * b)
 
     check(f, X4, 0.3)
+
+
+def test_zero_adjoint_of_a_list_has_the_length_that_the_list_had():
+    def f(x, p):
+        items = [p, x[2]]
+        if x[0] < 1:
+            items.pop()
+            return np.sum(x * x)
+        total = np.tanh(sum(items))
+        for _ in range(2):
+            p = total * x[0] * p
+        return p
+
+    check(f, np.array([0.5, 0.2, 0.9]), 0.7)
+    check(f, np.array([1.5, 0.2, 0.9]), 0.7)

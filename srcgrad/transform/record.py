@@ -89,6 +89,7 @@ class Recorder:
         """Walk forward over a block; need: what answers of earlier statements read. Returns it behind the block."""
         left = self.left
         self.left = None
+        need = need | self.reads.of(block.end)  # what stands last in the reversed block reads the state at its start
         for chunk in block.chunks:
             need = self.chunk(chunk, need, block)
         start = self.reads.of(block.start)
