@@ -75,7 +75,7 @@ class Deriver:
             if hidden is not None:
                 found = entry.derived
                 return Derived(found.function, hidden, found.seeds, found.overwritten)
-        entry = _generate(outer, closure, bound, Wish(wrt, options.mode, valued, options.has_aux), self)
+        entry = _generate(outer, closure, bound, Wish(wrt, options.mode, valued, options.has_aux, again=True), self)
         entries.append(entry)
         where = entry.derived.function.definition.pos
         if where is not None:
@@ -123,7 +123,7 @@ def _generate(outer: Any, closure: Closure, bound: dict[str, Value], wish: Wish,
         crossings[:] = [crossing]
         return program
 
-    made = generate(specialised, wish, again=True)
+    made = generate(specialised, wish)
     inputs = made.program.inputs
     hidden = list(crossings[0].boundary.hidden)
     params = [*made.program.names.values(), *hidden]

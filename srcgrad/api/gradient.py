@@ -72,6 +72,7 @@ class GradientFunction(TransformedFunction):
     def __init__(
         self, function: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, mode: str = "grad",
         with_value: bool = False, debug_nans: bool = False, outputs: Outputs | None = None,
+        again: bool = False,
     ) -> None:  # fmt: skip
         updated = () if isinstance(function, TransformedFunction) else functools.WRAPPER_UPDATES
         functools.update_wrapper(self, function, updated=updated)
@@ -91,6 +92,7 @@ class GradientFunction(TransformedFunction):
         self._mode, self._with_value, self._debug_nans = mode, with_value, debug_nans
         self._last: Compiled | None = None
         self._live: tuple[int, ...] | None = None
+        self._again = again  # its source is to be differentiated in its turn
         self.options = Options(mode, self.argnums, has_aux, with_value)
         self.__name__ = name_of(function, self._target)
         self.__wrapped__ = function
@@ -103,7 +105,7 @@ class GradientFunction(TransformedFunction):
         self._defaults = target.defaults
         with _LOCK:
             caches = _CACHES.setdefault(target.function.__code__, {})
-            asked = (self._many, self.argnums, self.has_aux, self._mode, self._debug_nans)
+            asked = (self._many, self.argnums, self.has_aux, self._mode, self._debug_nans, self._again)
             made = (*asked, len(target.args), tuple(target.kwargs))
             self._plain = caches.setdefault((False, *made), _Cache())
             self._valued = caches.setdefault((True, *made), _Cache())
@@ -227,7 +229,7 @@ class GradientFunction(TransformedFunction):
 
     def _wish(self, bound: tuple[Any, ...], value: bool) -> Wish:
         places = self._target.places(self.argnums, bound, self.__name__)
-        return Wish(places, self._mode, value, self.has_aux, self._debug_nans)
+        return Wish(places, self._mode, value, self.has_aux, self._debug_nans, self._again)
 
     # ---- looking ----
 

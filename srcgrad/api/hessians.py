@@ -27,7 +27,7 @@ class HessianVectorFunction(Operator):
 
     def __init__(self, function: Callable[..., Any], argnums: Argnums = 0) -> None:
         super().__init__(function, argnums)
-        self._gradient = GradientFunction(function, self.argnums)
+        self._gradient = GradientFunction(function, self.argnums, again=True)
         self.__name__ = self._gradient.__name__
         self._derivatives = Derivatives()
         self._tangents: dict[int, _Tangent] = {}

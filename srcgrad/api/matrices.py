@@ -110,7 +110,7 @@ class MatrixFunction(Operator):
         self._base: Any
         base: Any = function
         if turns[0].mode == "gradient":
-            base = GradientFunction(base, self.argnums)
+            base = GradientFunction(base, self.argnums, again=True)
         elif isinstance(base, MatrixFunction):
             if base._turns[-1].has_aux:
                 raise ArgumentError(f"{base!r} returns a pair.", "Make it without has_aux to differentiate it.")
@@ -119,6 +119,8 @@ class MatrixFunction(Operator):
             if base.has_aux or base._with_value or base._mode not in ("grad", "sum"):
                 raise ArgumentError(f"{base!r} returns a pair.", "Differentiate grad(f) without the value and aux.")
             self._turns = (Turn(base.argnums, "gradient"), *turns)
+            if base.outputs is None:
+                base = GradientFunction(base.primal, base.argnums, mode=base._mode, again=True)
         self._base = base
         self._target = base._target if isinstance(base, GradientFunction) else target_of(base)
         self.__name__ = getattr(function, "__name__", None) or name_of(base, self._target)

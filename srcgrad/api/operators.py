@@ -100,7 +100,7 @@ class Derivatives:
         key = id(function), names, mode, has_aux
         if key not in self._made:
             # the function is kept, so that no other one gets its id
-            self._made[key] = function, GradientFunction(function, names, has_aux, mode)
+            self._made[key] = function, GradientFunction(function, names, has_aux, mode, again=True)
         return self._made[key][1]
 
 

@@ -173,9 +173,9 @@ Mode = Forward | Reverse
 MODES: dict[str, type[Forward] | type[Reverse]] = {"reverse": Reverse, "forward": Forward}
 
 
-def _generated(problem: Problem, mode: str, vector: Vector) -> tuple[GradientFunction, Any, tuple[Any, ...]]:
+def _generated(problem: Problem, mode: str, vector: Vector, again: bool = False) -> tuple[GradientFunction, Any, tuple[Any, ...]]:
     """The generated function of a mode, and all its arguments: with the adjoint or the direction `vector`."""
-    made = GradientFunction(problem.function, problem.wrt, mode="vjp" if mode == "reverse" else "jvp")
+    made = GradientFunction(problem.function, problem.wrt, mode="vjp" if mode == "reverse" else "jvp", again=again)
     compiled, given = made._find(made._plain, tuple(map(held, problem.args)), {})
     if mode == "reverse":
         adjoint = typed(problem.value, iter(vector))
@@ -189,7 +189,7 @@ def derivative(problem: Problem, mode: str, vector: Vector) -> Problem:
 
     What is differentiated again is the generated code: a Python function with source like any other.
     """
-    made, compiled, given = _generated(problem, mode, vector)
+    made, compiled, given = _generated(problem, mode, vector, again=True)
     target = made._target
     bound = given[: len(target.names)]
     names = [place if isinstance(place, str) else place[0] for place in target.places(made.argnums, bound, "")]

@@ -8,6 +8,6 @@ from srcgrad.transform.results import Wish
 from srcgrad.transform.tangent import ALGEBRAS, push_forward
 
 
-def generate(specialised: Specialised, wish: Wish, again: bool = False) -> Gradient:
+def generate(specialised: Specialised, wish: Wish) -> Gradient:
     """The derivative of a function. See gradient.differentiate for the arguments."""
-    return (push_forward if wish.mode in ALGEBRAS else differentiate)(specialised, wish, again)
+    return (push_forward if wish.mode in ALGEBRAS else differentiate)(specialised, wish)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 from srcgrad.analysis.aliases import changes_list, find_aliases, sources
 from srcgrad.errors import AliasError
 from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf
-from srcgrad.ir.nodes import Assign, Name, Pop, Push, Stmt, Store
-from srcgrad.ir.walk import root, statements
+from srcgrad.ir.nodes import Assign, For, Name, Pop, Push, Stmt, Store, While, With
+from srcgrad.ir.walk import root, statements, with_blocks
 from srcgrad.specialize.knowledge import Learned
 from srcgrad.specialize.program import Program
 
@@ -34,6 +35,19 @@ def whole_program(specialised: Specialised) -> Program:
             what = f"`{written}` and `{other}` may share memory" if other != written else f"`{written}` is passed twice"
             raise AliasError(f"{what}, and the function that is differentiated here overwrites it", "", pos)
     return program
+
+
+def without_marks(body: Sequence[Stmt]) -> tuple[Stmt, ...]:
+    """The program without its checkpoints: what is differentiated again is recorded, since it cannot be run again."""
+    out: list[Stmt] = []
+    for stmt in body:
+        if isinstance(stmt, With) and stmt.checkpoint:
+            out += without_marks(stmt.body)
+            continue
+        if isinstance(stmt, (For, While)) and stmt.checkpoint is not None:
+            stmt = dataclasses.replace(stmt, checkpoint=None)
+        out.append(with_blocks(stmt, without_marks))
+    return tuple(out)
 
 
 def _origins(body: Sequence[Stmt]) -> dict[str, set[str]]:

@@ -38,7 +38,7 @@ from srcgrad.specialize.program import Program
 from srcgrad.specialize.values import Leaf, Struct, Value, as_expr, leaves
 from srcgrad.transform.conflicts import Conflicts
 from srcgrad.transform.detach import detach
-from srcgrad.transform.entry import Specialised, whole_program
+from srcgrad.transform.entry import Specialised, whole_program, without_marks
 from srcgrad.transform.masks import find_masked, find_unbounded
 from srcgrad.transform.pairs import Generated, Pairs
 from srcgrad.transform.pullbacks import in_order, with_names
@@ -102,9 +102,11 @@ class Ready:
     disjoint: list[str]
 
 
-def prepare(specialised: Specialised, wish: Wish, again: bool = False) -> Ready:
+def prepare(specialised: Specialised, wish: Wish) -> Ready:
     """The whole program of a function, and what a derivative flows through. See differentiate for the arguments."""
     program = whole_program(specialised)
+    if wish.again:
+        program.body = without_marks(program.body)
     independent_leaves(program, wish)  # raises where there is nothing to differentiate by
     body, results, result_paths = take_results(program, wish)
     seeds = seed_names(results, program) if wish.mode in ("grad", "sum", "vjp") else []
@@ -116,7 +118,7 @@ def prepare(specialised: Specialised, wish: Wish, again: bool = False) -> Ready:
     program.result = _rename_value(program.result, renamed)
     kinds = kinds_of(body, entry)
     watch = Watch() if wish.debug_nans else None
-    pairs = Pairs(program.callees, program.used, watch, again, inputs=program.inputs)
+    pairs = Pairs(program.callees, program.used, watch, wish.again, inputs=program.inputs)
     pairs.prepare()
     aliases = find_aliases(body, pairs.writes)
     # whether the caller's other arguments would see a write does not depend on how it is done here
@@ -138,10 +140,9 @@ def prepare(specialised: Specialised, wish: Wish, again: bool = False) -> Ready:
     )
 
 
-def differentiate(specialised: Specialised, wish: Wish, again: bool = False) -> Gradient:
-    """The gradient of a function. specialised: gives its typed program, told what earlier ones have shown. again:
-    the gradient is to be differentiated itself."""
-    ready = prepare(specialised, wish, again)
+def differentiate(specialised: Specialised, wish: Wish) -> Gradient:
+    """The gradient of a function. specialised: gives its typed program, told what earlier ones have shown."""
+    ready = prepare(specialised, wish)
     program, body, results, seeds, facts = ready.program, ready.body, ready.results, ready.seeds, ready.facts
     entry, independent, active, pairs = ready.entry, ready.independent, ready.facts.active, ready.pairs
     settle_storage(body, facts)

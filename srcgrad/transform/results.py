@@ -51,7 +51,7 @@ class Wish:
     "jvps" (tangents in many directions), "deps" (index sets of the arguments are), "primal" (the function
     itself, with the derivatives that it calls written out).
     value: also return the result. aux: the result is a pair (differentiated, passed through).
-    debug_nans: check each adjoint for nan and inf.
+    debug_nans: check each adjoint for nan and inf. again: what is generated is to be differentiated itself.
     """
 
     wrt: tuple[Place, ...]
@@ -59,6 +59,7 @@ class Wish:
     value: bool = False
     aux: bool = False
     debug_nans: bool = False
+    again: bool = False
 
 
 # ---- the result ----------------------------------------------------------------------------------------------

@@ -40,9 +40,9 @@ ALGEBRAS: dict[str, type[Tangents]] = {
 """What tangents are, by the mode of the wish."""
 
 
-def push_forward(specialised: Specialised, wish: Wish, again: bool = False) -> Gradient:
+def push_forward(specialised: Specialised, wish: Wish) -> Gradient:
     """The tangent of a function in the directions of `wish.wrt`. See gradient.differentiate for the arguments."""
-    ready = prepare(specialised, wish, again)
+    ready = prepare(specialised, wish)
     ready.program.used.add(function_name(ready.program, wish.mode))  # not for the tangents of recursive functions
     program, facts, body, results = ready.program, ready.facts, ready.body, ready.results
     program.used.add(function_name(program, wish.mode))  # not for what it calls, which may be itself
