@@ -173,7 +173,9 @@ Mode = Forward | Reverse
 MODES: dict[str, type[Forward] | type[Reverse]] = {"reverse": Reverse, "forward": Forward}
 
 
-def _generated(problem: Problem, mode: str, vector: Vector, again: bool = False) -> tuple[GradientFunction, Any, tuple[Any, ...]]:
+def _generated(
+    problem: Problem, mode: str, vector: Vector, again: bool = False
+) -> tuple[GradientFunction, Any, tuple[Any, ...]]:
     """The generated function of a mode, and all its arguments: with the adjoint or the direction `vector`."""
     made = GradientFunction(problem.function, problem.wrt, mode="vjp" if mode == "reverse" else "jvp", again=again)
     compiled, given = made._find(made._plain, tuple(map(held, problem.args)), {})

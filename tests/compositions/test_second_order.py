@@ -141,3 +141,25 @@ def test_third_order(f):
         return np.sum(grad(lambda t: np.sum(grad(f)(t) * w))(x) * w[::-1])
 
     check(third, x, rtol=1e-5)
+
+
+# -- values that may be None -------------------------------------------------------------------------------------------
+
+
+def set_behind_a_jump(x, n):
+    total = np.zeros(4)
+    for k in range(1, 3):
+        trips = 0
+        while trips < 2 and n < 0:
+            total[k] += x[2]
+            return np.sum(np.sin(total) * total)
+    return 0.0 * x[0]
+
+
+@pytest.mark.parametrize("n", [-1, 1])
+def test_values_that_no_trip_may_have_set(n):
+    def second(x, n):
+        d = grad(set_behind_a_jump)(x, n)
+        return np.sum(d * d)
+
+    check(second, np.array([0.3, 0.4, 0.9]), n, argnums=(0,))

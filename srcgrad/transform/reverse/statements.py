@@ -80,7 +80,7 @@ class StatementAdjoints:
             env[name] = "owned"
         elif env[name] == "shared" and isinstance(d.kind, (Array, ListOf)):
             kind = d.kind
-            if isinstance(kind, ListOf):
+            if isinstance(kind, ListOf) or kind.optional:
                 helper = Prim(HELPERS["copy_of"], "copy_of")
                 out.append(Assign(d, Call(helper, (d,), kind=kind), pos=pos))
             else:
@@ -118,7 +118,7 @@ class StatementAdjoints:
             out.append(Assign(d, total, pos=pos))
             env[name] = "owned" if fresh or isinstance(kind, Scalar) else "shared"
             return
-        if isinstance(kind, ListOf):
+        if isinstance(kind, ListOf) or (isinstance(kind, Array) and kind.optional):  # None, where the value is
             helper = Prim(HELPERS["add_to"], "add_to")
             self.ensure(name, env, out, pos)
             out.append(Assign(d, Call(helper, (d, total), kind=kind), pos=pos))
