@@ -19,9 +19,13 @@ from srcgrad.runtime import HELPERS
 from srcgrad.specialize.boundary import Boundary
 from srcgrad.specialize.inner import Crossing, Read, ask, specialize_inner
 from srcgrad.specialize.knowledge import Derived, Learned
+from srcgrad.specialize.options import Options
 from srcgrad.specialize.places import Place
 from srcgrad.specialize.program import Program, specialize
-from srcgrad.specialize.values import Closure, Options, Value
+from srcgrad.specialize.values import (
+    Closure,
+    Value,
+)
 from srcgrad.transform.derive import generate
 from srcgrad.transform.entry import Specialised
 from srcgrad.transform.gradient import Wish

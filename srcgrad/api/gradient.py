@@ -26,8 +26,8 @@ from srcgrad.errors import AliasError, ArgumentError, InternalError, NonScalarEr
 from srcgrad.frontend import definition_of
 from srcgrad.report import Report, measure
 from srcgrad.rules.own import CHANGED
+from srcgrad.specialize.options import Options, TransformedFunction
 from srcgrad.specialize.transformations import transformation
-from srcgrad.specialize.values import Options, TransformedFunction
 from srcgrad.transform.gradient import Wish
 
 _LOCK = threading.RLock()

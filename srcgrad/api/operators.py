@@ -18,7 +18,7 @@ from srcgrad.codegen import to_html
 from srcgrad.errors import ArgumentError, NonScalarError
 from srcgrad.frontend import definition_of
 from srcgrad.ir.nodes import Pos
-from srcgrad.specialize.values import WrittenFunction
+from srcgrad.specialize.options import WrittenFunction
 
 
 class Operator(WrittenFunction):

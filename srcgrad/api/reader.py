@@ -13,7 +13,7 @@ from typing import Any
 from srcgrad.api.signature import key_of
 from srcgrad.rules.own import RULED_CODE
 from srcgrad.specialize.inputs import MISSING, Path
-from srcgrad.specialize.values import Options
+from srcgrad.specialize.options import Options
 
 Reader = Callable[[Any, tuple[Any, ...]], tuple[Any, ...] | None]
 """Takes the function and the arguments; gives the hidden arguments, or None where other code is needed."""

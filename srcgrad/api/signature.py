@@ -16,7 +16,7 @@ import numpy as np
 from srcgrad.marks import is_checkpointed
 from srcgrad.rules.registry import own_rule
 from srcgrad.specialize.inputs import attributes, is_object
-from srcgrad.specialize.values import TransformedFunction
+from srcgrad.specialize.options import TransformedFunction
 
 ndarray = np.ndarray
 

@@ -16,9 +16,9 @@ from srcgrad.frontend import define, definition_of
 from srcgrad.frontend.source import STANDS_FOR, function_of
 from srcgrad.ir.nodes import Free
 from srcgrad.rules.registry import own_rule
+from srcgrad.specialize.options import Options, TransformedFunction, WrittenFunction
 from srcgrad.specialize.places import Place, Signature, is_many, places
 from srcgrad.specialize.transformations import suffixed, wrapper_definition
-from srcgrad.specialize.values import Options, TransformedFunction, WrittenFunction
 
 Argnums = int | str | Sequence[int | str]
 

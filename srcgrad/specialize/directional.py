@@ -5,13 +5,13 @@ from __future__ import annotations
 from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import Array, Scalar, is_float, rank
 from srcgrad.ir.nodes import Pos
+from srcgrad.specialize.options import Options
 from srcgrad.specialize.state import State
 from srcgrad.specialize.transformations import call_derived, held, transformed
 from srcgrad.specialize.values import (
     Bound,
     Leaf,
     LinearMap,
-    Options,
     Static,
     Struct,
     Transformed,

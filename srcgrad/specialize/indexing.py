@@ -16,6 +16,7 @@ from srcgrad.ir.nodes import Call, Expr, Load, Name, Pack, Pos, Prim, Slice
 from srcgrad.ir.walk import root
 from srcgrad.rules import members
 from srcgrad.specialize.iteration import new_list
+from srcgrad.specialize.options import TransformedFunction
 from srcgrad.specialize.rows import is_row
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import (
@@ -31,7 +32,6 @@ from srcgrad.specialize.values import (
     Static,
     Struct,
     Transformed,
-    TransformedFunction,
     Value,
     as_expr,
     describe,

@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from srcgrad.ir.nodes import Definition, Pos
+from srcgrad.specialize.options import Options
 from srcgrad.specialize.places import Place
-from srcgrad.specialize.values import Closure, Options, Value
+from srcgrad.specialize.values import (
+    Closure,
+    Value,
+)
 
 
 class Restart(Exception):

@@ -23,6 +23,7 @@ from srcgrad.specialize.environments import copy_environment
 from srcgrad.specialize.hooks import refuse_changes_of_what_is_read
 from srcgrad.specialize.inputs import MISSING, Describer, Inputs, Path, is_object
 from srcgrad.specialize.knowledge import Change, Derive, Frame, Key, Knowledge, Learned, Restart
+from srcgrad.specialize.options import TransformedFunction, WrittenFunction
 from srcgrad.specialize.outline import close_callees, with_hidden, with_hidden_value
 from srcgrad.specialize.spelling import FIXED, NAMED, RESERVED, is_library, plain_function, spelling_of
 from srcgrad.specialize.state import State
@@ -35,9 +36,7 @@ from srcgrad.specialize.values import (
     Static,
     Struct,
     Transformed,
-    TransformedFunction,
     Value,
-    WrittenFunction,
     constant,
 )
 

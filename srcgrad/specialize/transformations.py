@@ -19,6 +19,7 @@ from srcgrad.specialize.boundary import NotYet
 from srcgrad.specialize.builtins import HANDLERS
 from srcgrad.specialize.calls import call_closure, call_value
 from srcgrad.specialize.knowledge import Derived
+from srcgrad.specialize.options import Options, TransformedFunction
 from srcgrad.specialize.places import Place, Signature, is_many, places
 from srcgrad.specialize.reflection import deep_copy
 from srcgrad.specialize.state import State, true_of
@@ -27,12 +28,10 @@ from srcgrad.specialize.values import (
     Closure,
     Either,
     Leaf,
-    Options,
     Pullback,
     Static,
     Struct,
     Transformed,
-    TransformedFunction,
     Value,
     describe,
     leaves,
