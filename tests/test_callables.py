@@ -1,6 +1,7 @@
 """Callables that bring something with them (methods, partials, globals), and whose memory is whose."""
 
 import functools
+import math
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 import srcgrad
 from srcgrad import grad, value_and_grad, vjp
 from srcgrad.errors import ArgumentError
-from tests.support import load
+from tests.support import check, load
 
 X3 = np.array([0.5, -1.0, 2.0])
 W3 = np.array([1.0, 3.0, -2.0])
@@ -214,3 +215,27 @@ def test_calls_cost_little():
     both = min(timeit.repeat(lambda: g(X3, W3), number=2000, repeat=7))
     alone = min(timeit.repeat(lambda: call(X3, W3), number=2000, repeat=7))
     assert (both - alone) / 2000 < 3e-6 * 3  # a loaded machine is no reason to fail; alone it is 1 microsecond
+
+
+# -- functions of libraries that have a rule ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("f, args", [
+    (np.sin, (0.3,)), (math.exp, (0.3,)), (np.sum, (np.arange(3.0),)), (np.linalg.norm, (np.arange(1.0, 4.0),)),
+    (np.dot, (np.arange(3.0), np.ones(3))), (np.hypot, (0.3, 0.4)), (np.prod, (np.array([2.0, 3.0, 0.5]),)),
+])
+def test_functions_of_numpy_are_differentiated_themselves(f, args):
+    check(f, *args)
+
+
+def test_and_their_derivatives_again():
+    x = np.array([0.3, -0.2])
+    np.testing.assert_allclose(srcgrad.elementwise_grad(srcgrad.elementwise_grad(np.sin))(x), -np.sin(x))
+    np.testing.assert_allclose(srcgrad.hessian(np.prod)(x), [[0, 1], [1, 0]])
+    check(lambda x: np.sum(srcgrad.elementwise_grad(np.tanh)(x)) + srcgrad.jvp(np.sum, (x,), (x * x,))[1], x)
+
+
+def test_functions_of_numpy_without_a_rule_are_refused():
+    for f in (np.percentile, print):
+        with pytest.raises(srcgrad.SrcgradError):
+            srcgrad.grad(f)(np.ones(3))

@@ -157,3 +157,13 @@ def const(expr: Any) -> Any:
 def dtype_of(x: Any) -> np.dtype[Any]:
     """The attribute `x.dtype`: the function that stands for it in a Call."""
     return x.dtype
+
+
+def required(function: Any) -> tuple[str, ...]:
+    """The parameters without defaults of a function of a library; () where they cannot be found out."""
+    if isinstance(function, np.ufunc):
+        return ("x",) if function.nin == 1 else tuple(f"x{k + 1}" for k in range(function.nin))
+    found = signature(function)
+    own = () if found is None else found.parameters.values()
+    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return tuple(p.name for p in own if p.kind in plain and p.default is p.empty)

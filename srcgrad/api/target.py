@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from srcgrad.analysis.signatures import required
 from srcgrad.codegen import compile_text
 from srcgrad.errors import ArgumentError
 from srcgrad.frontend import define, definition_of
 from srcgrad.frontend.source import STANDS_FOR, function_of
 from srcgrad.ir.nodes import Free
-from srcgrad.rules.registry import own_rule
+from srcgrad.rules.registry import lookup, own_rule
 from srcgrad.specialize.options import Options, TransformedFunction, WrittenFunction
 from srcgrad.specialize.places import Place, Signature, is_many, places
 from srcgrad.specialize.transformations import suffixed, wrapper_definition
@@ -104,7 +105,7 @@ class Target:
 
 @functools.lru_cache(maxsize=1000)
 def caller_of(function: Any, params: tuple[str, ...]) -> types.FunctionType:
-    """A Python function that calls one with a rule of its own, which may be written in C."""
+    """A Python function that calls one that has a rule, and that may be written in C."""
     name = getattr(function, "__name__", "")
     name = name if name.isidentifier() and not keyword.iskeyword(name) else "function"
     callee = "function" if name not in params and name != "function" else "own_function"
@@ -167,6 +168,8 @@ def target_of(function: Any) -> Target:
             raise ArgumentError(f"grad takes a function, not {what}.", "Write a function that returns a float.")
         elif isinstance(fn, TransformedFunction):
             fn = wrapper_of(fn)
+        elif not isinstance(fn, type) and lookup(fn) is not None and (params := required(fn)):
+            fn = caller_of(fn, params)
         elif isinstance(fn, WrittenFunction):
             fn = caller_of_written(fn)
         elif isinstance(getattr(fn, "py_func", None), types.FunctionType):  # numba

@@ -35,7 +35,6 @@ from srcgrad.specialize.values import (
     Leaf,
     Static,
     Struct,
-    Transformed,
     Value,
     constant,
 )
@@ -282,7 +281,9 @@ class Specializer(State):
             self.inputs.guards.append(((*start, ("attribute", "options")), value.options))
             primal = (*start, ("attribute", "primal"))
             inner = self.describe_captured(value.primal, value.__name__, primal)
-            return Transformed(inner, [], {}, options=value.options)
+            from srcgrad.specialize.transformations import transformed
+
+            return transformed(inner, value.options, None)
         if isinstance(value, WrittenFunction) and isinstance(value.argnums, int):
             inner = self.describe_captured(value.primal, "primal", (*start, ("attribute", "primal")))
             return Bound(self.function(value.written), [inner, constant(value.argnums)])

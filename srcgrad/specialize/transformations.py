@@ -11,9 +11,11 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from srcgrad.analysis.signatures import required
 from srcgrad.errors import ArgumentError, KindError, SrcgradError, UnsupportedError
 from srcgrad.ir.kinds import BOTTOM, is_float
 from srcgrad.ir.nodes import Apply, Assign, Const, Definition, Free, Name, Parameter, Pos, Star
+from srcgrad.rules.registry import lookup
 from srcgrad.specialize.arguments import bind_arguments
 from srcgrad.specialize.boundary import NotYet
 from srcgrad.specialize.builtins import HANDLERS
@@ -67,6 +69,8 @@ def transformed(function: Value, options: Options, pos: Pos | None) -> Value:
         return Either(
             function.test, transformed(function.body, options, pos), transformed(function.orelse, options, pos)
         )
+    if isinstance(function, Static) and (closure := _library(function)) is not None:
+        function = closure
     call = getattr(function.cls, "__call__", None) if isinstance(function, Struct) else None  # noqa: B004
     callable_object = isinstance(call, types.FunctionType)
     if not isinstance(function, (Closure, Bound)) and not callable_object:
@@ -77,6 +81,27 @@ def transformed(function: Value, options: Options, pos: Pos | None) -> Value:
             "Write a function that calls it: `lambda x: ...`.", pos,
         )  # fmt: skip
     return Transformed(function, [], {}, options=options)
+
+
+def _library(function: Static) -> Closure | None:
+    """A function that calls a function of a library that has a rule: grad(np.sum)."""
+    if not callable(function.value) or isinstance(function.value, type) or lookup(function.value) is None:
+        return None
+    names = required(function.value)
+    if not names:
+        return None
+    key = function.value, names
+    if key not in _LIBRARY:
+        inner = "function_"
+        call = Apply(Name(inner), tuple(Name(name) for name in names))
+        params = (*map(Parameter, names), Parameter(inner, "keyword_only", Const(None)))
+        bound = frozenset({RESULT, inner, *names})
+        name = getattr(function.value, "__name__", "function")
+        _LIBRARY[key] = Definition(name, params, (Assign(Name(RESULT), call),), RESULT, bound)
+    return Closure(_LIBRARY[key], defaults={"function_": function})
+
+
+_LIBRARY: dict[tuple[Any, tuple[str, ...]], Definition] = {}
 
 
 def method_of(s: State, found: TransformedFunction, owner: Struct) -> Value:

@@ -310,7 +310,16 @@ def gradients(program: Program, wish: Wish, facts: Facts, reverse: Sequence[Stmt
 
 
 def container(value: Struct, items: dict[Any, Expr], path: str) -> Expr:
-    """A container like the one at the path, with other items."""
+    """A container like the one at the path, with other items. Without a path, it is made by its class."""
+    if not path and value.cls is not None:
+        if value.type == "dict" or (value.type == "object" and not plain_constructor(value.cls)):
+            raise UnsupportedError(
+                f"the tangent of a {value.cls.__name__} cannot be made", "Return a dict, a tuple or a dataclass."
+            )
+        made_by = Prim(value.cls, value.cls.__name__)
+        if value.type == "object":
+            return Call(made_by, (), tuple(items.items()), kind=Opaque(object))
+        return Call(made_by, tuple(items.values()), kind=Opaque(tuple))
     whole = Name(path, kind=Opaque(object))
     if value.type == "dict":
         keys = tuple(Const(key, kind=kind_of_static(key)) for key in items)

@@ -63,9 +63,9 @@ def push_forward(specialised: Specialised, wish: Wish) -> Gradient:
     forward = forwarder.block(body)
     found = {r.id: forwarder.dot(r.id) if r.id in facts.active else forwarder.zero(r.id) for r in results}
     tangents = _result(program.result, found, program)
-    outputs = [as_expr(program.result), tangents] if wish.value else [tangents]
+    outputs = [_value(program.result), tangents] if wish.value else [tangents]
     if wish.mode == "primal":  # nothing is differentiated but by what is called inside
-        outputs = [as_expr(program.result)]
+        outputs = [_value(program.result)]
     returned = outputs[0] if len(outputs) == 1 else tuple_of(outputs)
     text_body = optimize_forward([*start, *forward], Return(returned), facts)
     text_body = unshared(text_body, facts, taken, wish.value)
@@ -122,6 +122,13 @@ def _entry(entry: dict[str, Kind], facts: Facts, forwarder: Forwarder, given: di
         start.append(Assign(own, copied))
         forwarder.dots[name] = own
     return start
+
+
+def _value(value: Value) -> Expr:
+    """The result itself; objects are made anew."""
+    if isinstance(value, Struct) and (value.cls is not None or any(isinstance(v, Struct) for v in value.values())):
+        return container(value, {key: _value(item) for key, item in value.items.items()}, "")
+    return as_expr(value)
 
 
 def _result(value: Value, found: dict[str, Expr], program: Program) -> Expr:

@@ -1,6 +1,8 @@
 """Functions with results of every structure: the pullback is the transpose of the push-forward."""
 
 import copy
+import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -149,3 +151,30 @@ def test_linearize_is_jvp():
 def test_wrong_tangents_are_named(call, words):
     with pytest.raises(srcgrad.SrcgradError, match=words):
         call()
+
+
+@dataclasses.dataclass
+class Layer:
+    w: np.ndarray
+    n: int = 2
+
+
+class Pair(NamedTuple):
+    a: np.ndarray
+    b: float
+
+
+def test_results_that_are_objects():
+    def double(q):
+        return Layer(q.w * 2, q.n), Pair(np.sin(q.w), q.w[0] * 3)
+
+    w, v = np.array([0.3, 0.4]), np.array([1.0, -2.0])
+    (layer, pair), (d_layer, d_pair) = srcgrad.jvp(double, (Layer(w),), (Layer(v),))
+    assert isinstance(layer, Layer) and isinstance(d_layer, Layer) and isinstance(d_pair, Pair)
+    np.testing.assert_allclose(d_layer.w, 2 * v)
+    np.testing.assert_allclose(d_pair.a, v * np.cos(w))
+    assert d_layer.n is None and layer.n == 2 and d_pair.b == 3.0 and pair.b == w[0] * 3
+    product = srcgrad.hvp(lambda q: np.sum(q.w**3) * q.n)(Layer(w), Layer(v))
+    np.testing.assert_allclose(product.w, 12 * w * v)
+    matrix = srcgrad.hessian(lambda q: np.sum(q.w**3) * q.n)(Layer(w))
+    np.testing.assert_allclose(matrix.w.w, np.diag(12 * w))
