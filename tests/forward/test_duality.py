@@ -178,3 +178,19 @@ def test_results_that_are_objects():
     np.testing.assert_allclose(product.w, 12 * w * v)
     matrix = srcgrad.hessian(lambda q: np.sum(q.w**3) * q.n)(Layer(w))
     np.testing.assert_allclose(matrix.w.w, np.diag(12 * w))
+
+
+def test_number_from_a_list_without_tangents():
+    def f(x, weights):
+        s = x[0] * 2
+        total = 0.0
+        while weights:
+            total = total + s * x[1]
+            s = weights.pop()
+        return total
+
+    x, v = np.array([0.3, 0.4]), np.array([1.0, -2.0])
+    value, slope = srcgrad.jvp(f, (x, [2.0, 3.0]), (v, None))
+    h = 1e-6
+    expected = (f(x + h * v, [2.0, 3.0]) - f(x - h * v, [2.0, 3.0])) / (2 * h)
+    assert abs(slope - expected) < 1e-8

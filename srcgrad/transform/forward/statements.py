@@ -90,6 +90,10 @@ class Forwarder:
                 return self.push(stmt)
             case Pop() if root(stmt.target) in self.facts.active:
                 return self.pop(stmt)
+            case Pop(out=Name(id=name)) if name in self.facts.active:  # of a list without tangents
+                dot = self.dot(name)
+                assert isinstance(dot, Name)
+                return [stmt, Assign(dot, self.zero(name), pos=stmt.pos)]
             case Invoke():
                 return self.invoke(self, stmt)
             case For() | While() if stmt.checkpoint is not None:
