@@ -1773,3 +1773,18 @@ def test_zero_adjoint_of_a_list_has_the_length_that_the_list_had():
 
     check(f, np.array([0.5, 0.2, 0.9]), 0.7)
     check(f, np.array([1.5, 0.2, 0.9]), 0.7)
+
+
+def test_a_popped_item_that_gets_a_second_name_keeps_the_first():
+    def f(x):
+        xs = [x[0], x[1], x[2]]
+        total = 0.0
+        item = 1.0
+        while xs:
+            item = xs.pop()
+            last = item
+            total = total + np.sin(item) * last
+            item = total
+        return total * item
+
+    check(f, np.array([0.4, 0.9, 1.1]))

@@ -13,6 +13,7 @@ from srcgrad.optimize.copies import inline_single_uses, propagate_copies
 from srcgrad.optimize.dead import remove_dead
 from srcgrad.optimize.fold import fold
 from srcgrad.optimize.names import share_names
+from srcgrad.optimize.pops import rename_popped
 from srcgrad.optimize.returns import early_returns
 from srcgrad.optimize.shapes import reuse_shapes
 from srcgrad.optimize.sink import sink_sums
@@ -55,7 +56,7 @@ def _passes(body: tuple[Stmt, ...], kept: set[str], facts: Facts) -> tuple[Stmt,
     body = tuple(sink_sums(body, aliases.of, aliases.written))
     body = tuple(inline_single_uses(body, lambda name: name in own and name not in kept, aliases.of, aliases.written))
     body = tuple(fold(body))
-    body = tidy(tuple(remove_dead(body, kept, aliases.of)))
+    body = tidy(rename_popped(remove_dead(body, kept, aliases.of)))
     hints = {name: hint for (hint, _), name in facts.temporaries.items()}
     return share_names(body, hints, facts.used - set(hints))
 

@@ -134,6 +134,7 @@ def _list_method(
         _append_all(s, owner, args[0], pos)
     elif name == "pop":
         out = Name(s.fresh("item"), kind=kind.item, pos=pos)
+        s.popped.add(out.id)
         s.emit(Pop(out, owner.expr, as_expr(args[0], pos) if args else None, pos=pos))
         return Leaf(out)
     elif name == "copy":

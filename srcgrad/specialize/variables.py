@@ -52,6 +52,7 @@ class Variables:
         self.loop_writes: set[str] = set()
         self.unrolled_loops: list[list[Pos | None] | None] = []
         self.rebound_arrays: dict[str, Pos | None] = {}
+        self.popped: set[str] = set()  # names of items that nothing but the value itself knows yet
         self.trusting = False  # the body of a rule: what it calls is taken to be pure
         self.held: dict[str, object] = {}
         self.on_its_own = False  # a function that is compiled on its own: who writes what is not looked at as a whole
@@ -173,7 +174,8 @@ class Variables:
             name = Name(base, kind=value.kind, pos=pos)
             self._inherit_site(base, value.expr)
             last = self.out[-1] if self.out else None
-            if isinstance(last, Pop) and last.out == value.expr and last.out is not None:
+            if isinstance(last, Pop) and last.out == value.expr and last.out is not None and last.out.id in self.popped:
+                self.popped.discard(last.out.id)
                 self.out[-1] = dataclasses.replace(last, out=name)  # the item goes to the variable at once
             else:
                 self.emit(Assign(name, value.expr, pos=pos))

@@ -79,7 +79,8 @@ def store(adjoints: StatementAdjoints, stmt: Store, env: Env) -> Chunk:
         itself = [dataclasses.replace(t, expr=_swap(t.expr, seed, new)) for t in itself]
     settled: list[Stmt] = []
     if op not in ("+", "-", "at"):
-        settled = [_settle(itself, seed, stmt, winners)]
+        made = _settle(itself, seed, stmt, winners)
+        settled = [] if isinstance(made, Store) and not made.op and made.value == made.target else [made]
     if clash:
         out += settled
     adjoints.flush(rest, env, out, stmt.pos, lives_on=True)
