@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import inspect
@@ -32,7 +33,9 @@ from srcgrad.specialize.values import (
     Struct,
     Transformed,
     Value,
+    constant,
     describe,
+    static_key,
 )
 
 
@@ -138,6 +141,11 @@ def call_static(s: State, fn: Static, args: list[Value], kwargs: dict[str, Value
             return result
     if writer is not None:
         return writer(s, args, kwargs, pos)
+    if isinstance(getattr(target, "__self__", None), (str, bytes)) and not kwargs:
+        known = [static_key(arg) for arg in args]
+        if all(isinstance(value, (str, bytes, int)) for value in known):
+            with contextlib.suppress(TypeError, ValueError):  # which the run raises, too
+                return _constant_result(target(*known))
     if isinstance(getattr(target, "__self__", None), np.ufunc) and target.__name__ == "at":
         from srcgrad.specialize.writes import ufunc_at
 
@@ -159,6 +167,14 @@ def call_static(s: State, fn: Static, args: list[Value], kwargs: dict[str, Value
     if hasattr(target, "py_func"):
         return call_closure(s, s.function(target.py_func), args, kwargs, pos)
     return call_primitive(s, Prim(target, s.spelling(fn)), args, kwargs, pos)
+
+
+def _constant_result(value: Any) -> Value:
+    """What a method of a text gives when compiling."""
+    if isinstance(value, (list, tuple)):
+        made = {k: _constant_result(item) for k, item in enumerate(value)}
+        return Struct("list" if isinstance(value, list) else "tuple", made)
+    return constant(value) if isinstance(value, (bool, int, float)) else Static(value)
 
 
 def _hashable(target: object) -> bool:

@@ -412,3 +412,18 @@ def test_walrus_in_a_condition_of_each_kind():
         return total
 
     check(f, X4)
+
+
+def test_methods_of_texts_that_are_known():
+    def reverse_polish(x):
+        stack = []
+        for word in "0 1 + 2 * 3 -".split():
+            if word in "0123":
+                stack.append(x[int(word)])
+            else:
+                b, a = stack.pop(), stack.pop()
+                stack.append(a + b if word == "+" else a * b if word == "*" else a - b)
+        return stack[0] ** 2
+
+    check(reverse_polish, X4)
+    check(lambda x: np.sum(x) * "banana".count("a"), X4)
