@@ -93,8 +93,8 @@ def contributions(
         if rule.form == "constant":
             return []
         return _general(rule, call, d, lazy, syms, out, chosen, masked)
-    except KindError as error:
-        raise KindError(error.reason, error.remedy, error.pos or call.pos) from None
+    except (KindError, NoRuleError) as error:
+        raise type(error)(error.reason, error.remedy, error.pos or call.pos) from None
     finally:
         using_math.reset(token)
 
@@ -102,7 +102,7 @@ def contributions(
 def refuse_unknown(rule: Rule, call: Call | Op, syms: dict[str, Any], wanted: set[str]) -> None:
     """Refuse a call of which a derivative is wanted in an argument that the rule says nothing of."""
     known = {*rule.builders, *rule.zero}
-    missing = [n for n in wanted if n in syms and carries(syms[n]) and n not in known]
+    missing = [n for n in syms if n in wanted and carries(syms[n]) and n not in known]
     if missing and rule.form != "constant":
         what = f"The derivative of {as_prim(call).text} in `{missing[0]}` is not known."
         raise NoRuleError(what, "Give its rule a vjp." if rule.own else "", call.pos)

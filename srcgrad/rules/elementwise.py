@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.errors import KindError
+from srcgrad.errors import KindError, NoRuleError
 from srcgrad.ir.kinds import Array, Scalar
 from srcgrad.ir.nodes import Pack
 from srcgrad.rules.build import Sym, chosen, const, helper, picked, xp
@@ -190,7 +190,7 @@ def psi(x: Sym) -> Sym:
     try:
         import scipy.special
     except ImportError:
-        raise KindError("the derivative of the gamma function needs SciPy", "Install it.") from None
+        raise NoRuleError("The derivative of the gamma function needs SciPy.", "Install it.") from None
     return helper(scipy.special.psi, "scipy.special.psi")(x)
 
 

@@ -27,8 +27,8 @@ from srcgrad.ir.nodes import Call, Expr, Op, Prim
 from srcgrad.rules.effects import Ruled, effect
 
 __all__ = [
-    "OPS", "RULES", "Rule", "as_prim", "const", "constant", "effect", "elementwise", "flat", "jvp", "library_of", "linear",
-    "lookup", "own_rule", "rule_of", "symmetric", "vjp",
+    "OPS", "RULES", "Rule", "as_prim", "const", "constant", "effect", "elementwise", "flat", "jvp", "library_of",
+    "linear", "lookup", "own_rule", "rule_of", "symmetric", "vjp",
 ]  # fmt: skip
 
 Builder = Callable[..., Any]
@@ -48,8 +48,8 @@ class Rule:
     linear: the parameters that the function is linear in. zero: those in which the derivative is zero. view: whether
     the result shares memory with the first argument; "readonly": it does, and cannot be written. singular: the
     partials may be infinite or nan, so they are guarded where the adjoint may have been masked. domain: for tests,
-    where the function is smooth, of all arguments or of each. accepts_lazy: "any" or "scalar": which adjoints that only broadcast to the result's
-    shape the builders take as they are. variadic: the parameter that is `*args`.
+    where the function is smooth, of all arguments or of each. accepts_lazy: "any" or "scalar": which adjoints that only
+    broadcast to the result's shape the builders take as they are. variadic: the parameter that is `*args`.
     via_out: partials that are used instead where the result is at hand, because they then read less.
     displays: the builders take a list of Syms for an argument that is a display such as `[a, b]`, or a Sym of
     kind ListOf for one that is a list. tangents: for each group of parameters, what their tangents contribute to the

@@ -7,54 +7,52 @@ from typing import Any
 import scipy.special as sc
 
 from srcgrad.errors import KindError
-from srcgrad.ir.kinds import rank
+from srcgrad.ir.kinds import Array, Scalar, rank
 from srcgrad.rules.build import Sym, const, unbroadcast, xp
 from srcgrad.rules.reductions import literal, options, spread
 from srcgrad.rules.registry import jvp, vjp
 
 
-def weights(out: Sym, a: Sym, b: Any, axis: Any, keepdims: Any) -> Sym:
+def shares(out: Sym, a: Sym, axis: Any, keepdims: Any) -> Sym:
     """exp(a - out): what each element gives to the sum, without its factor in b."""
-    if b is not None and _given(b) and (rank(a.kind) is None or rank(a.kind) != rank(b.kind)):
-        raise KindError(
-            "scipy.special.logsumexp is differentiated with `b` of as many axes as `a`", "Use np.broadcast_to."
-        )
     return xp.exp(a - spread(out, a, axis, keepdims))
 
 
-def _given(b: Any) -> bool:
-    return isinstance(b, Sym) and const(b.expr) is not None
-
-
-def _sign_free(return_sign: Any) -> None:
-    if literal(return_sign, "return_sign"):
-        raise KindError("scipy.special.logsumexp with `return_sign` is not differentiated", "Leave it out.")
+def factors(a: Sym, b: Any) -> Sym | None:
+    """`b` as an array or a number that the elements are multiplied by, None where it is not given."""
+    if b is None or const(b.expr) is None:
+        return None
+    if not isinstance(b.kind, (Scalar, Array)):
+        b = xp.array(b)
+    if rank(b.kind) != 0 and (rank(a.kind) is None or rank(a.kind) != rank(b.kind)):
+        remedy = "Reshape it, or use np.broadcast_to."
+        raise KindError("scipy.special.logsumexp is differentiated with `b` of as many axes as `a`", remedy)
+    return b
 
 
 @vjp(sc.logsumexp, "a", singular=True)
-def _logsumexp(
-    d: Sym, out: Sym, a: Sym, axis: Any = None, b: Any = None, keepdims: Any = False, return_sign: Any = False
-) -> Sym:
-    _sign_free(return_sign)
-    term = spread(d, a, axis, keepdims) * weights(out, a, b, axis, keepdims)
-    return unbroadcast(term * b, (term * b).kind, a.kind, a, [b.kind]) if _given(b) else term
+def _logsumexp(d: Sym, out: Sym, a: Sym, axis: Any = None, b: Any = None, keepdims: Any = False) -> Sym:
+    term, given = spread(d, a, axis, keepdims) * shares(out, a, axis, keepdims), factors(a, b)
+    return term if given is None else unbroadcast(term * given, (term * given).kind, a.kind, a, [given.kind])
 
 
 @vjp(sc.logsumexp, "b")
 def _logsumexp_factors(d: Sym, out: Sym, a: Sym, b: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
-    term = spread(d, a, axis, keepdims) * weights(out, a, b, axis, keepdims)
+    factors(a, b)
+    term = spread(d, a, axis, keepdims) * shares(out, a, axis, keepdims)
     return unbroadcast(term, (term * b).kind, b.kind, b, [a.kind])
 
 
 @jvp(sc.logsumexp, "a")
 def _logsumexp_tangent(t: Sym, out: Sym, a: Sym, axis: Any = None, b: Any = None, keepdims: Any = False) -> Sym:
-    term = t * weights(out, a, b, axis, keepdims)
-    return xp.sum(term * b if _given(b) else term, **options(axis, keepdims))
+    term, given = t * shares(out, a, axis, keepdims), factors(a, b)
+    return xp.sum(term if given is None else term * given, **options(axis, keepdims))
 
 
 @jvp(sc.logsumexp, "b")
 def _logsumexp_factors_tangent(t: Sym, out: Sym, a: Sym, b: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
-    return xp.sum(t * weights(out, a, b, axis, keepdims), **options(axis, keepdims))
+    factors(a, b)
+    return xp.sum(t * shares(out, a, axis, keepdims), **options(axis, keepdims))
 
 
 def _total(term: Sym, axis: Any) -> Sym:

@@ -75,8 +75,8 @@ def tangent(
     try:
         terms = _terms(rule, call, moved, bound, syms, out, masked, out_ready)
         return _of_kind(_full(_sum(terms), rule, call, bound, syms, moved, out), call.kind)
-    except KindError as error:
-        raise KindError(error.reason, error.remedy, error.pos or call.pos) from None
+    except (KindError, NoRuleError) as error:
+        raise type(error)(error.reason, error.remedy, error.pos or call.pos) from None
     finally:
         using_math.reset(token)
 
@@ -257,12 +257,15 @@ def _dtype(kind: Kind) -> str:
 
 
 def _of_kind(s: Sym, node: Kind) -> Sym:
-    """`s` in the dtype of the result, and a number where that is one."""
+    """`s` in the dtype of the result, and a number where that is one, or an array without axes."""
     kind = s.kind
     if not isinstance(node, (Scalar, Array)) or not isinstance(kind, (Scalar, Array)):
         return s
     if isinstance(node, Scalar) and isinstance(kind, Array) and rank(kind) == 0:
         s = s[()]
+        kind = s.kind
+    elif isinstance(node, Array) and node.dims == () and isinstance(kind, Scalar) and not isinstance(s.expr, Const):
+        s = xp.asarray(s)
         kind = s.kind
     if isinstance(s.expr, Const) and isinstance(node, Scalar) and node.dtype == "float64":
         return s
