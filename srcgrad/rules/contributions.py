@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from srcgrad.analysis.infer import ELEMENTWISE
 from srcgrad.errors import KindError, NoRuleError
 from srcgrad.ir.kinds import Array, Kind, ListOf, Scalar, is_float, rank
 from srcgrad.ir.nodes import Call, Cond, Const, Expr, Op, Pack
@@ -223,7 +224,7 @@ def spans(expr: Expr, leaves: list[Expr]) -> bool:
         return spans(expr.body, leaves)
     if isinstance(expr, Call):
         fn = expr.prim.fn
-        if isinstance(fn, np.ufunc) or fn in (np.where, np.clip, np.sinc):
+        if isinstance(fn, np.ufunc) or fn is np.where or fn in ELEMENTWISE:
             return any(spans(a, leaves) for a in expr.args)
         if fn in (np.zeros_like, np.ones_like, np.full_like, np.astype, np.copy):
             return spans(expr.args[0], leaves)
@@ -281,7 +282,7 @@ def _listed(
         built = guarded(mask, built) if rank(mask.kind) == rank(built.kind) or rank(mask.kind) == 0 else built
     if isinstance(kind, (Scalar, Array)):
         built = cast(built, kind)
-    lazy = lazy and rank(kind) != 0 and not isinstance(kind, ListOf)
+    lazy = lazy and rank(kind) != 0 and not isinstance(kind, ListOf) and not spans(built.expr, [arg.expr])
     index = at[0] if len(at) == 1 else at or None
     return [Contribution(name, index, built, lazy)]
 

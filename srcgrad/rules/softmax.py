@@ -8,7 +8,7 @@ import scipy.special as sc
 
 from srcgrad.errors import KindError
 from srcgrad.ir.kinds import Array, Scalar, rank
-from srcgrad.rules.build import Sym, const, unbroadcast, xp
+from srcgrad.rules.build import Sym, const, same_shape, unbroadcast, xp
 from srcgrad.rules.reductions import literal, options, spread
 from srcgrad.rules.registry import jvp, vjp
 
@@ -30,7 +30,7 @@ def factors(a: Sym, b: Any) -> Sym | None:
     return b
 
 
-@vjp(sc.logsumexp, "a", singular=True)
+@vjp(sc.logsumexp, "a", singular=True, accepts_lazy="scalar")
 def _logsumexp(d: Sym, out: Sym, a: Sym, axis: Any = None, b: Any = None, keepdims: Any = False) -> Sym:
     term, given = spread(d, a, axis, keepdims) * shares(out, a, axis, keepdims), factors(a, b)
     return term if given is None else unbroadcast(term * given, (term * given).kind, a.kind, a, [given.kind])
@@ -40,7 +40,10 @@ def _logsumexp(d: Sym, out: Sym, a: Sym, axis: Any = None, b: Any = None, keepdi
 def _logsumexp_factors(d: Sym, out: Sym, a: Sym, b: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
     factors(a, b)
     term = spread(d, a, axis, keepdims) * shares(out, a, axis, keepdims)
-    return unbroadcast(term, (term * b).kind, b.kind, b, [a.kind])
+    whole = (term * b).kind
+    if not same_shape(whole, term.kind, [b.kind]):
+        term = term + xp.zeros_like(b)  # which may have longer axes than a
+    return unbroadcast(term, whole, b.kind, b, [a.kind])
 
 
 @jvp(sc.logsumexp, "a")
@@ -57,7 +60,8 @@ def _logsumexp_factors_tangent(t: Sym, out: Sym, a: Sym, b: Sym, axis: Any = Non
 
 def _total(term: Sym, axis: Any) -> Sym:
     """The sum over the axes that a softmax is over, one for each of its elements."""
-    return xp.sum(term) if literal(axis) is None else xp.sum(term, axis=literal(axis), keepdims=True)
+    k = literal(axis)
+    return xp.sum(term) if k is None or rank(term.kind) == 1 else xp.sum(term, axis=k, keepdims=True)
 
 
 @vjp(sc.softmax, "x")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.analysis.infer import infer_call, infer_op
+from srcgrad.analysis.infer import ELEMENTWISE, infer_call, infer_op
 from srcgrad.errors import KindError, NoRuleError
 from srcgrad.ir.kinds import Array, Kind, ListOf, Opaque, Scalar, dims, forget_value, rank
 from srcgrad.ir.nodes import Call, Const, Expr, Load, Name, Op, Pack
@@ -229,12 +229,16 @@ def _full(
     return s
 
 
+def _is_elementwise(fn: Any) -> bool:
+    return isinstance(fn, np.ufunc) or fn is np.where or fn in ELEMENTWISE
+
+
 def _leaves(expr: Expr) -> Iterator[Expr]:
     """The expressions whose shapes an elementwise expression has, broadcast."""
     yield expr
     if isinstance(expr, Op) and expr.op != "@":
         inner: Iterable[Expr] = expr.args
-    elif isinstance(expr, Call) and (isinstance(expr.prim.fn, np.ufunc) or expr.prim.fn in (np.where, np.clip)):
+    elif isinstance(expr, Call) and _is_elementwise(expr.prim.fn):
         inner = expr.args
     elif isinstance(expr, Call) and expr.prim.fn in (np.zeros_like, np.ones_like, np.full_like, np.astype, np.copy):
         inner = expr.args[:1]

@@ -239,6 +239,8 @@ CASES = [
         (V3, {}), (A23, {}), (A23, {"axis": 0}), (A23, {"axis": -1, "keepdims": True}), (B234, {"axis": (0, 2)}),
         (A23, {"b": np.abs(A23)}), (A23, {"axis": 1, "b": np.abs(A23)}), (A23, {"axis": 0, "b": np.abs(V3)[None]}),
         (V3[None], {"axis": 1, "b": np.abs(A23)}), (A23, {"b": 1.5}),
+        (A23[:, :1], {"axis": 1, "b": np.abs(A23)}), (A23[:1], {"axis": 1, "b": np.abs(A23[:, :1])}),
+        (A23[:, :1], {"b": np.abs(A23)}), (A23[:, :1], {"axis": 0, "b": np.abs(A23[:1])}),
         (A23, {"axis": 1, "b": np.array([[1, 2, 3]]), "keepdims": True}), (V3, {"b": [1, 2, 2]})]),
     *((fn, (x,), kw) for fn in (sc.softmax, sc.log_softmax)
       for x, kw in [(V3, {}), (A23, {}), (A23, {"axis": 0}), (B234, {"axis": -1}), (B234, {"axis": (0, 1)})]),
