@@ -12,7 +12,7 @@ import scipy.special
 import scipy.special as sp
 from scipy.special import digamma, gammaln, logsumexp
 
-from srcgrad import check_grads, elementwise_grad, emit, grad, jvp
+from srcgrad import check_grads, elementwise_grad, emit, grad, jvp, sparsity
 from srcgrad.errors import NoRuleError, SrcgradError
 from srcgrad.rules.registry import RULES, library_of, lookup
 from tests.rules.test_rules import draw, rng_for
@@ -77,12 +77,26 @@ def test_there_are_orders_to_refuse():
 
 @pytest.mark.parametrize("call", [
     "sp.comb(x, 2)", "sp.fresnel(x)[0]", "sp.factorial(x)", "sp.sici(x)[0]", "sp.zeta(x)", "sp.lambertw(x)",
-    "sp.comb(x, k=2)", "sp.logsumexp(x, return_sign=True)[0]",
+    "sp.comb(x, k=2)",
 ])  # fmt: skip
 def test_other_functions_are_refused(call):
     module = load(f"import scipy.special as sp\ndef f(x):\n    return {call}\n")
     with pytest.raises(SrcgradError):
         grad(module)(2.5)
+
+
+def test_several_results_are_refused_by_the_keyword():
+    def f(x):
+        value, sign = sp.logsumexp(x, return_sign=True)
+        return value * sign
+
+    with pytest.raises(NoRuleError, match="with `return_sign` is not known"):
+        grad(f)(np.ones(3))
+
+
+def test_patterns_know_of_orders_without_derivative():
+    found = sparsity(lambda x: sp.jv(x[:2], x[1:3]), np.array([1.0, 2.0, 3.0]))
+    np.testing.assert_array_equal(found.toarray(), [[1, 1, 0], [0, 1, 1]])
 
 
 def mixed(x, y):
