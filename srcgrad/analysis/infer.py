@@ -41,7 +41,7 @@ from srcgrad.ir.kinds import (
 )
 from srcgrad.ir.nodes import Expr, Prim
 
-__all__ = ["OPERATORS", "infer_call", "infer_items", "infer_load", "infer_op", "kind_of"]
+__all__ = ["ELEMENTWISE", "OPERATORS", "infer_call", "infer_items", "infer_load", "infer_op", "kind_of"]
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     "neg": operator.neg, "pos": operator.pos, "~": operator.invert, "not": operator.not_,
@@ -192,7 +192,7 @@ def infer_call(
         if bound is not None:
             return rule(prim, bound)
     in_math = getattr(fn, "__module__", "") == "math" and fn not in _NOT_ELEMENTWISE
-    if fn in _ELEMENTWISE or in_math:
+    if fn in ELEMENTWISE or in_math:
         if all(isinstance(k, (Scalar, Array)) for k in kinds) and not pairs:
             if in_math:  # a number, also of an array of one element
                 kinds = [Scalar(k.dtype) if isinstance(k, Array) else k for k in kinds]
@@ -236,9 +236,10 @@ def infer_items(prim: Prim, args: Sequence[Expr], kwargs: Sequence[tuple[str, Ex
 # `operator.mul(a, b)`, and np.matmul: the same as the operator
 _AS_OPERATORS: dict[Any, str] = {fn: op for op, fn in OPERATORS.items() if "in" not in op} | {np.matmul: "@"}
 _NOT_ELEMENTWISE = {math.dist, math.modf, math.frexp, math.prod, math.fsum}
-_ELEMENTWISE = {
+ELEMENTWISE: set[Any] = {
     abs, float, int, complex, round, np.abs, np.round, np.around, np.nan_to_num, np.angle,
     np.isclose, np.sinc, np.isreal, np.iscomplex, np.fix, np.clip, pow,
     np.isposinf, np.isneginf, np.i0,
     np.float16, np.float32, np.float64, np.int8, np.int16, np.int32, np.int64, np.uint8, np.bool_,
 }  # fmt: skip
+"""Functions that work element by element and are no ufuncs. Rules of further libraries add theirs."""

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from srcgrad.analysis.infer import ELEMENTWISE
 from srcgrad.errors import KindError, NoRuleError
 from srcgrad.ir.kinds import Array, Kind, ListOf, Scalar, is_float, rank
 from srcgrad.ir.nodes import Call, Cond, Const, Expr, Op, Pack
@@ -93,8 +94,8 @@ def contributions(
         if rule.form == "constant":
             return []
         return _general(rule, call, d, lazy, syms, out, chosen, masked)
-    except KindError as error:
-        raise KindError(error.reason, error.remedy, error.pos or call.pos) from None
+    except (KindError, NoRuleError) as error:
+        raise type(error)(error.reason, error.remedy, error.pos or call.pos) from None
     finally:
         using_math.reset(token)
 
@@ -102,7 +103,7 @@ def contributions(
 def refuse_unknown(rule: Rule, call: Call | Op, syms: dict[str, Any], wanted: set[str]) -> None:
     """Refuse a call of which a derivative is wanted in an argument that the rule says nothing of."""
     known = {*rule.builders, *rule.zero}
-    missing = [n for n in wanted if n in syms and carries(syms[n]) and n not in known]
+    missing = [n for n in syms if n in wanted and carries(syms[n]) and n not in known]
     if missing and rule.form != "constant":
         what = f"The derivative of {as_prim(call).text} in `{missing[0]}` is not known."
         raise NoRuleError(what, "Give its rule a vjp." if rule.own else "", call.pos)
@@ -223,7 +224,7 @@ def spans(expr: Expr, leaves: list[Expr]) -> bool:
         return spans(expr.body, leaves)
     if isinstance(expr, Call):
         fn = expr.prim.fn
-        if isinstance(fn, np.ufunc) or fn in (np.where, np.clip, np.sinc):
+        if isinstance(fn, np.ufunc) or fn is np.where or fn in ELEMENTWISE:
             return any(spans(a, leaves) for a in expr.args)
         if fn in (np.zeros_like, np.ones_like, np.full_like, np.astype, np.copy):
             return spans(expr.args[0], leaves)
@@ -281,7 +282,7 @@ def _listed(
         built = guarded(mask, built) if rank(mask.kind) == rank(built.kind) or rank(mask.kind) == 0 else built
     if isinstance(kind, (Scalar, Array)):
         built = cast(built, kind)
-    lazy = lazy and rank(kind) != 0 and not isinstance(kind, ListOf)
+    lazy = lazy and rank(kind) != 0 and not isinstance(kind, ListOf) and not spans(built.expr, [arg.expr])
     index = at[0] if len(at) == 1 else at or None
     return [Contribution(name, index, built, lazy)]
 

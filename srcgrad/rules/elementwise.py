@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.errors import KindError
+from srcgrad.errors import KindError, NoRuleError
 from srcgrad.ir.kinds import Array, Scalar
 from srcgrad.ir.nodes import Pack
 from srcgrad.rules.build import Sym, chosen, const, helper, picked, xp
@@ -183,6 +183,19 @@ elementwise((np.deg2rad, np.radians, math.radians), lambda x, out: math.pi / 180
 elementwise((np.rad2deg, np.degrees, math.degrees), lambda x, out: 180 / math.pi, linear=("x",))
 elementwise((math.erf,), lambda x, out: 2 / math.sqrt(math.pi) * xp.exp(-(x**2)))
 elementwise((math.erfc,), lambda x, out: -2 / math.sqrt(math.pi) * xp.exp(-(x**2)))
+
+
+def psi(x: Sym) -> Sym:
+    """The logarithmic derivative of the gamma function, which neither math nor NumPy has."""
+    try:
+        import scipy.special
+    except ImportError:
+        raise NoRuleError("The derivative of the gamma function needs SciPy.", "Install it.") from None
+    return helper(scipy.special.psi, "scipy.special.psi")(x)
+
+
+elementwise(math.gamma, lambda x, out: out * psi(x), domain="positive")
+elementwise(math.lgamma, lambda x, out: psi(x), domain="positive")
 elementwise(
     np.sinc,
     lambda x, out: (xp.cos(math.pi * x) - out) / (x + x.eq(0)),

@@ -50,6 +50,8 @@ def joined(rule: Rule, call: Call | Op, sets: dict[str, Any], args: dict[str, An
     """The index sets of a call's result. sets: those of the arguments that have some, by parameter."""
     fn = as_prim(call).fn
     known = {*rule.builders, *(name for wanted in rule.tangents for name in wanted)}
+    if rule.form == "elementwise":  # also those in which the derivative is not known
+        known = set(rule.params) - rule.zero
     sets = {name: value for name, value in sets.items() if name in known}
     if not sets:
         return Sym(lift(0))

@@ -9,9 +9,12 @@ A rule is one of
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from types import EllipsisType
 from typing import Any, Literal
 
 import numpy as np
@@ -24,8 +27,8 @@ from srcgrad.ir.nodes import Call, Expr, Op, Prim
 from srcgrad.rules.effects import Ruled, effect
 
 __all__ = [
-    "OPS", "RULES", "Rule", "as_prim", "const", "constant", "effect", "elementwise", "flat", "jvp", "linear", "lookup",
-    "own_rule", "rule_of", "symmetric", "vjp",
+    "OPS", "RULES", "Rule", "as_prim", "const", "constant", "effect", "elementwise", "flat", "jvp", "library_of",
+    "linear", "lookup", "own_rule", "rule_of", "symmetric", "vjp",
 ]  # fmt: skip
 
 Builder = Callable[..., Any]
@@ -45,8 +48,8 @@ class Rule:
     linear: the parameters that the function is linear in. zero: those in which the derivative is zero. view: whether
     the result shares memory with the first argument; "readonly": it does, and cannot be written. singular: the
     partials may be infinite or nan, so they are guarded where the adjoint may have been masked. domain: for tests,
-    where the function is smooth. accepts_lazy: "any" or "scalar": which adjoints that only broadcast to the result's
-    shape the builders take as they are. variadic: the parameter that is `*args`.
+    where the function is smooth, of all arguments or of each. accepts_lazy: "any" or "scalar": which adjoints that only
+    broadcast to the result's shape the builders take as they are. variadic: the parameter that is `*args`.
     via_out: partials that are used instead where the result is at hand, because they then read less.
     displays: the builders take a list of Syms for an argument that is a display such as `[a, b]`, or a Sym of
     kind ListOf for one that is a list. tangents: for each group of parameters, what their tangents contribute to the
@@ -65,7 +68,7 @@ class Rule:
     zero: frozenset[str] = frozenset()
     view: View = "never"
     singular: bool = False
-    domain: str = "real"
+    domain: str | tuple[str, ...] = "real"
     accepts_lazy: Literal["none", "scalar", "any"] = "none"
     variadic: str = ""
     displays: bool = False
@@ -146,9 +149,34 @@ def lookup(fn: Callable[..., Any]) -> Rule | None:
     if isinstance(fn, Ruled):
         return fn.rule
     try:
-        return RULES.get(fn)
+        found = RULES.get(fn)
+        return RULES.get(fn) if found is None and _UNREAD and _read_library_of(fn) else found
     except TypeError:
         return None
+
+
+_UNREAD = {"scipy.special": "srcgrad.rules.special"}
+"""Libraries whose rules stand in a module of their own, read where one of their callables is looked up first."""
+LIBRARIES = tuple(_UNREAD)
+
+
+def library_of(fn: Any, libraries: Iterable[str] = LIBRARIES) -> str:
+    """Which of the libraries offers a callable under its name, "" if none does. None of them is imported for it."""
+    name = getattr(fn, "__name__", None)  # a ufunc does not say in which module it stands
+    if not isinstance(name, str):
+        return ""
+    return next((lib for lib in libraries if getattr(sys.modules.get(lib), name, None) is fn), "")
+
+
+def _read_library_of(fn: Any) -> bool:
+    """Read the rules of the library that a callable comes from; those that users gave stay."""
+    library = library_of(fn, _UNREAD)
+    if not library:
+        return False
+    own = {other: rule for other, rule in RULES.items() if rule.own}
+    importlib.import_module(_UNREAD.pop(library))
+    RULES.update(own)
+    return True
 
 
 def own_rule(fn: Any) -> Rule | None:
@@ -170,15 +198,16 @@ _GIVEN = ("d", "t", "out", "masked")
 
 
 def elementwise(
-    fns: Any, *partials: Builder | None, singular: bool = False, domain: str = "real", view: View = "never",
-    linear: Iterable[str] = (), via_out: dict[str, Builder] | None = None,
+    fns: Any, *partials: Builder | EllipsisType | None, singular: bool = False, domain: str | tuple[str, ...] = "real",
+    view: View = "never", linear: Iterable[str] = (), via_out: dict[str, Builder] | None = None,
 ) -> None:  # fmt: skip
     """Declare the partial derivatives of elementwise functions, one per argument: `lambda x, out: xp.cos(x)`.
 
-    None: the derivative in that argument is zero. Builders name the arguments, and `out`, the result.
+    None: the derivative in that argument is zero; `...`: it is not known, and refused. Builders name the arguments,
+    and `out`, the result.
     """
-    names = _names(next(p for p in partials if p is not None))
-    builders = {name: p for name, p in zip(names, partials, strict=False) if p is not None}
+    names = _names(next(p for p in partials if callable(p)))
+    builders = {name: p for name, p in zip(names, partials, strict=False) if callable(p)}
     zero = frozenset(name for name, p in zip(names, partials, strict=False) if p is None)
     for fn in fns if isinstance(fns, tuple) else (fns,):
         handled = frozenset(names)

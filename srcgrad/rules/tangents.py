@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.analysis.infer import infer_call, infer_op
+from srcgrad.analysis.infer import ELEMENTWISE, infer_call, infer_op
 from srcgrad.errors import KindError, NoRuleError
 from srcgrad.ir.kinds import Array, Kind, ListOf, Opaque, Scalar, dims, forget_value, rank
 from srcgrad.ir.nodes import Call, Const, Expr, Load, Name, Op, Pack
@@ -75,8 +75,8 @@ def tangent(
     try:
         terms = _terms(rule, call, moved, bound, syms, out, masked, out_ready)
         return _of_kind(_full(_sum(terms), rule, call, bound, syms, moved, out), call.kind)
-    except KindError as error:
-        raise KindError(error.reason, error.remedy, error.pos or call.pos) from None
+    except (KindError, NoRuleError) as error:
+        raise type(error)(error.reason, error.remedy, error.pos or call.pos) from None
     finally:
         using_math.reset(token)
 
@@ -229,12 +229,16 @@ def _full(
     return s
 
 
+def _is_elementwise(fn: Any) -> bool:
+    return isinstance(fn, np.ufunc) or fn is np.where or fn in ELEMENTWISE
+
+
 def _leaves(expr: Expr) -> Iterator[Expr]:
     """The expressions whose shapes an elementwise expression has, broadcast."""
     yield expr
     if isinstance(expr, Op) and expr.op != "@":
         inner: Iterable[Expr] = expr.args
-    elif isinstance(expr, Call) and (isinstance(expr.prim.fn, np.ufunc) or expr.prim.fn in (np.where, np.clip)):
+    elif isinstance(expr, Call) and _is_elementwise(expr.prim.fn):
         inner = expr.args
     elif isinstance(expr, Call) and expr.prim.fn in (np.zeros_like, np.ones_like, np.full_like, np.astype, np.copy):
         inner = expr.args[:1]
@@ -257,12 +261,15 @@ def _dtype(kind: Kind) -> str:
 
 
 def _of_kind(s: Sym, node: Kind) -> Sym:
-    """`s` in the dtype of the result, and a number where that is one."""
+    """`s` in the dtype of the result, and a number where that is one, or an array without axes."""
     kind = s.kind
     if not isinstance(node, (Scalar, Array)) or not isinstance(kind, (Scalar, Array)):
         return s
     if isinstance(node, Scalar) and isinstance(kind, Array) and rank(kind) == 0:
         s = s[()]
+        kind = s.kind
+    elif isinstance(node, Array) and node.dims == () and isinstance(kind, Scalar) and not isinstance(s.expr, Const):
+        s = xp.asarray(s)
         kind = s.kind
     if isinstance(s.expr, Const) and isinstance(node, Scalar) and node.dtype == "float64":
         return s

@@ -50,7 +50,11 @@ def spelling_of(value: Any) -> str:
     if isinstance(value, types.ModuleType):
         parts = value.__name__.split(".")
         return ".".join(["np", *parts[1:]]) if parts[0] == "numpy" else value.__name__
+    from srcgrad.rules.registry import library_of
+
     name = getattr(value, "__name__", "")
+    if library := library_of(value):
+        return f"{library}.{name}"
     if isinstance(value, np.ufunc) or getattr(np, name, None) is value:
         return f"np.{name}" if hasattr(np, name) else name
     module = getattr(value, "__module__", "") or ""

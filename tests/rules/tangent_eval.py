@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import scipy.special
 
 from srcgrad import runtime
 from srcgrad.codegen import text_of
@@ -16,13 +17,14 @@ from srcgrad.rules.tangents import tangent
 from tests.rules import rule_eval
 from tests.rules.rule_eval import ListValue, consistent, evaluate, like, weight
 
-NAMES = {"np": np, "math": math, "inf": np.inf, "nan": np.nan, **runtime.HELPERS}
+NAMES = {"np": np, "scipy": scipy, "math": math, "inf": np.inf, "nan": np.nan, **runtime.HELPERS}
 
 
 def spelled(fn):
     """A function's name in the text of a program, and how it is called."""
     name = fn.__name__
-    for owner, path in ((np.linalg, "np.linalg."), (np, "np."), (math, "math."), (runtime, "")):
+    for owner, path in ((np.linalg, "np.linalg."), (np, "np."), (math, "math."), (runtime, ""),
+                        (scipy.special, "scipy.special.")):  # fmt: skip
         if getattr(owner, name, None) is fn:
             return f"{path}{name}", "function"
     return name, "method" if getattr(np.ndarray, name, None) is fn else "function"

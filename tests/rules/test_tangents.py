@@ -19,7 +19,7 @@ from srcgrad.rules.registry import OPS, RULES, lookup, rule_of
 from srcgrad.rules.tangents import has_tangent, tangent
 from tests.rules.rule_eval import evaluate
 from tests.rules.tangent_eval import build, dotted, floats, hold, hold_all, leaves, run, spelled
-from tests.rules.test_rules import CASES, ELEMENTWISE, ONE, TWO, draw, is_scalar_function, name_of, rng_for
+from tests.rules.test_rules import CASES, ELEMENTWISE, draw, is_scalar_function, name_of, rng_for, shapes_for
 
 R = np.random.default_rng(11)
 A23, A33, V3, W3, V2 = (R.standard_normal(s) for s in [(2, 3), (3, 3), 3, 3, 2])
@@ -33,7 +33,7 @@ A23, A33, V3, W3, V2 = (R.standard_normal(s) for s in [(2, 3), (3, 3), 3, 3, 2])
 def test_elementwise(rule, mode):
     rng = rng_for("jvp", name_of(rule.fn))
     count = 0
-    for shape in ONE if len(rule.params) == 1 else TWO:
+    for shape in shapes_for(rule):
         args = [draw(rng, s, rule.domain, k) for k, s in enumerate(shape)]
         if is_scalar_function(rule):
             if not all(a.size for a in args):
@@ -53,8 +53,8 @@ def test_elementwise(rule, mode):
 @pytest.mark.parametrize("rule", [r for r in ELEMENTWISE if not is_scalar_function(r)], ids=lambda r: name_of(r.fn))
 def test_single_precision(rule):
     rng = rng_for("jvp single", name_of(rule.fn))
-    for shape in [*ONE[:2], ()] if len(rule.params) == 1 else [*TWO[:3], ((), ())]:
-        shape = shape or ((),)
+    shapes = shapes_for(rule)
+    for shape in [*shapes[: 2 if len(rule.params) == 1 else 3], ((),) * len(rule.params)]:
         args = [draw(rng, s, rule.domain, k).astype("float32") for k, s in enumerate(shape)]
         args = [a if a.ndim else a[()] for a in args]
         if rule.fn is np.ldexp:

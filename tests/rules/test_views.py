@@ -44,7 +44,7 @@ REST = [r for r in RULES.values() if r.form != "general"]
 @pytest.mark.parametrize("rule", REST, ids=lambda r: name_of(r.fn))
 def test_elementwise_and_constant(rule):
     called = 0
-    for count in range(1, min(4, _place_of_out(rule.fn)[0] + 1)):
+    for count in range(1, min(5, _place_of_out(rule.fn)[0] + 1)):
         for value in (0.5, 1):
             try:
                 hold(rule.fn, [np.full((2, 2), value) for _ in range(count)], {})
