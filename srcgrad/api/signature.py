@@ -61,7 +61,7 @@ def key_of(value: Any, seen: tuple[int, ...] = ()) -> Any:
         return (cls, value)
     if isinstance(value, types.ModuleType):
         return value
-    if isinstance(value, ndarray) or (hasattr(value, "dtype") and hasattr(value, "shape")):
+    if isinstance(value, ndarray) or (hasattr(value, "dtype") and hasattr(value, "shape") and cls is not type):
         return (cls, value.dtype, tuple([n == 1 for n in value.shape]))
     if callable(value) and own_rule(value) is not None:
         return ("own rule", value)

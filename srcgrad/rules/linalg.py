@@ -289,11 +289,18 @@ def _tensordot_letters(a: Sym, b: Sym, axes: Any) -> tuple[str, str, str]:
 
 @linear(np.tensordot, "a")
 def _tensordot_left(d: Sym, a: Sym, b: Sym, axes: Any = 2) -> Sym:
+    k, m, n = literal(axes, "axes"), *ranks(a, b)
+    if isinstance(k, int):  # a product of matrices, which einsum would write as loops
+        return xp.tensordot(d, b, (tuple(range(m - k, m + n - 2 * k)), tuple(range(k, n))))
     left, right, out = _tensordot_letters(a, b, axes)
     return xp.einsum(f"{out},{right}->{left}", d, b)
 
 
 @linear(np.tensordot, "b")
 def _tensordot_right(d: Sym, a: Sym, b: Sym, axes: Any = 2) -> Sym:
+    k, m, _ = literal(axes, "axes"), *ranks(a, b)
+    if isinstance(k, int):
+        free = tuple(range(m - k))
+        return xp.tensordot(a, d, (free, free))
     left, right, out = _tensordot_letters(a, b, axes)
     return xp.einsum(f"{left},{out}->{right}", a, d)

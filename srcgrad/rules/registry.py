@@ -23,12 +23,13 @@ from srcgrad.analysis import signatures
 from srcgrad.analysis.infer import OPERATORS
 from srcgrad.analysis.signatures import MISSING, const
 from srcgrad.errors import KindError, NoRuleError
-from srcgrad.ir.nodes import Call, Expr, Op, Prim
+from srcgrad.ir.nodes import Call, Expr, Op, Pos, Prim
 from srcgrad.rules.effects import Ruled, effect
+from srcgrad.rules.refused import reason_of
 
 __all__ = [
     "OPS", "RULES", "Rule", "as_prim", "const", "constant", "effect", "elementwise", "flat", "jvp", "library_of",
-    "linear", "lookup", "own_rule", "rule_of", "symmetric", "vjp",
+    "linear", "lookup", "missing", "own_rule", "rule_of", "symmetric", "vjp",
 ]  # fmt: skip
 
 Builder = Callable[..., Any]
@@ -306,12 +307,20 @@ def rule_of(call: Expr) -> Rule:
     assert isinstance(call, (Call, Op))
     rule = lookup(as_prim(call).fn)
     if rule is None:
-        raise NoRuleError(
-            f"srcgrad has no derivative rule for {full_name(as_prim(call))}.",
-            "Write it in Python with functions of NumPy that have one, or give it one with `srcgrad.rule`.",
-            call.pos,
-        )
+        raise missing(as_prim(call), call.pos)
     return rule
+
+
+def missing(prim: Prim, pos: Pos | None) -> NoRuleError:
+    """The error of a primitive without a rule: with the reason, where one is declared."""
+    reason = reason_of(prim.fn)
+    if reason is not None and reason.message:
+        return NoRuleError(reason.message.format(full_name(prim)), reason.remedy, pos)
+    return NoRuleError(
+        f"srcgrad has no derivative rule for {full_name(prim)}.",
+        "Write it in Python with functions of NumPy that have one, or give it one with `srcgrad.rule`.",
+        pos,
+    )
 
 
 def full_name(prim: Prim) -> str:

@@ -16,7 +16,8 @@ from srcgrad.errors import KindError, NoRuleError, SrcgradError, UnsupportedErro
 from srcgrad.ir.kinds import BOTTOM, NONE, Bottom
 from srcgrad.ir.nodes import Apply, Assign, Call, Const, Definition, Effect, Expr, Name, Pos, Prim, Star
 from srcgrad.rules.effects import DECLARED
-from srcgrad.rules.registry import effect, lookup, own_rule
+from srcgrad.rules.refused import WRITES, reason_of
+from srcgrad.rules.registry import effect, lookup, missing, own_rule
 from srcgrad.specialize.arguments import argument, bind_arguments, positional_arguments
 from srcgrad.specialize.state import Frame, Restart, State
 from srcgrad.specialize.values import (
@@ -121,8 +122,8 @@ def _given(s: State, value: Value) -> Value:
 
 def call_static(s: State, fn: Static, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
     """Call an object known when compiling."""
+    from srcgrad.specialize import writes
     from srcgrad.specialize.builtins import HANDLERS
-    from srcgrad.specialize.writes import WRITES
 
     target = fn.value
     own = own_rule(target)
@@ -132,7 +133,7 @@ def call_static(s: State, fn: Static, args: list[Value], kwargs: dict[str, Value
         return call_own(s, own, fn, args, kwargs, pos)
     try:
         handler = HANDLERS.get(target)
-        writer = WRITES.get(target)
+        writer = writes.WRITES.get(target)
     except TypeError:  # unhashable callables
         handler = writer = None
     if handler is not None:
@@ -200,12 +201,15 @@ def call_primitive(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Va
     made = rewritten(s, prim, args, kwargs, pos)
     if made is not None:
         return made
-    exprs = tuple(argument(s, arg, pos) for arg in args)
-    keywords = tuple((key, argument(s, arg, pos)) for key, arg in kwargs.items())
     what = effect(prim.fn) if _hashable(prim.fn) else "unknown"
     if what == "unknown" and s.trusting and _hashable(prim.fn):
         DECLARED.add(prim.fn)
         what = "pure"
+    reason = reason_of(prim.fn) if what == "unknown" else None
+    if reason is not None and reason.message:
+        raise missing(prim, pos)  # before its arguments, which may be nothing that a primitive takes
+    exprs = tuple(argument(s, arg, pos) for arg in args)
+    keywords = tuple((key, argument(s, arg, pos)) for key, arg in kwargs.items())
     if what == "pure":
         return results(s, Call(prim, exprs, keywords, kind=infer_call(prim, exprs, keywords), pos=pos))
     if what == "random":
@@ -216,11 +220,7 @@ def call_primitive(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Va
         return s.temporary(Call(prim, exprs, keywords, kind=kind, pos=pos), "draw")
     name = prim.text or getattr(prim.fn, "__name__", repr(prim.fn))
     if what == "writes":
-        raise UnsupportedError(
-            f"{name} writes into its arguments in a way that srcgrad does not differentiate",
-            "Write the same with an assignment such as `x[index] = value`.",
-            pos,
-        )
+        raise UnsupportedError(WRITES.message.format(name), WRITES.remedy, pos)
     raise NoRuleError(
         f"{name} has neither Python source nor a derivative rule",
         "Give it a derivative with `srcgrad.rule` or `srcgrad.numerical`, or call it outside of the function.",

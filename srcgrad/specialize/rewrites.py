@@ -286,9 +286,9 @@ def results(s: State, call: Call) -> Value:
     rule = lookup(call.prim.fn)
     if rule is not None and call.kind == Opaque(tuple) and rule.form == "general":
         rule.bind(call)  # refuses the keyword that asks for several results
-    if rule is not None:
+    if rule is not None and (rule.form != "constant" or call.kind != Opaque(tuple)):
         return Leaf(call)
-    if not isinstance(call.kind, Scalar) and any(isinstance(kind_of(a), Array) for a in call.args):
+    if rule is None and not isinstance(call.kind, Scalar) and any(isinstance(kind_of(a), Array) for a in call.args):
         if shares_memory(call.prim, call.args, call.kwargs):
             raise NoRuleError(
                 f"srcgrad does not know of which arrays the result of {full_name(call.prim)} is a view.",

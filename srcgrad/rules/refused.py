@@ -1,0 +1,180 @@
+"""Public functions that are not differentiated, and why: what compile-time refusals and docs/coverage.md say of them.
+
+A function that gets a rule leaves this table; the tests name those that are in both.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["PARTS", "REFUSED", "Reason", "find", "reason_of"]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why functions are refused.
+
+    title: as a heading of a list of functions. message: what a refusal says, {} standing for the function's name; ""
+    where there is nothing to say but that there is no rule. remedy: what to do about it.
+    """
+
+    title: str
+    message: str = ""
+    remedy: str = ""
+
+
+NOT_YET = Reason("no rule yet")
+COMPLEX = Reason(
+    "complex numbers",
+    "{} computes with complex numbers, which are not differentiated.",
+    "Write it in real numbers, or give it a derivative with `srcgrad.rule`.",
+)
+WRITES = Reason(
+    "writes into its arguments",
+    "{} writes into its arguments in a way that srcgrad does not differentiate.",
+    "Write the same with an assignment such as `x[index] = value`.",
+)
+CALLS_BACK = Reason(
+    "calls a function that it is given",
+    "{} calls a function that it is given, which srcgrad does not follow there.",
+    "Write the loop, or call the function on whole arrays.",
+)
+NO_FLOATS = Reason(
+    "makes no floats",
+    "{} makes no floats, so there is nothing to differentiate.",
+    "Call it outside of the function.",
+)
+INPUT_OUTPUT = Reason(
+    "input and output",
+    "{} reads or writes what is outside of the program.",
+    "Call it outside of the function, and pass what it gives.",
+)
+SETTINGS = Reason(
+    "changes or shows settings of the library",
+    "{} changes or shows settings of the library.",
+    "Call it outside of the function.",
+)
+MEMORY = Reason(
+    "looks at memory as something else",
+    "{} looks at memory as something else, which has no derivative.",
+    "Make the array outside of the function.",
+)
+DEPRECATED = Reason(
+    "deprecated, or a class that NumPy advises against",
+    "{} is not recommended by its own documentation any more, and has no derivative rule.",
+    "Use what that documentation names instead.",
+)
+OBJECTS = Reason(
+    "makes an object that is not an array",
+    "{} makes an object that srcgrad does not differentiate.",
+    "Use arrays and functions of NumPy.",
+)
+RANDOM = Reason(
+    "draws random numbers", "{} draws random numbers.", "Draw them outside of the function, and pass them."
+)
+
+_TABLE: dict[str, dict[Reason, str]] = {
+    "numpy": {
+        NOT_YET: """
+            angle append asarray_chkfinite block broadcast_arrays choose compress corrcoef correlate cov cumulative_prod
+            cumulative_sum delete diagflat dstack ediff1d extract frexp geomspace gradient histogram histogram2d
+            histogram_bin_edges histogramdd i0 insert intersect1d kaiser logspace matrix_transpose matvec nancumprod
+            nancumsum nanmedian nanpercentile nanprod nanquantile nanstd nanvar nextafter partition percentile poly
+            polyadd polydiv polyfit polyint polymul polysub quantile real_if_close resize roots select setdiff1d
+            setxor1d trim_zeros union1d unique unique_all unique_counts unique_inverse unique_values unstack unwrap
+            vecdot vecmat float16 longdouble""",
+        COMPLEX: "sort_complex complex64 complex128 clongdouble",
+        WRITES: "place put put_along_axis",
+        CALLS_BACK: """apply_along_axis apply_over_axes frompyfunc fromfunction fromiter nditer nested_iters piecewise
+            vectorize""",
+        INPUT_OUTPUT: """
+            fromfile fromregex genfromtxt load loadtxt memmap save savetxt savez savez_compressed info show_config
+            show_runtime test""",
+        SETTINGS: "printoptions set_printoptions setbufsize seterr seterrcall",
+        MEMORY: "from_dlpack frombuffer fromstring ndarray",
+        DEPRECATED: "asmatrix bmat matrix row_stack poly1d",
+        OBJECTS: """broadcast busdaycalendar flatiter recarray record void ufunc datetime64 timedelta64 str_
+            bytes_ object_""",
+        NO_FLOATS: """
+            longlong uint16 uint32 uint64 ulonglong uintp
+            generic number inexact floating complexfloating integer signedinteger unsignedinteger flexible character""",
+    },
+    "numpy.linalg": {
+        NOT_YET: """
+            cond cross diagonal lstsq matmul matrix_norm matrix_power matrix_transpose multi_dot outer qr tensordot
+            tensorinv tensorsolve trace vecdot vector_norm""",
+        COMPLEX: "eig eigvals",
+        INPUT_OUTPUT: "test",
+    },
+    "numpy.fft": {
+        NOT_YET: "fftfreq fftshift ifftshift rfftfreq",
+        COMPLEX: "fft fft2 fftn hfft ifft ifft2 ifftn ihfft irfft irfft2 irfftn rfft rfft2 rfftn",
+        INPUT_OUTPUT: "test",
+    },
+    "numpy.lib.stride_tricks": {NOT_YET: "sliding_window_view", MEMORY: "as_strided"},
+    "scipy.special": {
+        COMPLEX: """hankel1 hankel1e hankel2 hankel2e wofz lambertw sph_harm_y sph_harm_y_all kelvin h1vp h2vp
+            modfresnelm modfresnelp""",
+        SETTINGS: "errstate geterr seterr",
+    },
+    "scipy.linalg": {
+        COMPLEX: "eig eigvals dft cdf2rdf rsf2csf",
+        NO_FLOATS: "bandwidth ishermitian issymmetric find_best_blas_type get_blas_funcs get_lapack_funcs hadamard "
+        "invpascal pascal",
+        CALLS_BACK: "funm",
+        RANDOM: "clarkson_woodruff_transform",
+    },
+    "scipy.stats": {
+        RANDOM: "bootstrap monte_carlo_test permutation_test ortho_group special_ortho_group unitary_group "
+        "uniform_direction random_correlation random_table",
+    },
+    "scipy.signal": {
+        COMPLEX: "czt czt_points hilbert hilbert2 freqs freqs_zpk freqz freqz_sos freqz_zpk sosfreqz stft istft "
+        "zoom_fft",
+        NO_FLOATS: "argrelextrema argrelmax argrelmin check_COLA check_NOLA choose_conv_method correlation_lags "
+        "find_peaks_cwt max_len_seq",
+    },
+    "scipy.optimize": {INPUT_OUTPUT: "show_options linprog_verbose_callback"},
+    "scipy.sparse": {
+        NO_FLOATS: "issparse isspmatrix isspmatrix_bsr isspmatrix_coo isspmatrix_csc isspmatrix_csr isspmatrix_dia "
+        "isspmatrix_dok isspmatrix_lil get_index_dtype safely_cast_index_arrays",
+        INPUT_OUTPUT: "load_npz save_npz",
+        RANDOM: "rand random random_array",
+    },
+}
+
+REFUSED: dict[str, Reason] = {
+    f"{module}.{name}": reason for module, reasons in _TABLE.items() for reason, names in reasons.items()
+    for name in names.split()
+}  # fmt: skip
+"""Why a function is refused, by its full name."""
+
+PARTS: dict[str, str] = {
+    "numpy.linalg.svd": "singular values of a matrix",
+    "numpy.linalg.eigh": "of a matrix",
+    "numpy.linalg.slogdet": "of a matrix",
+    "numpy.putmask": "a value without axes",
+    "numpy.fill_diagonal": "of a matrix",
+    "numpy.pad": "mode constant",
+    "numpy.diagonal": "of a matrix",
+    "numpy.einsum": "no subscript twice in one operand",
+}
+"""What is differentiated of functions of which not everything is."""
+
+
+def find(name: str) -> Any:
+    """The object of a full name, None where there is none or its module has not been imported."""
+    module, _, last = name.rpartition(".")
+    return getattr(sys.modules.get(module), last, None)
+
+
+def reason_of(fn: Callable[..., Any]) -> Reason | None:
+    """Why a function is refused, None where the table does not say."""
+    own = getattr(fn, "__name__", None)
+    for name, reason in REFUSED.items():
+        if (own is None or name.endswith(f".{own}")) and find(name) is fn:
+            return reason
+    return None
