@@ -18,7 +18,7 @@ constant(
     # windows of so many points
     np.bartlett, np.blackman, np.hamming, np.hanning,
     # dtypes
-    np.common_type, np.min_scalar_type, np.mintypecode, np.typename, np.finfo, np.iinfo,
+    np.common_type, np.min_scalar_type, np.typename, np.finfo, np.iinfo,
     # dates
     np.busday_count, np.busday_offset, np.is_busday, np.datetime_as_string, np.datetime_data,
     # text

@@ -99,7 +99,7 @@ _TABLE: dict[str, dict[Reason, str]] = {
         OBJECTS: """broadcast busdaycalendar flatiter recarray record void ufunc datetime64 timedelta64 str_
             bytes_ object_""",
         NO_FLOATS: """
-            longlong uint16 uint32 uint64 ulonglong uintp
+            mintypecode longlong uint16 uint32 uint64 ulonglong uintp
             generic number inexact floating complexfloating integer signedinteger unsignedinteger flexible character""",
     },
     "numpy.linalg": {
