@@ -14,7 +14,7 @@ import scipy.special as sc
 
 from srcgrad.analysis.infer import ELEMENTWISE
 from srcgrad.rules import softmax
-from srcgrad.rules.build import Namespace, Sym, const, xp
+from srcgrad.rules.build import Namespace, Sym, chosen, const, xp
 from srcgrad.rules.elementwise import LN2, LN10, sign
 from srcgrad.rules.registry import constant, elementwise
 
@@ -206,9 +206,10 @@ elementwise(sc.inv_boxcox1p, lambda y, lmbda, out: (out + 1) / (1 + lmbda * y),
 
 def exponential_integral(n: Sym, x: Sym, out: Sym) -> Sym:
     """The derivative of expn in x (DLMF 8.19.13); expn(-1, x) is not defined, so that of order 0 is written out."""
-    if const(n.expr) == 0:
-        return -out - out / x
-    return -special.expn(n - 1, x)
+    order, at_zero = const(n.expr), -out - out / x
+    if isinstance(order, (int, float)):
+        return -special.expn(n - 1, x) if order else at_zero
+    return chosen(n.eq(0), at_zero, -special.expn(n - 1, x))
 
 
 elementwise(sc.expi, lambda x, out: xp.exp(x) / x, singular=True, domain="away from 0")

@@ -143,6 +143,18 @@ def test_delicate_points(fn, x, first, second):
         assert elementwise_grad(elementwise_grad(fn))(x) == pytest.approx(second, rel=1e-9, abs=1e-12)
 
 
+def orders(x):
+    total = 0.0
+    for n in range(4):
+        total += sp.jv(n, x) * sp.kn(n, x) * sp.iv(n, x) * sp.yn(n, x) + sp.expn(n, x)
+    return total
+
+
+def test_orders_that_a_loop_runs_over():
+    check_grads(orders, (0.7,), order=2)
+    check_grads(lambda x: np.sum(sp.expn(np.arange(3), x[:, None])), (np.array([0.7, 1.2]),), order=1)
+
+
 def test_masked_values_stay_zero():
     def f(x):
         return np.sum(np.where(x > 0, sp.entr(np.where(x > 0, x, 0.0)), 0.0))
