@@ -1,6 +1,17 @@
 """Derivative rules: one file per area of NumPy, each line readable beside a textbook."""
 
-from srcgrad.rules import creation, decompositions, elementwise, linalg, members, numerical, opaque, reductions, shapes
+from srcgrad.rules import (
+    creation,
+    decompositions,
+    elementwise,
+    linalg,
+    members,
+    numerical,
+    opaque,
+    reductions,
+    shapes,
+    statistics,
+)
 from srcgrad.rules.contributions import Contribution, NeedsFull, contributions
 from srcgrad.rules.registry import OPS, RULES, Rule, effect, lookup, rule_of
 from srcgrad.rules.tangents import tangent
@@ -8,5 +19,5 @@ from srcgrad.rules.tangents import tangent
 __all__ = [
     "OPS", "RULES", "Contribution", "NeedsFull", "Rule", "contributions", "creation", "decompositions", "effect",
     "elementwise", "linalg", "lookup", "members", "numerical", "opaque",
-    "reductions", "rule_of", "shapes", "tangent",
+    "reductions", "rule_of", "shapes", "statistics", "tangent",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from srcgrad.ir.nodes import Const, Name
 from srcgrad.rules.build import Sym, const, guarded, xp
 from srcgrad.rules.contributions import contributions
 from srcgrad.rules.registry import RULES, effect
+from tests.rules.cases_statistics import STATISTICS
 from tests.rules.rule_eval import ListValue, build, check
 
 
@@ -220,6 +221,7 @@ CASES = [
     (runtime.log_abs_det, (M44,), {}), (runtime.eigenvectors, (M44 + M44.T,), {}),
     (runtime.grid, (V3, (2, 3), 1), {}), (runtime.grid, (V3, (3, 2, 2), 0), {}),
     (runtime.copy_of, (A23,), {}), (runtime.scalar_adjoint, (np.ones((1, 1)), 2.0), {}),
+    *STATISTICS,
 ]  # fmt: skip
 
 
@@ -236,6 +238,8 @@ def test_general(case, mode):
         wanted = {"y"}
     if fn is np.average:
         wanted = {"a", "weights"}
+    if fn in {case[0] for case in STATISTICS}:  # other parameters have no derivative
+        wanted = set(RULES[fn].builders)
     count = check(call, env, rng, wanted=wanted)
     assert count or (fn is np.arange and len(args) == 1)
     rule = RULES[fn]
