@@ -65,16 +65,24 @@ def _mean(d: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Lazy:
 
 
 @vjp((np.max, np.min, np.amax, np.amin), "a", domain="distinct", accepts_lazy="scalar")
-def _extremum(d: Sym, out: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
+def _extremum(d: Sym, out: Sym, a: Sym, axis: Any = None, keepdims: Any = False, initial: Any = None) -> Sym:
     hits = a.eq(spread(out, a, axis, keepdims))
+    if initial is not None:
+        tied = spread(out.eq(initial), a, axis, keepdims)
+        return spread(d, a, axis, keepdims) * hits / xp.maximum(xp.sum(hits, **options(axis, True)) + tied, 1)
     if literal(axis) is None:
         return d * hits / xp.count_nonzero(hits)
     return spread(d, a, axis, keepdims) * hits / hits.sum(axis=literal(axis), keepdims=True)
 
 
 @jvp((np.max, np.min, np.amax, np.amin), "a")
-def _extremum_tangent(t: Sym, out: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
-    return mean_where(a.eq(spread(out, a, axis, keepdims)), t, axis, keepdims)
+def _extremum_tangent(t: Sym, out: Sym, a: Sym, axis: Any = None, keepdims: Any = False, initial: Any = None) -> Sym:
+    hits = a.eq(spread(out, a, axis, keepdims))
+    if initial is not None:
+        along = options(axis, keepdims)
+        shared = xp.maximum(xp.sum(hits, **along) + out.eq(initial), 1)
+        return xp.sum(xp.where(hits, t, 0.0), **along) / shared
+    return mean_where(hits, t, axis, keepdims)
 
 
 def options(axis: Any, keepdims: Any) -> dict[str, Any]:

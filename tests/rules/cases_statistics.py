@@ -31,10 +31,19 @@ STATISTICS = [
     *((fn, (x,), kw) for fn in (np.maximum.accumulate, np.minimum.accumulate)
       for x, kw in [(V6, {}), (B234, {"axis": 1}), (B234, {"axis": -1}), (A23, {})]),
     *((np.gradient, (x, *h), kw) for order in (1, 2)
-      for x, h, kw in [(V6, (), {}), (V6, (0.3,), {}), (V6, (np.array([0, 1, 3, 4, 7, 9]),), {}), (A44, (), {"axis": 0}),
-                       (B234, (0.7,), {"axis": 1}), (A44, (np.array([0, 1, 3, 9]),), {"axis": -1})]
+      for x, h, kw in [(V6, (), {}), (V6, (0.3,), {}), (V6, (np.array([0, 1, 3, 4, 7, 9]),), {}),
+                       (A44, (), {"axis": 0}), (B234, (0.7,), {"axis": 1}), (A44, (np.array([0, 1, 3, 9]),), {"axis": -1})]
       for kw in [{**kw, **({"edge_order": 2} if order == 2 else {})}]),
     (runtime.histogram_of_weights, (V6, EVENTS, 4), {}), (runtime.histogram_of_weights, (V6, EVENTS, 3, (0, 1)), {}),
     (runtime.histogram_of_weights, (V6, EVENTS, np.array([0, 0.5, 0.7, 2])), {}),
+    *((np.correlate, (a, v), kw) for a, v in [(V6, V3), (V3, V6), (A44[0], V6), (V3, V3), (V6[:2], V3)]
+      for kw in ({}, {"mode": "same"}, {"mode": "full"})),
+    *((np.trapezoid, (y, *x), {"axis": k}) for y in (B234, A23) for k in (0, 1, -1)
+      for x in ((), (np.cumsum(np.abs(y), axis=k),), (V6[: y.shape[k]],))),
+    (np.trapezoid, (B234,), {"dx": 0.3, "axis": 1}), (np.trapezoid, (V6,), {"dx": 0.3}),
+    (np.interp, (V3 * 2, np.array([-1.0, 0.1, 0.7]), V6[:3]), {}), (np.interp, (0.3, EVENTS[:4], V6[:4]), {}),
+    *((fn, (x,), {"initial": c, **kw}) for fn in (np.max, np.min) for c in (0, 100, -100)
+      for x, kw in [(V6, {}), (A23, {"axis": 0}), (B234, {"axis": (0, 2), "keepdims": True})]),
+    (np.max, (np.zeros((0, 3)),), {"initial": 1, "axis": 0}),
 ]  # fmt: skip
 """(function, arguments, keywords)."""
