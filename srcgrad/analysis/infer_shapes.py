@@ -39,6 +39,7 @@ from srcgrad.ir.kinds import (
     Opaque,
     Scalar,
     join_dtype,
+    not_one,
     text,
 )
 from srcgrad.ir.nodes import Pack, Prim
@@ -142,6 +143,21 @@ def _quantile(prim: Prim, bound: Bound) -> Kind:
         return Array(sample.dtype.name, None)
     shape = (*lengths, *reduced)
     return Array(sample.dtype.name, shape) if shape else Scalar(sample.dtype.name, weak=False)
+
+
+def _covariance(prim: Prim, bound: Bound) -> Kind:
+    """A square matrix for several rows, an array without axes for one; np.corrcoef makes a number of that."""
+    m = array_of_expr(first(bound))
+    dtype = dtype_given(bound, "") or _promote(m.dtype, "float64", np.add)
+    by_row, y = literal(bound, "rowvar", True), literal(bound, "y", None)
+    if y is not None or by_row is MISSING or m.dims is None or len(m.dims) != 2:
+        alone = y is None and m.dims is not None and len(m.dims) == 1
+        rows: Dim = 1 if alone else None
+    else:
+        rows = m.dims[0 if by_row else 1]
+    if rows == 1:
+        return Scalar(dtype, weak=False) if prim.fn is np.corrcoef else Array(dtype, ())
+    return Array(dtype, (rows, rows) if not_one(rows) else None)
 
 
 # ---- creation ------------------------------------------------------------------------------------------------
@@ -322,16 +338,15 @@ for _fn in (
     np.median, np.nansum, np.nanmean, np.nanmax, np.nanmin, np.nanprod, np.count_nonzero, np.ptp,
 ):  # fmt: skip
     RULES[_fn] = _reduction
-for _fn in (np.quantile, np.percentile, np.nanquantile, np.nanpercentile):
-    RULES[_fn] = _quantile
-for _fn in (np.nanmedian, np.nanvar, np.nanstd):
-    RULES[_fn] = _reduction
-for _fn in (np.convolve, np.correlate):
-    RULES[_fn] = lambda prim, bound: Array(
-        join_dtype(array_of_expr(bound["a"]).dtype, array_of_expr(bound["v"]).dtype), (None,)
-    )
+RULES |= dict.fromkeys((np.quantile, np.percentile, np.nanquantile, np.nanpercentile), _quantile)
+RULES |= dict.fromkeys((np.nanmedian, np.nanvar, np.nanstd), _reduction)
+RULES |= dict.fromkeys((np.cov, np.corrcoef), _covariance)
+RULES[np.convolve] = RULES[np.correlate] = lambda prim, bound: Array(
+    join_dtype(array_of_expr(bound["a"]).dtype, array_of_expr(bound["v"]).dtype), (None,)
+)
 RULES[runtime.gradient_adjoint] = _of("d", "d")
-RULES[runtime.quantile_adjoint] = _of("x", "x")
+RULES[runtime.quantile_adjoint] = RULES[runtime.add_along] = _of("x", "x")
+RULES[runtime.first_places] = lambda prim, bound: Array("int64", (None,))
 RULES[runtime.corrcoef_adjoint] = lambda prim, bound: Array(
     join_dtype(array_of_expr(bound["d"]).dtype, array_of_expr(bound["x"]).dtype), array_of_expr(bound["x"]).dims
 )

@@ -189,10 +189,15 @@ def _sort_tangent(t: Sym, a: Sym, axis: Any = -1) -> Sym:
 
 
 @linear(np.diff, "a")
-def _diff(d: Sym, a: Sym, n: Any = 1, axis: Any = -1) -> Sym:
+def _diff(d: Sym, a: Sym, n: Any = 1, axis: Any = -1, prepend: Any = None, append: Any = None) -> Sym:
     times, k = literal(n, "n"), literal(axis)
-    for _ in range(times):
-        d = -(xp.diff(d, prepend=0, append=0) if k == -1 else xp.diff(d, axis=k, prepend=0, append=0))
+    ends = {"prepend": prepend, "append": append}
+    given = {name for name, end in ends.items() if end is not None}
+    if any(literal(ends[name], name) != 0 for name in given) or (given and times != 1):
+        raise KindError("np.diff is differentiated with `prepend` and `append` of 0, once", "Concatenate first.")
+    along = {} if k == -1 else {"axis": k}
+    for _ in range(times):  # an end that the difference has not been given, its adjoint has
+        d = -xp.diff(d, **along, **{name: 0 for name in ends if name not in given})
     return d
 
 

@@ -17,7 +17,7 @@ from srcgrad.rules.build import Sym, const, helper, xp
 from srcgrad.rules.contributions import full
 from srcgrad.rules.elementwise import positive
 from srcgrad.rules.reductions import literal, options, spread
-from srcgrad.rules.registry import flat, jvp, linear, vjp
+from srcgrad.rules.registry import constant, flat, jvp, linear, vjp
 
 # ---- quantiles and sorting -----------------------------------------------------------------------------------
 
@@ -89,6 +89,17 @@ def _partition_tangent(t: Sym, out: Sym, a: Sym, kth: Any, axis: Any = -1) -> Sy
     return xp.take_along_axis(t, helper(runtime.places_of)(out, a, **({} if k == -1 else {"axis": k})), axis=k)
 
 
+constant(runtime.first_places, runtime.places_of, runtime.record_places)
+
+
+@linear(runtime.add_along, "values")
+def _add_along(d: Sym, indices: Any, values: Sym, axis: Any) -> Sym:
+    return xp.take_along_axis(d, indices, axis=axis)
+
+
+flat(runtime.add_along, "x")
+
+
 @vjp(np.unique, "ar", domain="distinct")
 def _unique(d: Sym, ar: Sym) -> Sym:
     places = helper(runtime.first_places)(ar)
@@ -125,6 +136,8 @@ def _cov(d: Sym, out: Sym, m: Sym, rowvar: Any = True, bias: Any = False, ddof: 
     c, n = _centered(m, rowvar, bias, ddof)
     if rank(out.kind) == 0:
         return 2 * d / n * c
+    if rank(out.kind) is None:  # it may be one row
+        d = xp.atleast_2d(d)
     both = (d + d.T) / n
     return both @ c if _by_row(rowvar) else c @ both
 
@@ -134,13 +147,15 @@ def _cov_tangent(t: Sym, out: Sym, m: Sym, rowvar: Any = True, bias: Any = False
     c, n = _centered(m, rowvar, bias, ddof)
     if rank(out.kind) == 0:
         return xp.asarray(2 * xp.sum(t * c) / n)
-    return (t @ c.T + c @ t.T) / n if _by_row(rowvar) else (t.T @ c + c.T @ t) / n
+    moved = (t @ c.T + c @ t.T) / n if _by_row(rowvar) else (t.T @ c + c.T @ t) / n
+    return moved if rank(out.kind) == 2 else moved.reshape(out.shape)
 
 
 @vjp(np.corrcoef, "x")
 def _corrcoef(d: Sym, out: Sym, x: Sym, rowvar: Any = True) -> Any:
     if rank(out.kind) == 0:
         return 0.0
+    d = d if rank(out.kind) == 2 else xp.atleast_2d(d)
     return helper(runtime.corrcoef_adjoint)(d, x, **({} if _by_row(rowvar) else {"rowvar": False}))
 
 
@@ -148,7 +163,8 @@ def _corrcoef(d: Sym, out: Sym, x: Sym, rowvar: Any = True) -> Any:
 def _corrcoef_tangent(t: Sym, out: Sym, x: Sym, rowvar: Any = True) -> Any:
     if rank(out.kind) == 0:
         return 0.0
-    return helper(runtime.corrcoef_tangent)(t, x, **({} if _by_row(rowvar) else {"rowvar": False}))
+    moved = helper(runtime.corrcoef_tangent)(t, x, **({} if _by_row(rowvar) else {"rowvar": False}))
+    return moved if rank(out.kind) == 2 else moved.reshape(out.shape)
 
 
 # ---- reductions that pass over nan ---------------------------------------------------------------------------

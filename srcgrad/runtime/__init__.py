@@ -61,7 +61,7 @@ from srcgrad.runtime.numerical import (
 from srcgrad.runtime.schedule import Snapshots
 from srcgrad.runtime.sets import accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of
 from srcgrad.runtime.statistics import (
-    axes_in_front,
+    axes_at_end,
     axes_put_back,
     bins_of,
     corrcoef_adjoint,
@@ -89,7 +89,7 @@ HELPERS = {
         singular_values_tangent, to_lower,
         add_along, convolve_adjoint, cumprod_adjoint, cumprod_tangent, interp_adjoint, interp_slope, median_weights,
         trapezoid_weights, vander_adjoint, vander_tangent,
-        axes_in_front, axes_put_back, bins_of, corrcoef_adjoint, corrcoef_tangent, first_places, gradient_adjoint,
+        axes_at_end, axes_put_back, bins_of, corrcoef_adjoint, corrcoef_tangent, first_places, gradient_adjoint,
         histogram_adjoint, histogram_of_weights, places_of, quantile_adjoint, quantile_parts, quantile_tangent,
         record_places, standardized, correlate_adjoint, correlate_adjoint_right, correlation_in_full,
         contents_of, put_back, Snapshots,

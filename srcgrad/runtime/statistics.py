@@ -6,60 +6,59 @@ import numpy as np
 from srcgrad.runtime.numerical import add_along
 
 
-def axes_in_front(x, axis=None):
-    """x with the axes of a reduction moved to the front and made one."""
+def axes_at_end(x, axis=None):
+    """x with the axes of a reduction moved to the end and made one."""
     if axis is None:
         return np.reshape(x, -1)
     if isinstance(axis, int):
-        return np.moveaxis(x, axis, 0)
-    moved = np.moveaxis(x, axis, tuple(range(len(axis))))
-    return np.reshape(moved, (-1,) + moved.shape[len(axis) :])
+        return np.moveaxis(x, axis, -1)
+    moved = np.moveaxis(x, axis, tuple(range(-len(axis), 0)))
+    return np.reshape(moved, moved.shape[: -len(axis)] + (-1,))
 
 
 def axes_put_back(rows, x, axis=None):
-    """The opposite of axes_in_front: of the shape of x."""
+    """The opposite of axes_at_end: of the shape of x."""
     if axis is None:
         return np.reshape(rows, np.shape(x))
     if isinstance(axis, int):
-        return np.moveaxis(rows, 0, axis)
-    front = tuple(range(len(axis)))
-    return np.moveaxis(np.reshape(rows, np.moveaxis(x, axis, front).shape), front, axis)
+        return np.moveaxis(rows, -1, axis)
+    end = tuple(range(-len(axis), 0))
+    return np.moveaxis(np.reshape(rows, np.moveaxis(x, axis, end).shape), end, axis)
 
 
 def quantile_parts(rows, q, method="linear", skip_nan=False):
-    """Between which two elements along the first axis each quantile lies: their places, and how far it is from the
+    """Between which two elements along the last axis each quantile lies: their places, and how far it is from the
     first to the second."""
-    order = np.argsort(rows, axis=0)
-    column = (-1,) + (1,) * (rows.ndim - 1)
-    ranks = np.arange(1.0 * rows.shape[0])
+    order = np.argsort(rows, axis=-1)
+    ranks = np.arange(rows.shape[-1]) * 1.0
     if skip_nan:  # they are the last ones
-        numbers = np.reshape(ranks, column)
-        kept = np.where(numbers < np.count_nonzero(~np.isnan(rows), axis=0), numbers, np.nan)
-        between = np.nan_to_num(np.reshape(np.nanquantile(kept, q, axis=0, method=method), (-1,) + rows.shape[1:]))
+        number = np.count_nonzero(~np.isnan(rows), axis=-1, keepdims=True)
+        between = np.nanquantile(np.where(ranks < number, ranks, np.nan), q, axis=-1, method=method)
+        between = np.nan_to_num(np.moveaxis(np.reshape(between, (-1,) + rows.shape[:-1]), 0, -1))
     else:  # the same along all other axes
-        between = np.reshape(np.quantile(ranks, q, method=method), column)
-        between = np.broadcast_to(between, (between.shape[0],) + rows.shape[1:])
+        between = np.reshape(np.quantile(ranks, q, method=method), -1)
+        between = np.broadcast_to(between, rows.shape[:-1] + between.shape)
     low = np.floor(between).astype(int)
     high = np.ceil(between).astype(int)
     part = (between - low).astype(rows.dtype)
-    return np.take_along_axis(order, low, axis=0), np.take_along_axis(order, high, axis=0), part
+    return np.take_along_axis(order, low, axis=-1), np.take_along_axis(order, high, axis=-1), part
 
 
 def quantile_adjoint(d, x, q, axis=None, method="linear", skip_nan=False):
     """The adjoint of x from that of np.quantile(x, q, axis, method=method), or of np.nanquantile."""
-    rows = axes_in_front(x, axis)
+    rows = axes_at_end(x, axis)
     low, high, part = quantile_parts(rows, q, method, skip_nan)
-    d = np.reshape(d, low.shape)
-    result = add_along(rows, low, d * (1 - part), 0) + add_along(rows, high, d * part, 0)
+    d = np.moveaxis(np.reshape(d, (-1,) + rows.shape[:-1]), 0, -1)
+    result = add_along(rows, low, d * (1 - part), -1) + add_along(rows, high, d * part, -1)
     return axes_put_back(result, x, axis)
 
 
 def quantile_tangent(t, x, q, shape, axis=None, method="linear", skip_nan=False):
     """The tangent of np.quantile(x, q, axis, method=method), of the given shape, from that of x."""
-    low, high, part = quantile_parts(axes_in_front(x, axis), q, method, skip_nan)
-    rows = axes_in_front(t, axis)
-    moved = np.take_along_axis(rows, low, axis=0) * (1 - part) + np.take_along_axis(rows, high, axis=0) * part
-    return np.reshape(moved, shape)
+    low, high, part = quantile_parts(axes_at_end(x, axis), q, method, skip_nan)
+    rows = axes_at_end(t, axis)
+    moved = np.take_along_axis(rows, low, axis=-1) * (1 - part) + np.take_along_axis(rows, high, axis=-1) * part
+    return np.reshape(np.moveaxis(moved, -1, 0), shape)
 
 
 def places_of(part, x, axis=-1):
@@ -73,14 +72,13 @@ def first_places(x):
     return np.unique(x, return_index=True)[1]
 
 
-def record_places(out, axis=0):
+def record_places(running, axis=0):
     """For each element of np.maximum.accumulate or np.minimum.accumulate: the place of the first one that it has been
     ever since."""
-    rows = np.moveaxis(out, axis, 0)
+    rows = np.moveaxis(running, axis, -1)
     places = np.zeros(rows.shape, dtype=int)
-    numbers = np.reshape(np.arange(1, rows.shape[0]), (-1,) + (1,) * (rows.ndim - 1))
-    places[1:] = np.where(rows[1:] != rows[:-1], numbers, 0)
-    return np.moveaxis(np.maximum.accumulate(places, axis=0), 0, axis)
+    places[..., 1:] = np.where(rows[..., 1:] != rows[..., :-1], np.arange(1, rows.shape[-1]), 0)
+    return np.moveaxis(np.maximum.accumulate(places, axis=-1), -1, axis)
 
 
 def standardized(x, axis=-1):
@@ -108,30 +106,29 @@ def corrcoef_tangent(t, x, rowvar=True):
 
 def gradient_adjoint(d, spacing=1.0, axis=0, edge_order=1):
     """The adjoint of f from that of np.gradient(f, spacing, axis=axis, edge_order=edge_order)."""
-    d = np.moveaxis(d, axis, 0)
-    steps = np.full(d.shape[0] - 1, spacing) if np.ndim(spacing) == 0 else np.diff(spacing)
-    first, last = steps[0], steps[-1]
-    steps = np.reshape(steps, (-1,) + (1,) * (d.ndim - 1))
+    d = np.moveaxis(d, axis, -1)
+    steps = np.full(d.shape[-1] - 1, spacing) if np.ndim(spacing) == 0 else np.diff(spacing)
     left, right = steps[:-1], steps[1:]
-    inner = d[1:-1]
+    inner = d[..., 1:-1]
     result = np.zeros_like(d)
-    result[:-2] -= inner * right / (left * (left + right))
-    result[1:-1] += inner * (right - left) / (left * right)
-    result[2:] += inner * left / (right * (left + right))
+    result[..., :-2] -= inner * right / (left * (left + right))
+    result[..., 1:-1] += inner * (right - left) / (left * right)
+    result[..., 2:] += inner * left / (right * (left + right))
+    first, last = steps[0], steps[-1]
     if edge_order == 1:
-        result[0] -= d[0] / first
-        result[1] += d[0] / first
-        result[-2] -= d[-1] / last
-        result[-1] += d[-1] / last
+        result[..., 0] -= d[..., 0] / first
+        result[..., 1] += d[..., 0] / first
+        result[..., -2] -= d[..., -1] / last
+        result[..., -1] += d[..., -1] / last
     else:
         second, before = steps[1], steps[-2]
-        result[0] -= d[0] * (2 * first + second) / (first * (first + second))
-        result[1] += d[0] * (first + second) / (first * second)
-        result[2] -= d[0] * first / (second * (first + second))
-        result[-3] += d[-1] * last / (before * (before + last))
-        result[-2] -= d[-1] * (before + last) / (before * last)
-        result[-1] += d[-1] * (2 * last + before) / (last * (before + last))
-    return np.moveaxis(result, 0, axis)
+        result[..., 0] -= d[..., 0] * (2 * first + second) / (first * (first + second))
+        result[..., 1] += d[..., 0] * (first + second) / (first * second)
+        result[..., 2] -= d[..., 0] * first / (second * (first + second))
+        result[..., -3] += d[..., -1] * last / (before * (before + last))
+        result[..., -2] -= d[..., -1] * (before + last) / (before * last)
+        result[..., -1] += d[..., -1] * (2 * last + before) / (last * (before + last))
+    return np.moveaxis(result, -1, axis)
 
 
 def histogram_of_weights(weights, a, bins=10, range=None):

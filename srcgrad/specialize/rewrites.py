@@ -16,7 +16,7 @@ from srcgrad.analysis.infer import infer_items, kind_of
 from srcgrad.analysis.infer_dummies import shares_memory
 from srcgrad.analysis.signatures import MISSING, const, signature
 from srcgrad.errors import KindError, NoRuleError, UnsupportedError
-from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, is_float, rank
+from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, rank
 from srcgrad.ir.nodes import Call, Const, Expr, Load, Pos, Prim
 from srcgrad.rules.build import Sym, helper, xp
 from srcgrad.rules.registry import full_name, lookup
@@ -277,7 +277,7 @@ _REWRITES: dict[Any, Rewrite] = {
 def results(s: State, call: Call) -> Value:
     """The value of a call: a tuple of its results where it has several and no rule that says more of them."""
     rule = lookup(call.prim.fn)
-    if rule is not None:
+    if rule is not None and call.kind != Opaque(tuple):
         return Leaf(call)
     if not isinstance(call.kind, Scalar) and any(isinstance(kind_of(a), Array) for a in call.args):
         if shares_memory(call.prim, call.args, call.kwargs):

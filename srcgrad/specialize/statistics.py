@@ -193,15 +193,15 @@ def _gradient(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value],
     if n is None or isinstance(axis, int) or axis is MISSING:
         return None
     axes = tuple(range(n)) if axis is None else tuple(axis)
-    steps = [args[1]] * len(axes) if len(args) == 2 else args[1:] or [None] * len(axes)
+    steps = [args[1:]] * len(axes) if len(args) <= 2 else [[step] for step in args[1:]]
     if len(axes) < 2 or len(steps) != len(axes):
         return None
     from srcgrad.specialize.calls import call_primitive
 
     f = Leaf(held(s, args[0], pos).expr)
     parts = [
-        call_primitive(s, prim, [f] if h is None else [f, h], {**kwargs, "axis": Static(k)}, pos)
-        for k, h in zip(axes, steps, strict=True)
+        call_primitive(s, prim, [f, *step], {**kwargs, "axis": Static(k)}, pos)
+        for k, step in zip(axes, steps, strict=True)
     ]
     return Struct("tuple", dict(enumerate(parts)))
 
