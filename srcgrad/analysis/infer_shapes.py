@@ -39,9 +39,10 @@ from srcgrad.ir.kinds import (
     Opaque,
     Scalar,
     join_dtype,
+    not_one,
     text,
 )
-from srcgrad.ir.nodes import Prim
+from srcgrad.ir.nodes import Pack, Prim
 
 # ---- products ------------------------------------------------------------------------------------------------
 
@@ -121,6 +122,42 @@ def _cumulative(prim: Prim, bound: Bound) -> Kind:
     a = array_of_expr(first(bound))
     dtype = dtype_given(bound, "") or _reduced_dtype(prim.fn, a.dtype)
     return Array(dtype, (product(a.dims),) if literal(bound, "axis", None) is None else a.dims)
+
+
+def _quantile(prim: Prim, bound: Bound) -> Kind:
+    """A reduction, with the axes of q in front. NumPy is asked for the dtype, with quantiles that it accepts."""
+    a, q = array_of_expr(bound["a"]), bound["q"]
+    axis, keepdims = literal(bound, "axis", None), literal(bound, "keepdims", False)
+    value, method = const(q), literal(bound, "method", "linear")
+    if value is MISSING:
+        among = array_of_expr(q) if isinstance(kind_of(q), Array) or isinstance(q, Pack) else Array("float64", ())
+        value = 0.0 if among.dims == () else np.zeros((1,) * len(among.dims or ()), among.dtype)
+        lengths = among.dims
+    else:
+        lengths = np.shape(value)
+    if axis is MISSING or keepdims is MISSING or method is MISSING:
+        raise KindError(f"`axis`, `keepdims` and `method` of {prim.text} have to be known when compiling")
+    sample = prim.fn(np.zeros((1,), a.dtype), value, method=method)
+    reduced = reduce_dims(a.dims, axis, bool(keepdims))
+    if lengths is None or reduced is None:
+        return Array(sample.dtype.name, None)
+    shape = (*lengths, *reduced)
+    return Array(sample.dtype.name, shape) if shape else Scalar(sample.dtype.name, weak=False)
+
+
+def _covariance(prim: Prim, bound: Bound) -> Kind:
+    """A square matrix for several rows, an array without axes for one; np.corrcoef makes a number of that."""
+    m = array_of_expr(first(bound))
+    dtype = dtype_given(bound, "") or _promote(m.dtype, "float64", np.add)
+    by_row, y = literal(bound, "rowvar", True), literal(bound, "y", None)
+    if y is not None or by_row is MISSING or m.dims is None or len(m.dims) != 2:
+        alone = y is None and m.dims is not None and len(m.dims) == 1
+        rows: Dim = 1 if alone else None
+    else:
+        rows = m.dims[0 if by_row else 1]
+    if rows == 1:
+        return Scalar(dtype, weak=False) if prim.fn is np.corrcoef else Array(dtype, ())
+    return Array(dtype, (rows, rows) if not_one(rows) else None)
 
 
 # ---- creation ------------------------------------------------------------------------------------------------
@@ -301,7 +338,19 @@ for _fn in (
     np.median, np.nansum, np.nanmean, np.nanmax, np.nanmin, np.nanprod, np.count_nonzero, np.ptp,
 ):  # fmt: skip
     RULES[_fn] = _reduction
-RULES[np.convolve] = lambda prim, bound: Array(
+RULES |= dict.fromkeys((np.quantile, np.percentile, np.nanquantile, np.nanpercentile), _quantile)
+RULES |= dict.fromkeys((np.nanmedian, np.nanvar, np.nanstd), _reduction)
+RULES |= dict.fromkeys((np.cov, np.corrcoef), _covariance)
+RULES[np.convolve] = RULES[np.correlate] = lambda prim, bound: Array(
     join_dtype(array_of_expr(bound["a"]).dtype, array_of_expr(bound["v"]).dtype), (None,)
+)
+RULES[runtime.gradient_adjoint] = _of("d", "d")
+RULES[runtime.quantile_adjoint] = RULES[runtime.add_along] = _of("x", "x")
+RULES[runtime.first_places] = lambda prim, bound: Array("int64", (None,))
+RULES[runtime.corrcoef_adjoint] = lambda prim, bound: Array(
+    join_dtype(array_of_expr(bound["d"]).dtype, array_of_expr(bound["x"]).dtype), array_of_expr(bound["x"]).dims
+)
+RULES[runtime.quantile_tangent] = lambda prim, bound: Array(
+    join_dtype(array_of_expr(bound["t"]).dtype, array_of_expr(bound["x"]).dtype), shape_items(bound["shape"])
 )
 RULES[runtime.grid] = lambda prim, bound: Array(array_of_expr(bound["x"]).dtype, shape_items(bound["shape"]))

@@ -11,6 +11,7 @@ from srcgrad.rules import (
     opaque,
     reductions,
     shapes,
+    statistics,
 )
 from srcgrad.rules.contributions import Contribution, NeedsFull, contributions
 from srcgrad.rules.registry import OPS, RULES, Rule, effect, lookup, rule_of
@@ -19,5 +20,5 @@ from srcgrad.rules.tangents import tangent
 __all__ = [
     "OPS", "RULES", "Contribution", "NeedsFull", "Rule", "constants", "contributions", "creation",
     "decompositions", "effect", "elementwise", "linalg", "lookup", "members", "numerical", "opaque",
-    "reductions", "rule_of", "shapes", "tangent",
+    "reductions", "rule_of", "shapes", "statistics", "tangent",
 ]  # fmt: skip

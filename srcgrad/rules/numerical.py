@@ -9,7 +9,7 @@ import numpy as np
 from srcgrad import runtime
 from srcgrad.errors import KindError
 from srcgrad.ir.kinds import rank
-from srcgrad.rules.build import Sym, helper, xp
+from srcgrad.rules.build import Sym, const, helper, xp
 from srcgrad.rules.reductions import count, literal, mean_where, options, spread
 from srcgrad.rules.registry import jvp, linear, vjp
 
@@ -134,22 +134,54 @@ def _bincount(d: Sym, x: Any, weights: Sym, minlength: Any = 0) -> Sym:
 # ---- integration and interpolation ---------------------------------------------------------------------------
 
 
+def _along(axis: Any, n: int | None) -> int:
+    """The axis of an integral, from the front."""
+    k = literal(axis)
+    if n is None or not isinstance(k, int):
+        raise KindError("np.trapezoid is differentiated for arrays of known rank")
+    return k + n if k < 0 else k
+
+
+def _beside(v: Sym, k: int, n: int) -> Sym:
+    """A vector along the k-th of n axes."""
+    return v if k == n - 1 else v[(slice(None), *[None] * (n - 1 - k))]
+
+
 @linear(np.trapezoid, "y")
 def _trapezoid(d: Sym, y: Sym, x: Any = None, dx: Any = 1.0, axis: Any = -1) -> Sym:
     n = rank(y.kind)
-    if n is None or literal(axis) not in (-1, n - 1) or (isinstance(x, Sym) and rank(x.kind) not in (1, 0)):
-        raise KindError("np.trapezoid is differentiated along the last axis, for a vector x")
-    outer = d if n == 1 else d[..., None]
-    if isinstance(x, Sym) and rank(x.kind) == 1:
-        return outer * helper(runtime.trapezoid_weights)(x)
+    k = _along(axis, n)
+    assert n is not None
+    outer = spread(d, y, k, False)
+    given = isinstance(x, Sym) and const(x.expr) is not None
+    if given and rank(x.kind) != 1:
+        return outer * helper(runtime.trapezoid_weights)(x, **({} if k == n - 1 else {"axis": k}))
+    if given:
+        return outer * _beside(helper(runtime.trapezoid_weights)(x), k, n)
     step = dx if isinstance(dx, Sym) else literal(dx, "dx")
-    return outer * (step * helper(runtime.trapezoid_weights)(xp.arange(y.shape[n - 1])))
+    return outer * (step * _beside(helper(runtime.trapezoid_weights)(xp.arange(y.shape[k])), k, n))
 
 
 @linear(np.trapezoid, "x")
-def _trapezoid_places(d: Sym, y: Sym, x: Sym) -> Sym:
-    _vectors("np.trapezoid in its places", y, x)
-    return -0.5 * d * xp.diff(y[1:] + y[:-1], prepend=0, append=0)
+def _trapezoid_places(d: Sym, y: Sym, x: Sym, axis: Any = -1) -> Sym:
+    n = rank(y.kind)
+    k = _along(axis, n)
+    assert n is not None
+    lower, upper = ((*[slice(None)] * k, part) for part in (slice(None, -1), slice(1, None)))
+    heights = y[upper] + y[lower] if k else y[1:] + y[:-1]
+    along = {} if k == n - 1 else {"axis": k}
+    moved = -0.5 * spread(d, y, k, False) * xp.diff(heights, prepend=0, append=0, **along)
+    return moved.sum(axis=tuple(a for a in range(n) if a != k)) if rank(x.kind) == 1 and n > 1 else moved
+
+
+@vjp(np.trapezoid, "dx")
+def _trapezoid_step(d: Sym, y: Sym, dx: Sym, axis: Any = -1) -> Sym:
+    return xp.sum(d * xp.trapezoid(y, **({} if literal(axis) == -1 else {"axis": literal(axis)})))
+
+
+@jvp(np.trapezoid, "dx")
+def _trapezoid_step_tangent(t: Sym, y: Sym, dx: Sym, axis: Any = -1) -> Sym:
+    return t * xp.trapezoid(y, **({} if literal(axis) == -1 else {"axis": literal(axis)}))
 
 
 @vjp(np.interp, "x", domain="distinct")
@@ -165,6 +197,17 @@ def _interp_tangent(t: Sym, x: Sym, xp: Sym, fp: Sym) -> Sym:
 @linear(np.interp, "fp")
 def _interp_values(d: Sym, x: Sym, xp: Sym, fp: Sym) -> Sym:
     return helper(runtime.interp_adjoint)(d, x, xp, fp)
+
+
+@vjp(np.interp, "xp")
+def _interp_places(d: Sym, x: Sym, xp: Sym, fp: Sym) -> Sym:
+    slope = helper(runtime.interp_slope)(x, xp, fp)
+    return helper(runtime.interp_adjoint)(-d * slope, x, xp, xp)
+
+
+@jvp(np.interp, "xp")
+def _interp_places_tangent(t: Sym, x: Sym, xp: Sym, fp: Sym) -> Sym:
+    return -helper(runtime.interp_slope)(x, xp, fp) * helper(np.interp, "np.interp")(x, xp, t)
 
 
 # ---- polynomials and convolution -----------------------------------------------------------------------------
@@ -215,3 +258,17 @@ def _convolve(d: Sym, a: Sym, v: Sym, mode: Any = "full") -> Sym:
 def _convolve_right(d: Sym, a: Sym, v: Sym, mode: Any = "full") -> Sym:
     _vectors("np.convolve", a, v)
     return helper(runtime.convolve_adjoint)(d, v, a, literal(mode, "mode"))
+
+
+@linear(np.correlate, "a")
+def _correlate(d: Sym, a: Sym, v: Sym, mode: Any = "valid") -> Sym:
+    _vectors("np.correlate", a, v)
+    how = literal(mode, "mode")
+    return helper(runtime.correlate_adjoint)(d, a, v, **({} if how == "valid" else {"mode": how}))
+
+
+@linear(np.correlate, "v")
+def _correlate_right(d: Sym, a: Sym, v: Sym, mode: Any = "valid") -> Sym:
+    _vectors("np.correlate", a, v)
+    how = literal(mode, "mode")
+    return helper(runtime.correlate_adjoint_right)(d, a, v, **({} if how == "valid" else {"mode": how}))

@@ -65,16 +65,24 @@ def _mean(d: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Lazy:
 
 
 @vjp((np.max, np.min, np.amax, np.amin), "a", domain="distinct", accepts_lazy="scalar")
-def _extremum(d: Sym, out: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
+def _extremum(d: Sym, out: Sym, a: Sym, axis: Any = None, keepdims: Any = False, initial: Any = None) -> Sym:
     hits = a.eq(spread(out, a, axis, keepdims))
+    if initial is not None:
+        tied = spread(out.eq(initial), a, axis, keepdims)
+        return spread(d, a, axis, keepdims) * hits / xp.maximum(xp.sum(hits, **options(axis, True)) + tied, 1)
     if literal(axis) is None:
         return d * hits / xp.count_nonzero(hits)
     return spread(d, a, axis, keepdims) * hits / hits.sum(axis=literal(axis), keepdims=True)
 
 
 @jvp((np.max, np.min, np.amax, np.amin), "a")
-def _extremum_tangent(t: Sym, out: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
-    return mean_where(a.eq(spread(out, a, axis, keepdims)), t, axis, keepdims)
+def _extremum_tangent(t: Sym, out: Sym, a: Sym, axis: Any = None, keepdims: Any = False, initial: Any = None) -> Sym:
+    hits = a.eq(spread(out, a, axis, keepdims))
+    if initial is not None:
+        along = options(axis, keepdims)
+        shared = xp.maximum(xp.sum(hits, **along) + out.eq(initial), 1)
+        return xp.sum(xp.where(hits, t, 0.0), **along) / shared
+    return mean_where(hits, t, axis, keepdims)
 
 
 def options(axis: Any, keepdims: Any) -> dict[str, Any]:
@@ -181,10 +189,15 @@ def _sort_tangent(t: Sym, a: Sym, axis: Any = -1) -> Sym:
 
 
 @linear(np.diff, "a")
-def _diff(d: Sym, a: Sym, n: Any = 1, axis: Any = -1) -> Sym:
+def _diff(d: Sym, a: Sym, n: Any = 1, axis: Any = -1, prepend: Any = None, append: Any = None) -> Sym:
     times, k = literal(n, "n"), literal(axis)
-    for _ in range(times):
-        d = -(xp.diff(d, prepend=0, append=0) if k == -1 else xp.diff(d, axis=k, prepend=0, append=0))
+    ends = {"prepend": prepend, "append": append}
+    given = {name for name, end in ends.items() if end is not None}
+    if any(literal(ends[name], name) != 0 for name in given) or (given and times != 1):
+        raise KindError("np.diff is differentiated with `prepend` and `append` of 0, once", "Concatenate first.")
+    along = {} if k == -1 else {"axis": k}
+    for _ in range(times):  # an end that the difference has not been given, its adjoint has
+        d = -xp.diff(d, **along, **{name: 0 for name in ends if name not in given})
     return d
 
 

@@ -208,6 +208,8 @@ def _joined(axis: int) -> Any:
         n = axes_of(tup[0])
         if n is None:
             raise KindError("the number of axes of the arrays is not known")
+        if any(axes_of(a) != n for a in tup):
+            return _joined_beside(d, tup, axis)
         if axis == 0 and n < 2:  # vstack makes rows of them
             return [items(d[j], tup[j]) if n else d[j, 0] for j in range(len(tup))]
         if n == 0:
@@ -215,6 +217,25 @@ def _joined(axis: int) -> Any:
         return parts(d, tup, min(axis, n - 1))
 
     return build
+
+
+def _joined_beside(d: Sym, arrays: list[Any], axis: int) -> list[Any]:
+    """The parts of the adjoint of np.vstack or np.hstack for arrays of different rank: rows beside matrices, numbers
+    beside vectors."""
+    result = []
+    start: Any = 0
+    for a in arrays:
+        n = axes_of(a)
+        if n is None:
+            raise KindError("the number of axes of the arrays is not known")
+        if n + axis < 2:  # it takes one place
+            result.append(items(d[start] if n or axis else d[start, 0], a))
+            start = start + 1
+        else:
+            end = length_along(a, 0) + start
+            result.append(items(d[start:end], a))
+            start = end
+    return result
 
 
 def _join_list(d: Sym, arrays: Sym, axis: int) -> Sym:

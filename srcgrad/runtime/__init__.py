@@ -46,6 +46,9 @@ from srcgrad.runtime.matrices import (
 from srcgrad.runtime.numerical import (
     add_along,
     convolve_adjoint,
+    correlate_adjoint,
+    correlate_adjoint_right,
+    correlation_in_full,
     cumprod_adjoint,
     cumprod_tangent,
     interp_adjoint,
@@ -57,6 +60,23 @@ from srcgrad.runtime.numerical import (
 )
 from srcgrad.runtime.schedule import Snapshots
 from srcgrad.runtime.sets import accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of
+from srcgrad.runtime.statistics import (
+    axes_at_end,
+    axes_put_back,
+    bins_of,
+    corrcoef_adjoint,
+    corrcoef_tangent,
+    first_places,
+    gradient_adjoint,
+    histogram_adjoint,
+    histogram_of_weights,
+    places_of,
+    quantile_adjoint,
+    quantile_parts,
+    quantile_tangent,
+    record_places,
+    standardized,
+)
 
 HELPERS = {
     function.__name__: function
@@ -69,6 +89,9 @@ HELPERS = {
         singular_values_tangent, to_lower,
         add_along, convolve_adjoint, cumprod_adjoint, cumprod_tangent, interp_adjoint, interp_slope, median_weights,
         trapezoid_weights, vander_adjoint, vander_tangent,
+        axes_at_end, axes_put_back, bins_of, corrcoef_adjoint, corrcoef_tangent, first_places, gradient_adjoint,
+        histogram_adjoint, histogram_of_weights, places_of, quantile_adjoint, quantile_parts, quantile_tangent,
+        record_places, standardized, correlate_adjoint, correlate_adjoint_right, correlation_in_full,
         contents_of, put_back, Snapshots,
         numerical_jvp, numerical_vjp, stop_gradient,
         custom_root, fixed_point, fixed_point_adjoint, fixed_point_tangent, root_adjoint, root_tangent,

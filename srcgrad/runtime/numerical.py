@@ -36,10 +36,11 @@ def median_weights(x, axis=None):
     return np.reshape(weights, np.shape(x)) if axis is None else np.moveaxis(weights, 0, axis)
 
 
-def trapezoid_weights(x):
+def trapezoid_weights(x, axis=-1):
     """What the values at x are multiplied with in np.trapezoid."""
-    steps = 0.5 * np.diff(x)
-    return np.append(steps, 0.0) + np.append(0.0, steps)
+    steps = 0.5 * np.diff(x, axis=axis)
+    end = np.zeros_like(np.take(x, [0], axis=axis))
+    return np.concatenate((steps, end), axis=axis) + np.concatenate((end, steps), axis=axis)
 
 
 def interp_slope(x, places, values):
@@ -79,6 +80,25 @@ def convolve_adjoint(d, x, other, mode="full"):
     start = {"full": 0, "same": (short - 1) // 2, "valid": short - 1}[mode]
     whole[start : start + len(d)] = d
     return np.convolve(whole, other[::-1], mode="valid")
+
+
+def correlation_in_full(d, n, m, mode="valid"):
+    """The adjoint of np.correlate(a, v, "full") from that of np.correlate(a, v, mode), for n and m elements."""
+    short = min(n, m)
+    whole = np.zeros(n + m - 1, dtype=d.dtype)
+    start = {"full": 0, "same": short // 2 if n < m else (short - 1) // 2, "valid": short - 1}[mode]
+    whole[start : start + len(d)] = d
+    return whole
+
+
+def correlate_adjoint(d, a, v, mode="valid"):
+    """The adjoint of a from that of np.correlate(a, v, mode)."""
+    return np.convolve(correlation_in_full(d, len(a), len(v), mode), v, mode="valid")
+
+
+def correlate_adjoint_right(d, a, v, mode="valid"):
+    """The adjoint of v from that of np.correlate(a, v, mode)."""
+    return np.convolve(correlation_in_full(d, len(a), len(v), mode), a[::-1], mode="valid")[::-1]
 
 
 def add_along(x, indices, values, axis):

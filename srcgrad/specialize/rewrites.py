@@ -16,12 +16,14 @@ from srcgrad.analysis.infer import infer_items, kind_of
 from srcgrad.analysis.infer_dummies import shares_memory
 from srcgrad.analysis.signatures import MISSING, const, signature
 from srcgrad.errors import KindError, NoRuleError, UnsupportedError
-from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, is_float, rank
+from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, rank
 from srcgrad.ir.nodes import Call, Const, Expr, Load, Pos, Prim
 from srcgrad.rules.build import Sym, helper, xp
 from srcgrad.rules.registry import full_name, lookup
 from srcgrad.specialize.state import State
+from srcgrad.specialize.statistics import STATISTICS
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr
+from srcgrad.specialize.written import Rewrite, held
 
 # ---- out, by position ----------------------------------------------------------------------------------------
 
@@ -71,9 +73,6 @@ def _place_of_out(fn: Any) -> tuple[int, list[str]]:
 
 # ---- copy=False, and other calls of one result ---------------------------------------------------------------
 
-Rewrite = Callable[[State, Prim, list[Value], dict[str, Value], "Pos | None"], Value | None]
-
-
 def rewritten(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
     """The value of a call that is written as another, else None."""
     if isinstance(getattr(prim.fn, "__self__", None), np.ufunc):
@@ -99,7 +98,7 @@ def _of_ufunc(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value],
     if (ufunc, method) == (np.multiply, "outer") and [rank(as_expr(a, pos).kind) for a in args] == [1, 1]:
         return call_primitive(s, Prim(np.outer, "np.outer"), args, kwargs, pos)
     fn = _METHODS.get((ufunc, method))
-    if fn is None or len(args) > 2 or set(kwargs) - {"axis", "keepdims"}:
+    if fn is None or len(args) > 2 or set(kwargs) - {"axis", "keepdims", "initial", "where", "dtype"}:
         return None
     axis = {} if len(args) > 1 or "axis" in kwargs else {"axis": Static(0)}
     return call_primitive(s, Prim(fn, f"np.{fn.__name__}"), args, {**axis, **kwargs}, pos)
@@ -203,9 +202,9 @@ def _several(builder: Callable[..., list[Any] | None]) -> Rewrite:
         syms: dict[str, Any] = {}
         for name, value in parameters.items():
             if isinstance(value, tuple):
-                syms[name] = [_held(s, item, pos) for item in value]
+                syms[name] = [held(s, item, pos) for item in value]
             else:
-                syms[name] = _held(s, value, pos)
+                syms[name] = held(s, value, pos)
         made = builder(*(syms.get("arrays") or ()), **{k: v for k, v in syms.items() if k != "arrays"})
         if made is None or any(item is None for item in made):
             call = results(s, _call(prim, args, kwargs, pos))
@@ -222,13 +221,6 @@ _NAMED: dict[Any, type] = {
     fn: type(fn(np.eye(1))) for fn in (np.linalg.slogdet, np.linalg.eigh, np.linalg.svd)
 }  # fmt: skip
 """The classes of tuples with names that functions return."""
-
-
-def _held(s: State, value: Value, pos: Pos | None) -> Any:
-    if isinstance(value, Static):
-        return value.value
-    expr = as_expr(value, pos)
-    return Sym(expr if isinstance(expr, Const) or not is_float(kind_of(expr)) else s.temporary(expr, "given").expr)
 
 
 def _call(prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Call:
@@ -275,6 +267,7 @@ _REWRITES: dict[Any, Rewrite] = {
         lambda a: _matrix(a, helper(runtime.sign_of_det)(a), helper(runtime.log_abs_det)(a))),
     np.linalg.eigh: _several(lambda a: _matrix(a, xp.linalg.eigvalsh(a), helper(runtime.eigenvectors)(a))),
     np.linalg.svd: _svd,
+    **STATISTICS,
 }  # fmt: skip
 
 
@@ -286,7 +279,7 @@ def results(s: State, call: Call) -> Value:
     rule = lookup(call.prim.fn)
     if rule is not None and call.kind == Opaque(tuple) and rule.form == "general":
         rule.bind(call)  # refuses the keyword that asks for several results
-    if rule is not None and (rule.form != "constant" or call.kind != Opaque(tuple)):
+    if rule is not None and call.kind != Opaque(tuple):
         return Leaf(call)
     if rule is None and not isinstance(call.kind, Scalar) and any(isinstance(kind_of(a), Array) for a in call.args):
         if shares_memory(call.prim, call.args, call.kwargs):

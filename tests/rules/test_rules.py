@@ -15,6 +15,7 @@ from srcgrad.ir.nodes import Const, Name
 from srcgrad.rules.build import Sym, const, guarded, xp
 from srcgrad.rules.contributions import contributions
 from srcgrad.rules.registry import RULES, effect
+from tests.rules.cases_statistics import STATISTICS
 from tests.rules.rule_eval import ListValue, build, check
 
 
@@ -245,6 +246,7 @@ CASES = [
     *((fn, (x,), kw) for fn in (sc.softmax, sc.log_softmax)
       for x, kw in [(V3, {}), (A23, {}), (A23, {"axis": 0}), (B234, {"axis": -1}), (B234, {"axis": (0, 1)})]),
     (runtime.copy_of, (A23,), {}), (runtime.scalar_adjoint, (np.ones((1, 1)), 2.0), {}),
+    *STATISTICS,
 ]  # fmt: skip
 
 
@@ -261,6 +263,8 @@ def test_general(case, mode):
         wanted = {"y"}
     if fn is np.average:
         wanted = {"a", "weights"}
+    if fn in {case[0] for case in STATISTICS}:  # other parameters have no derivative
+        wanted = set(RULES[fn].builders)
     count = check(call, env, rng, wanted=wanted)
     assert count or (fn is np.arange and len(args) == 1)
     rule = RULES[fn]

@@ -1,0 +1,149 @@
+"""Adjoints and tangents of NumPy's order statistics, correlations and finite differences."""
+# mypy: allow-untyped-defs, allow-untyped-calls
+
+import numpy as np
+
+from srcgrad.runtime.numerical import add_along
+
+
+def axes_at_end(x, axis=None):
+    """x with the axes of a reduction moved to the end and made one."""
+    if axis is None:
+        return np.reshape(x, -1)
+    if isinstance(axis, int):
+        return np.moveaxis(x, axis, -1)
+    moved = np.moveaxis(x, axis, tuple(range(-len(axis), 0)))
+    return np.reshape(moved, moved.shape[: -len(axis)] + (-1,))
+
+
+def axes_put_back(rows, x, axis=None):
+    """The opposite of axes_at_end: of the shape of x."""
+    if axis is None:
+        return np.reshape(rows, np.shape(x))
+    if isinstance(axis, int):
+        return np.moveaxis(rows, -1, axis)
+    end = tuple(range(-len(axis), 0))
+    return np.moveaxis(np.reshape(rows, np.moveaxis(x, axis, end).shape), end, axis)
+
+
+def quantile_parts(rows, q, method="linear", skip_nan=False):
+    """Between which two elements along the last axis each quantile lies: their places, and how far it is from the
+    first to the second."""
+    order = np.argsort(rows, axis=-1)
+    ranks = np.arange(rows.shape[-1]) * 1.0
+    if skip_nan:  # they are the last ones
+        number = np.count_nonzero(~np.isnan(rows), axis=-1, keepdims=True)
+        between = np.nanquantile(np.where(ranks < number, ranks, np.nan), q, axis=-1, method=method)
+        between = np.nan_to_num(np.moveaxis(np.reshape(between, (-1,) + rows.shape[:-1]), 0, -1))
+    else:  # the same along all other axes
+        between = np.reshape(np.quantile(ranks, q, method=method), -1)
+        between = np.broadcast_to(between, rows.shape[:-1] + between.shape)
+    low = np.floor(between).astype(int)
+    high = np.ceil(between).astype(int)
+    part = (between - low).astype(rows.dtype)
+    return np.take_along_axis(order, low, axis=-1), np.take_along_axis(order, high, axis=-1), part
+
+
+def quantile_adjoint(d, x, q, axis=None, method="linear", skip_nan=False):
+    """The adjoint of x from that of np.quantile(x, q, axis, method=method), or of np.nanquantile."""
+    rows = axes_at_end(x, axis)
+    low, high, part = quantile_parts(rows, q, method, skip_nan)
+    d = np.moveaxis(np.reshape(d, (-1,) + rows.shape[:-1]), 0, -1)
+    result = add_along(rows, low, d * (1 - part), -1) + add_along(rows, high, d * part, -1)
+    return axes_put_back(result, x, axis)
+
+
+def quantile_tangent(t, x, q, shape, axis=None, method="linear", skip_nan=False):
+    """The tangent of np.quantile(x, q, axis, method=method), of the given shape, from that of x."""
+    low, high, part = quantile_parts(axes_at_end(x, axis), q, method, skip_nan)
+    rows = axes_at_end(t, axis)
+    moved = np.take_along_axis(rows, low, axis=-1) * (1 - part) + np.take_along_axis(rows, high, axis=-1) * part
+    return np.reshape(np.moveaxis(moved, -1, 0), shape)
+
+
+def places_of(part, x, axis=-1):
+    """Where the elements of `part`, which is x rearranged, stand in x. Ties: in the order of both."""
+    order = np.argsort(np.argsort(part, axis=axis), axis=axis)
+    return np.take_along_axis(np.argsort(x, axis=axis), order, axis=axis)
+
+
+def first_places(x):
+    """Where, in x made flat, each of its values stands first."""
+    return np.unique(x, return_index=True)[1]
+
+
+def record_places(running, axis=0):
+    """For each element of np.maximum.accumulate or np.minimum.accumulate: the place of the first one that it has been
+    ever since."""
+    rows = np.moveaxis(running, axis, -1)
+    places = np.zeros(rows.shape, dtype=int)
+    places[..., 1:] = np.where(rows[..., 1:] != rows[..., :-1], np.arange(1, rows.shape[-1]), 0)
+    return np.moveaxis(np.maximum.accumulate(places, axis=-1), -1, axis)
+
+
+def standardized(x, axis=-1):
+    """x less its mean, divided by its norm, along an axis; and that norm."""
+    centered = x - np.mean(x, axis=axis, keepdims=True)
+    size = np.sqrt(np.sum(centered * centered, axis=axis, keepdims=True))
+    return centered / size, size
+
+
+def corrcoef_adjoint(d, x, rowvar=True):
+    """The adjoint of the matrix x from that of np.corrcoef(x, rowvar=rowvar)."""
+    z, size = standardized(x if rowvar else x.T)
+    d_z = (d + d.T) @ z
+    d_x = (d_z - z * np.sum(d_z * z, axis=1, keepdims=True)) / size
+    return d_x if rowvar else d_x.T
+
+
+def corrcoef_tangent(t, x, rowvar=True):
+    """The tangent of np.corrcoef(x, rowvar=rowvar) of a matrix from that of x."""
+    z, size = standardized(x if rowvar else x.T)
+    moved = (t if rowvar else t.T) / size
+    z_dot = moved - z * np.sum(moved * z, axis=1, keepdims=True)
+    return z_dot @ z.T + z @ z_dot.T
+
+
+def gradient_adjoint(d, spacing=1.0, axis=0, edge_order=1):
+    """The adjoint of f from that of np.gradient(f, spacing, axis=axis, edge_order=edge_order)."""
+    d = np.moveaxis(d, axis, -1)
+    steps = np.full(d.shape[-1] - 1, spacing) if np.ndim(spacing) == 0 else np.diff(spacing)
+    left, right = steps[:-1], steps[1:]
+    inner = d[..., 1:-1]
+    result = np.zeros_like(d)
+    result[..., :-2] -= inner * right / (left * (left + right))
+    result[..., 1:-1] += inner * (right - left) / (left * right)
+    result[..., 2:] += inner * left / (right * (left + right))
+    first, last = steps[0], steps[-1]
+    if edge_order == 1:
+        result[..., 0] -= d[..., 0] / first
+        result[..., 1] += d[..., 0] / first
+        result[..., -2] -= d[..., -1] / last
+        result[..., -1] += d[..., -1] / last
+    else:
+        second, before = steps[1], steps[-2]
+        result[..., 0] -= d[..., 0] * (2 * first + second) / (first * (first + second))
+        result[..., 1] += d[..., 0] * (first + second) / (first * second)
+        result[..., 2] -= d[..., 0] * first / (second * (first + second))
+        result[..., -3] += d[..., -1] * last / (before * (before + last))
+        result[..., -2] -= d[..., -1] * (before + last) / (before * last)
+        result[..., -1] += d[..., -1] * (2 * last + before) / (last * (before + last))
+    return np.moveaxis(result, -1, axis)
+
+
+def histogram_of_weights(weights, a, bins=10, range=None):
+    """The sums of the weights in each bin: the first result of np.histogram(a, bins, range, weights=weights)."""
+    return np.histogram(a, bins, range, weights=weights)[0]
+
+
+def bins_of(a, bins=10, range=None):
+    """Which bin of np.histogram each element of a falls into, and whether it falls into any."""
+    edges = np.histogram_bin_edges(a, bins, range)
+    k = np.searchsorted(edges, a, side="right") - 1
+    return np.clip(np.where(a == edges[-1], len(edges) - 2, k), 0, len(edges) - 2), (a >= edges[0]) & (a <= edges[-1])
+
+
+def histogram_adjoint(d, a, bins=10, range=None):
+    """The adjoint of the weights from that of their sums in each bin."""
+    k, inside = bins_of(a, bins, range)
+    return np.where(inside, d[k], 0.0)
