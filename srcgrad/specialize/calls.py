@@ -17,6 +17,7 @@ from srcgrad.ir.nodes import Apply, Assign, Call, Const, Definition, Effect, Exp
 from srcgrad.rules.effects import DECLARED
 from srcgrad.rules.registry import effect, lookup, own_rule
 from srcgrad.specialize.arguments import argument, bind_arguments, positional_arguments
+from srcgrad.specialize.defined import call_source, written
 from srcgrad.specialize.state import Frame, Restart, State
 from srcgrad.specialize.values import (
     Bound,
@@ -138,6 +139,9 @@ def call_static(s: State, fn: Static, args: list[Value], kwargs: dict[str, Value
             return result
     if writer is not None:
         return writer(s, args, kwargs, pos)
+    source = written(target)
+    if source is not None:
+        return call_source(s, source, args, kwargs, pos)
     if isinstance(getattr(target, "__self__", None), np.ufunc) and target.__name__ == "at":
         from srcgrad.specialize.writes import ufunc_at
 

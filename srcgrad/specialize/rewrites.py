@@ -20,6 +20,7 @@ from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, is_float, rank
 from srcgrad.ir.nodes import Call, Const, Expr, Load, Pos, Prim
 from srcgrad.rules.build import Sym, helper, xp
 from srcgrad.rules.registry import full_name, lookup
+from srcgrad.specialize.defined import as_defined
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr
 
@@ -82,7 +83,8 @@ def rewritten(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value],
         rewrite = _REWRITES.get(prim.fn)
     except TypeError:  # unhashable callables
         return None
-    return None if rewrite is None or not args else rewrite(s, prim, args, kwargs, pos)
+    made = None if rewrite is None or not args else rewrite(s, prim, args, kwargs, pos)
+    return as_defined(s, prim, args, kwargs, pos) if made is None else made
 
 
 _METHODS: dict[Any, Callable[..., Any]] = {

@@ -1,0 +1,99 @@
+"""Calls of functions that are written with others (see rules/defined)."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from srcgrad.analysis.infer import kind_of
+from srcgrad.errors import SrcgradError
+from srcgrad.ir.kinds import Array, is_float
+from srcgrad.ir.nodes import Const, Name, Pos, Prim
+from srcgrad.rules.build import Sym
+from srcgrad.rules.defined import DEFINITIONS, WRITTEN, Declined, holder
+from srcgrad.specialize.state import State
+from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr
+
+_KNOWN = frozenset(
+    ("axis", "axes", "axis1", "axis2", "axisa", "axisb", "axisc", "offset", "k", "ord", "p", "mode", "order", "trim",
+     "keepdims")
+)  # fmt: skip
+"""Parameters that have to be known when compiling."""
+
+
+def written(fn: Any) -> Callable[..., Any] | None:
+    """The Python source that stands for a function."""
+    try:
+        return WRITTEN.get(fn)
+    except TypeError:  # unhashable callables
+        return None
+
+
+def call_source(
+    s: State, source: Callable[..., Any], args: list[Value], kwargs: dict[str, Value], pos: Pos | None
+) -> Value:
+    """Specialise a function's source in its place. Errors speak of the user's source, not of this one."""
+    from srcgrad.specialize.calls import call_closure
+
+    try:
+        return call_closure(s, s.function(source), args, kwargs, pos)
+    except SrcgradError as error:
+        if error.pos is None or pos is None or error.pos.file == pos.file:
+            raise
+        raise type(error)(error.reason, error.remedy, pos) from None
+
+
+def as_defined(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
+    """What a function's definition makes of a call; None: it has none, or leaves the call to the function itself."""
+    definition = DEFINITIONS.get(prim.fn)
+    if definition is None or not any(_may_vary(value) for value in [*args, *kwargs.values()]):
+        return None
+    try:
+        bound = inspect.signature(definition).bind(*args, **kwargs)
+    except TypeError:  # of other parameters the function's own rule knows
+        return None
+    for name, value in bound.arguments.items():
+        bound.arguments[name] = (
+            tuple(_given(s, v, pos) for v in value) if isinstance(value, tuple) else _given(s, value, pos)
+        )
+    if any(isinstance(value, Sym) for name, value in bound.arguments.items() if name in _KNOWN):
+        return None
+    token = holder.set(lambda x, hint: x if isinstance(x.expr, Name) else Sym(s.temporary(x.expr, hint).expr))
+    try:
+        made = definition(*bound.args, **bound.kwargs)
+    except Declined:
+        return None
+    except SrcgradError as error:
+        raise type(error)(error.reason, error.remedy, pos) from None
+    finally:
+        holder.reset(token)
+    if isinstance(made, tuple):
+        return Struct("tuple", {k: _placed(item, pos) for k, item in enumerate(made)})
+    return None if made is None else _placed(made, pos)
+
+
+def _placed(made: Any, pos: Pos | None) -> Value:
+    return Leaf(replace(made.expr, pos=pos)) if isinstance(made, Sym) else Static(made)
+
+
+def _given(s: State, value: Value, pos: Pos | None) -> Any:
+    """An argument as definitions take it."""
+    if isinstance(value, Static):
+        return value.value
+    if isinstance(value, Struct) and value.type in ("list", "tuple"):
+        items = [_given(s, item, pos) for item in value.values()]
+        return items if value.type == "list" else tuple(items)
+    expr = as_expr(value, pos)
+    if isinstance(expr, Const):
+        return expr.value
+    return Sym(s.temporary(expr, "given").expr if isinstance(kind_of(expr), Array) and not isinstance(
+        expr, Name) else expr)
+
+
+def _may_vary(value: Value) -> bool:
+    """Whether derivatives may flow through a value."""
+    if isinstance(value, Struct):
+        return any(_may_vary(item) for item in value.values())
+    return isinstance(value, Leaf) and is_float(value.kind) and not isinstance(value.expr, Const)
