@@ -16,7 +16,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "reshape": np.reshape, "ravel": np.ravel, "flatten": np.ndarray.flatten, "transpose": np.transpose,
     "swapaxes": np.swapaxes, "squeeze": np.squeeze, "repeat": np.repeat, "take": np.take, "clip": np.clip,
     "round": np.round, "copy": np.copy, "astype": np.astype, "item": np.ndarray.item, "tolist": np.ndarray.tolist,
-    "conj": np.conjugate, "conjugate": np.conjugate, "nonzero": np.nonzero, "compress": np.compress, "searchsorted": np.searchsorted,
+    "conj": np.conjugate, "conjugate": np.conjugate, "nonzero": np.nonzero, "searchsorted": np.searchsorted,
     # these write into the array
     "fill": np.ndarray.fill, "sort": np.ndarray.sort, "partition": np.ndarray.partition, "put": np.put,
     "resize": np.ndarray.resize, "setflags": np.ndarray.setflags, "itemset": np.ndarray.fill,

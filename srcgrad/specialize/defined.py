@@ -10,9 +10,10 @@ from typing import Any
 from srcgrad.analysis.infer import kind_of
 from srcgrad.errors import SrcgradError
 from srcgrad.ir.kinds import Array, is_float
-from srcgrad.ir.nodes import Const, Name, Pos, Prim
+from srcgrad.ir.nodes import Const, Expr, Name, Pos, Prim, Slice
+from srcgrad.ir.walk import rebuild
 from srcgrad.rules.build import Sym
-from srcgrad.rules.defined import DEFINITIONS, WRITTEN, Declined, holder
+from srcgrad.rules.defined import BRACKETS, DEFINITIONS, WRITTEN, Declined, holder
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr
 
@@ -60,9 +61,24 @@ def as_defined(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value]
         )
     if any(isinstance(value, Sym) for name, value in bound.arguments.items() if name in _KNOWN):
         return None
-    token = holder.set(lambda x, hint: x if isinstance(x.expr, Name) else Sym(s.temporary(x.expr, hint).expr))
+    return _made(s, lambda: definition(*bound.args, **bound.kwargs), pos)
+
+
+def in_brackets(s: State, owner: Any, index: Value, pos: Pos | None) -> Value | None:
+    """What `np.r_[...]` and the like make; None where the object is not one of these, or they are left to NumPy."""
+    for known, build in BRACKETS:
+        if owner is known and _may_vary(index):
+            given = tuple(_given(s, item, pos) for item in index.values()) if isinstance(index, Struct) else _given(
+                s, index, pos)
+            return _made(s, lambda build=build, given=given: build(given), pos)  # type: ignore[misc]
+    return None
+
+
+def _made(s: State, build: Callable[[], Any], pos: Pos | None) -> Value | None:
+    """What a definition makes, as a value in the user's source."""
+    token = holder.set(lambda x, hint: x if isinstance(x.expr, Name) else Sym(s.temporary(at(x.expr, pos), hint).expr))
     try:
-        made = definition(*bound.args, **bound.kwargs)
+        made = build()
     except Declined:
         return None
     except SrcgradError as error:
@@ -75,7 +91,14 @@ def as_defined(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value]
 
 
 def _placed(made: Any, pos: Pos | None) -> Value:
-    return Leaf(replace(made.expr, pos=pos)) if isinstance(made, Sym) else Static(made)
+    return Leaf(at(made.expr, pos)) if isinstance(made, Sym) else Static(made)
+
+
+def at(expr: Expr, pos: Pos | None) -> Expr:
+    """The expression, as standing in the user's source."""
+    if expr.pos is not None or isinstance(expr, (Name, Const)):
+        return expr
+    return replace(rebuild(expr, lambda child: at(child, pos)), pos=pos)
 
 
 def _given(s: State, value: Value, pos: Pos | None) -> Any:
@@ -88,6 +111,9 @@ def _given(s: State, value: Value, pos: Pos | None) -> Any:
     expr = as_expr(value, pos)
     if isinstance(expr, Const):
         return expr.value
+    if isinstance(expr, Slice):
+        ends = (expr.lo, expr.hi, expr.step)
+        return slice(*(None if e is None else e.value if isinstance(e, Const) else Sym(e) for e in ends))
     return Sym(s.temporary(expr, "given").expr if isinstance(kind_of(expr), Array) and not isinstance(
         expr, Name) else expr)
 

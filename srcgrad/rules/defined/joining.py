@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.rules.build import Sym, xp
-from srcgrad.rules.defined.registry import array, flattened, ndim, written_as
+from srcgrad.rules.defined.registry import array, flattened, hold, ndim, written_as
 from srcgrad.rules.shapes import place
 
 
@@ -50,7 +50,7 @@ def block(arrays: Any) -> Sym | None:
     if any(isinstance(item, list) or ndim(item) > 2 for row in arrays for item in row):
         return None
     rows = [[lifted(item, 2) for item in row] for row in arrays]
-    return xp.concatenate([xp.concatenate(row, axis=1) if len(row) > 1 else row[0] for row in rows])
+    return xp.concatenate([hold(xp.concatenate(row, axis=1), "row") if len(row) > 1 else row[0] for row in rows])
 
 
 @written_as(np.select)

@@ -23,7 +23,7 @@ def _matrix_norm(x: Sym, ord: Any, i: int, k: int, keepdims: bool) -> Sym | None
         return best(sums, axis=rest, keepdims=True) if keepdims else best(sums, axis=rest)
     if ord not in ("nuc", 2, -2):
         return None
-    values = xp.linalg.svdvals(x if (i, k) == (n - 2, n - 1) else xp.moveaxis(x, (i, k), (-2, -1)))
+    values = hold(xp.linalg.svdvals(x if (i, k) == (n - 2, n - 1) else xp.moveaxis(x, (i, k), (-2, -1))), "values")
     stacked = n > 2
     if ord == "nuc":
         found = xp.sum(values, axis=-1) if stacked else xp.sum(values)
@@ -70,3 +70,30 @@ def cond(x: Sym, p: Any = None) -> Sym | None:
     values = hold(xp.linalg.svdvals(x), "values")
     largest, least = (values[..., 0], values[..., -1]) if ndim(x) > 2 else (values[0], values[-1])
     return least / largest if p == -2 else largest / least
+
+
+@written_as(np.linalg.cholesky)
+def cholesky(a: Sym, /, *, upper: Any = False) -> Sym | None:
+    if upper is not True:
+        return None
+    factor = xp.linalg.cholesky(a.T if ndim(a) == 2 else a.swapaxes(-1, -2))
+    return factor.T if ndim(a) == 2 else factor.swapaxes(-1, -2)
+
+
+@written_as(np.linalg.tensorinv)
+def tensorinv(a: Sym, ind: Any = 2) -> Sym | None:
+    if not isinstance(ind, int):
+        return None
+    sizes = [a.shape[k] for k in range(ndim(a))]
+    rows = sizes[0]
+    for size in sizes[1:ind]:
+        rows = rows * size
+    return xp.linalg.inv(a.reshape(rows, -1)).reshape(*sizes[ind:], *sizes[:ind])
+
+
+@written_as(np.linalg.tensorsolve)
+def tensorsolve(a: Sym, b: Sym, axes: Any = None) -> Sym | None:
+    if axes is not None:
+        return None
+    sizes = [a.shape[k] for k in range(ndim(b), ndim(a))]
+    return xp.linalg.solve(a.reshape(b.size, b.size), xp.ravel(b)).reshape(*sizes)

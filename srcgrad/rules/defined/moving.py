@@ -10,11 +10,6 @@ from srcgrad.rules.build import Sym, xp
 from srcgrad.rules.defined.registry import array, flattened, ndim, written_as
 
 
-@written_as(np.matrix_transpose, np.linalg.matrix_transpose)
-def matrix_transpose(x: Sym, /) -> Sym:
-    return x.T if ndim(x) == 2 else x.swapaxes(-1, -2)
-
-
 @written_as(np.diagflat)
 def diagflat(v: Any, k: Any = 0) -> Sym:
     return xp.diag(flattened(v), k) if k else xp.diag(flattened(v))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.ir.nodes import Slice
 from srcgrad.rules.build import Sym, helper, xp
 from srcgrad.rules.defined.registry import array, flattened, hold, ndim, written_as
 
@@ -60,7 +61,7 @@ def compress(condition: Any, a: Any, axis: Any = None) -> Sym:
 def delete(arr: Any, obj: Any, axis: Any = None) -> Sym:
     x, k = along(arr, axis)
     every = xp.arange(length(x, k))
-    if isinstance(obj, slice):
+    if isinstance(obj, slice) or isinstance(getattr(obj, "expr", None), Slice):
         every = hold(every, "every")
         obj = every[obj]
     return xp.take(x, xp.delete(every, obj if isinstance(obj, (Sym, int)) else array(obj)), axis=k)
