@@ -274,7 +274,5 @@ def _qr_r_tangent(t: Sym, a: Sym, q: Sym, r: Sym) -> Sym:
     return helper(runtime.qr_r_tangent)(t, q, r)
 
 
-for _part in (runtime.svd_u, runtime.svd_s, runtime.svd_vt):
-    flat(_part, "u", "s", "vt")
-for _part in (runtime.qr_q, runtime.qr_r):
-    flat(_part, "q", "r")
+flat((runtime.svd_u, runtime.svd_s, runtime.svd_vt), "u", "s", "vt")
+flat((runtime.qr_q, runtime.qr_r), "q", "r")

@@ -1,6 +1,16 @@
 """The few functions that generated code may call."""
 
-from srcgrad.runtime.adjoints import add_at, add_windows, grid, products_of_others, split_like, undiagonal, undiagonals, unpad, untile
+from srcgrad.runtime.adjoints import (
+    add_at,
+    add_windows,
+    grid,
+    products_of_others,
+    split_like,
+    undiagonal,
+    undiagonals,
+    unpad,
+    untile,
+)
 from srcgrad.runtime.differences import numerical_jvp, numerical_vjp, stop_gradient
 from srcgrad.runtime.factors import (
     check_thin,
@@ -96,7 +106,8 @@ HELPERS = {
         trapezoid_weights, vander_adjoint, vander_tangent,
         flip, gaps_between, inverse_of, least_squares, matrix_power_derivative, undiagonals, add_windows, unpad,
         check_thin, qr_adjoint, qr_q, qr_q_adjoint, qr_q_tangent, qr_r, qr_r_adjoint, qr_r_tangent,
-        qr_rotation, svd_s, svd_s_adjoint, svd_s_tangent, svd_u, svd_u_adjoint, svd_u_tangent, svd_vt, svd_vt_adjoint, svd_vt_tangent,
+        qr_rotation, svd_s, svd_s_adjoint, svd_s_tangent, svd_u, svd_u_adjoint, svd_u_tangent, svd_vt,
+        svd_vt_adjoint, svd_vt_tangent,
         contents_of, put_back, Snapshots,
         numerical_jvp, numerical_vjp, stop_gradient,
         custom_root, fixed_point, fixed_point_adjoint, fixed_point_tangent, root_adjoint, root_tangent,

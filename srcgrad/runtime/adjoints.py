@@ -72,9 +72,9 @@ def add_windows(windows, x, window_shape, axis=None):
     result = np.zeros_like(x)
     for offsets in np.ndindex(*sizes):
         starts = [0] * x.ndim
-        for k, offset in zip(axes, offsets):
+        for k, offset in zip(axes, offsets, strict=True):
             starts[k] += offset
-        place = tuple([slice(start, start + n) for start, n in zip(starts, windows.shape)])
+        place = tuple([slice(start, start + n) for start, n in zip(starts, windows.shape, strict=False)])
         result[place] += windows[(..., *offsets)]
     return result
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from srcgrad.analysis.infer import kind_of
-from srcgrad.errors import SrcgradError
+from srcgrad.errors import SrcgradError, UnsupportedError
 from srcgrad.ir.kinds import Array, is_float
 from srcgrad.ir.nodes import Const, Expr, Name, Pos, Prim, Slice
 from srcgrad.ir.walk import rebuild
@@ -65,13 +65,15 @@ def as_defined(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value]
 
 
 def in_brackets(s: State, owner: Any, index: Value, pos: Pos | None) -> Value | None:
-    """What `np.r_[...]` and the like make; None where the object is not one of these, or they are left to NumPy."""
-    for known, build in BRACKETS:
-        if owner is known and _may_vary(index):
-            given = tuple(_given(s, item, pos) for item in index.values()) if isinstance(index, Struct) else _given(
-                s, index, pos)
-            return _made(s, lambda build=build, given=given: build(given), pos)  # type: ignore[misc]
-    return None
+    """What `np.r_[...]` and the like make; None where the object is not one of these."""
+    build = next((build for known, build in BRACKETS if owner is known), None)
+    if build is None:
+        return None
+    given = _given(s, index, pos)
+    made = _made(s, lambda: build(given), pos)
+    if made is None:
+        raise UnsupportedError("what stands in these brackets is not supported", "Use np.concatenate.", pos)
+    return made
 
 
 def _made(s: State, build: Callable[[], Any], pos: Pos | None) -> Value | None:

@@ -14,7 +14,7 @@ def piecewise(x, condlist, funclist, *args, **kw):
         for test in condlist[1:]:
             rest = rest & ~test
         y[rest] = funclist[-1](x[rest], *args, **kw) if callable(funclist[-1]) else funclist[-1]
-    for test, function in zip(condlist, funclist):
+    for test, function in zip(condlist, funclist, strict=False):
         y[test] = function(x[test], *args, **kw) if callable(function) else function
     return y
 

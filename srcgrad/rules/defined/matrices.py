@@ -62,11 +62,11 @@ def vector_norm(x: Sym, /, *, axis: Any = None, keepdims: Any = False, ord: Any 
 @written_as(np.linalg.cond)
 def cond(x: Sym, p: Any = None) -> Sym | None:
     if p not in (None, 2, -2):
-        found = [
-            xp.linalg.norm(m, axis=(-2, -1)) if p == "fro" else _matrix_norm(m, p, -2, -1, False)
-            for m in (x, hold(xp.linalg.inv(x), "inverse"))
-        ]
-        return found[0] * found[1]
+        inverse = hold(xp.linalg.inv(x), "inverse")
+        if p == "fro":
+            return xp.linalg.norm(x, axis=(-2, -1)) * xp.linalg.norm(inverse, axis=(-2, -1))
+        of_x, of_inverse = (_matrix_norm(m, p, -2, -1, False) for m in (x, inverse))
+        return None if of_x is None or of_inverse is None else of_x * of_inverse
     values = hold(xp.linalg.svdvals(x), "values")
     largest, least = (values[..., 0], values[..., -1]) if ndim(x) > 2 else (values[0], values[-1])
     return least / largest if p == -2 else largest / least

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.rules.build import Sym, xp
-from srcgrad.rules.defined.registry import array, flattened, ndim, written_as
+from srcgrad.rules.defined.registry import array, flattened, written_as
 
 
 @written_as(np.diagflat)

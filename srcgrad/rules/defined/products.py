@@ -159,11 +159,13 @@ def _pieces(index: Any) -> list[Any]:
 
 
 def _stretch(piece: Any) -> Any:
-    """What a slice in the brackets of np.r_ stands for."""
-    lo, hi, step = piece.start, piece.stop, piece.step
-    if isinstance(step, complex) or isinstance(piece, str) or hi is None:
+    """What a slice in the brackets stands for; with an imaginary step that is how many numbers there are."""
+    lo, hi, step = 0 if piece.start is None else piece.start, piece.stop, piece.step
+    if hi is None:
         raise Declined
-    return xp.arange(0 if lo is None else lo, hi) if step is None else xp.arange(0 if lo is None else lo, hi, step)
+    if isinstance(step, complex):
+        return xp.linspace(lo, hi, int(abs(step)))
+    return xp.arange(lo, hi) if step is None else xp.arange(lo, hi, step)
 
 
 def row_of(index: Any) -> Sym:
@@ -172,18 +174,21 @@ def row_of(index: Any) -> Sym:
     for piece in _pieces(index):
         if isinstance(piece, str) or (not isinstance(piece, slice) and ndim(piece) > 1):
             raise Declined
-        made.append(_stretch(piece) if isinstance(piece, slice) else xp.array([piece]) if ndim(piece) == 0 else array(
-            piece))
+        if isinstance(piece, slice):
+            made.append(_stretch(piece))
+        else:
+            made.append(xp.array([piece]) if ndim(piece) == 0 else array(piece))
     return xp.concatenate(made)
 
 
 def columns_of(index: Any) -> Sym:
-    """`np.c_[...]` of vectors and matrices."""
+    """`np.c_[...]` of vectors, matrices and slices."""
     made = []
     for piece in _pieces(index):
-        if isinstance(piece, (str, slice)) or ndim(piece) not in (1, 2):
+        if isinstance(piece, str) or (not isinstance(piece, slice) and ndim(piece) not in (1, 2)):
             raise Declined
-        made.append(array(piece)[:, None] if ndim(piece) == 1 else array(piece))
+        column = _stretch(piece) if isinstance(piece, slice) else array(piece)
+        made.append(column[:, None] if isinstance(piece, slice) or ndim(piece) == 1 else column)
     return xp.concatenate(made, axis=1)
 
 
