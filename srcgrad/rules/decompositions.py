@@ -78,7 +78,7 @@ def _solve_tangent(t: tuple[Sym | None, Sym | None], out: Sym, a: Sym, b: Sym) -
     return -xp.linalg.solve(a, moved) if of_b is None else xp.linalg.solve(a, of_b - moved)
 
 
-@vjp(np.linalg.matrix_power, "a", domain="matrix")
+@vjp(np.linalg.matrix_power, "a", view="maybe", domain="matrix")
 def _matrix_power(d: Sym, a: Sym, n: Any) -> Sym:
     """The derivative in the direction d of the power of the transpose: sums are the same, read backwards."""
     return helper(runtime.matrix_power_derivative)(flipped(a), d, n)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.errors import KindError
-from srcgrad.ir.kinds import rank
+from srcgrad.ir.kinds import dims, not_one, rank
 from srcgrad.rules.build import Sym, unbroadcast, xp
 from srcgrad.rules.elementwise import sign
 from srcgrad.rules.reductions import literal, mean_where, options, spread
@@ -165,6 +165,12 @@ def _cross_right(d: Sym, a: Sym, b: Sym) -> Sym:
     return unbroadcast(product, product.kind, b.kind, b)
 
 
+def _long(term: str, x: Sym) -> set[str]:
+    """The subscripts of the axes along which an operand is not spread."""
+    shape = dims(x.kind)
+    return set() if shape is None else {c for c, n in zip(term, shape, strict=False) if not_one(n)}
+
+
 @linear(np.einsum, "operands", variadic="operands")
 def _einsum(d: Sym, subscripts: Any, operands: list[Sym], optimize: Any = False) -> list[Sym]:
     """The product of the adjoint and the other operands, summed to the operand's subscripts."""
@@ -180,8 +186,8 @@ def _einsum(d: Sym, subscripts: Any, operands: list[Sym], optimize: Any = False)
     result = []
     for k, (term, x) in enumerate(zip(terms, operands, strict=False)):
         others = [(t, o) for j, (t, o) in enumerate(zip(terms, operands, strict=False)) if j != k]
-        if not set(term) <= set(output).union(*(t for t, _ in others)):
-            others.append((term, xp.ones_like(x)))  # axes that are summed by themselves
+        if not set(term) <= set(output).union(*(_long(t, o) for t, o in others)):
+            others.append((term, xp.ones_like(x)))  # axes summed by themselves, or along which others are spread
         text = ",".join([output, *(t for t, _ in others)]) + "->" + term
         options = {} if optimize is False else {"optimize": optimize}
         part = xp.einsum(text, d, *(o for _, o in others), **options)

@@ -69,7 +69,7 @@ def add_windows(windows, x, window_shape, axis=None):
     """The sums of what belongs to each element of x in windows from np.lib.stride_tricks.sliding_window_view."""
     sizes = (window_shape,) if np.ndim(window_shape) == 0 else tuple(window_shape)
     axes = tuple(range(x.ndim)) if axis is None else (axis,) if np.ndim(axis) == 0 else tuple(axis)
-    result = np.zeros_like(x)
+    result = np.zeros(x.shape, windows.dtype)
     for offsets in np.ndindex(*sizes):
         starts = [0] * x.ndim
         for k, offset in zip(axes, offsets, strict=True):

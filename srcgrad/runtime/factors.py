@@ -1,8 +1,8 @@
 """Factors of matrices that are decomposed once: each function gives one of them, which its derivative hangs on.
 
-Where singular values are equal, the singular vectors' derivative is not defined; what would be divided by their
-difference is left out, and likewise what would be divided by a singular value of zero. What depends on the spaces
-alone that the vectors span has its true derivative then.
+Where singular values are equal, the singular vectors have no derivative; what would be divided by their difference
+is left out, and likewise what would be divided by a singular value of zero. What turning the vectors of equal singular
+values together does not change, such as u @ vt, has its true derivative.
 """
 # mypy: allow-untyped-defs, allow-untyped-calls
 
@@ -48,7 +48,7 @@ def svd_u_adjoint(d, u, s, vt):
     """The adjoint of a matrix from that of its left singular vectors (Townsend 2016)."""
     check_thin(u, s, vt)
     inner = flip(u) @ d
-    core = gaps_between(s * s) * (inner - flip(inner)) * s[..., None, :]
+    core = 0.5 * (gaps_between(s) + inverse_of(s[..., None, :] + s[..., :, None])) * (inner - flip(inner))
     return (u @ core + (d - u @ inner) * inverse_of(s)[..., None, :]) @ vt
 
 
@@ -56,7 +56,7 @@ def svd_vt_adjoint(d, u, s, vt):
     """The adjoint of a matrix from that of its right singular vectors (Townsend 2016)."""
     check_thin(u, s, vt)
     inner = vt @ flip(d)
-    core = s[..., :, None] * gaps_between(s * s) * (inner - flip(inner))
+    core = 0.5 * (gaps_between(s) - inverse_of(s[..., None, :] + s[..., :, None])) * (inner - flip(inner))
     return u @ (core @ vt + inverse_of(s)[..., :, None] * (d - flip(inner) @ vt))
 
 
@@ -65,7 +65,8 @@ def svd_u_tangent(t, u, s, vt):
     check_thin(u, s, vt)
     moved = t @ flip(vt)
     inner = flip(u) @ moved
-    core = gaps_between(s * s) * (inner * s[..., None, :] + s[..., :, None] * flip(inner))
+    turned = inverse_of(s[..., None, :] + s[..., :, None]) * (inner - flip(inner))
+    core = 0.5 * (gaps_between(s) * (inner + flip(inner)) + turned)
     return u @ core + (moved - u @ inner) * inverse_of(s)[..., None, :]
 
 
@@ -74,7 +75,8 @@ def svd_vt_tangent(t, u, s, vt):
     check_thin(u, s, vt)
     moved = flip(u) @ t
     inner = moved @ flip(vt)
-    core = gaps_between(s * s) * (s[..., :, None] * inner + flip(inner) * s[..., None, :])
+    turned = inverse_of(s[..., None, :] + s[..., :, None]) * (inner - flip(inner))
+    core = 0.5 * (gaps_between(s) * (inner + flip(inner)) - turned)
     return flip(core) @ vt + inverse_of(s)[..., :, None] * (moved - inner @ vt)
 
 

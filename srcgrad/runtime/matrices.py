@@ -39,14 +39,16 @@ def from_lower(t):
 
 
 def gaps_between(w):
-    """One over w[j] - w[i], and zero where the two are equal."""
+    """One over w[j] - w[i], and zero where the two are equal up to rounding."""
     gaps = w[..., None, :] - w[..., :, None]
-    return np.where(gaps == 0, 0.0, 1 / np.where(gaps == 0, 1.0, gaps)).astype(w.dtype)
+    size = np.sum(np.abs(w), axis=-1, keepdims=True)[..., None]
+    equal = size + 0.125 * gaps == size
+    return np.where(equal, 0.0, 1 / np.where(equal, 1.0, gaps))
 
 
 def inverse_of(s):
     """One over s, and zero where s is zero."""
-    return np.where(s == 0, 0.0, 1 / np.where(s == 0, 1.0, s)).astype(s.dtype)
+    return np.where(s == 0, 0.0, 1 / np.where(s == 0, 1.0, s))
 
 
 def eigenvalues_adjoint(d, a):

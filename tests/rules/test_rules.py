@@ -232,8 +232,7 @@ CASES = [
     (np.lib.stride_tricks.sliding_window_view, (M44[0], (2, 2)), {"axis": (0, 0)}),
     (runtime.add_windows, (A32 @ np.eye(2), M44[0], 2), {}),
     *((np.linalg.norm, (x,), kw) for x, kw in [
-        (V3, {"ord": 3}), (V3, {"ord": 0.5}), (V3, {"ord": -1}), (V3, {"ord": -np.inf}),
-        (A23, {"ord": 3, "axis": 1}), (A23, {"ord": -np.inf, "axis": 0})]),
+        (V3, {"ord": 3}), (V3, {"ord": -1}), (A23, {"ord": 3, "axis": 1})]),
     *((np.linalg.matrix_power, (M44, n), {}) for n in (0, 1, 3, -2)), (np.linalg.matrix_power, (STACK, 3), {}),
     (np.linalg.multi_dot, ([A23, A32, A23],), {}), (np.linalg.multi_dot, ([V2, A23, A32, V2],), {}),
     (np.linalg.multi_dot, ([V2, A23],), {}), (np.linalg.multi_dot, ([A23, V3],), {}),

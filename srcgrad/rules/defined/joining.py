@@ -80,7 +80,7 @@ def unstack(x: Sym, /, *, axis: Any = 0) -> Any:
     known = getattr(x.kind, "dims", None)
     if not known or not isinstance(known[axis], int):
         return None
-    return tuple(x[place(axis % ndim(x), k)] for k in range(known[axis]))
+    return tuple(x[place(axis % ndim(x), 0, k)] for k in range(known[axis]))
 
 
 @written_as(np.atleast_1d)
