@@ -37,6 +37,8 @@ def put_along_axis(arr, indices, values, axis):
         arr[indices, np.arange(arr.shape[1])] = values
     elif arr.ndim == 2:
         arr[np.arange(arr.shape[0])[:, None], indices] = values
+    elif arr.ndim > 3:
+        raise NotImplementedError("np.put_along_axis is differentiated for arrays of up to 3 axes")
     elif axis % 3 == 0:
         arr[indices, np.arange(arr.shape[1])[:, None], np.arange(arr.shape[2])] = values
     elif axis % 3 == 1:
