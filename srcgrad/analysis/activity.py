@@ -7,6 +7,7 @@ webs; the variables of a written alias class are active together.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from srcgrad.analysis.aliases import Aliases
 from srcgrad.ir.kinds import Kind, Opaque, is_float, unfilled
@@ -53,9 +54,16 @@ def flows(expr: Expr) -> Iterator[str]:
             if not is_float(expr.kind) and not hides(expr.kind):
                 return
             rule = lookup(expr.prim.fn)
-            if rule is None or rule.form != "constant":
-                for arg in (*args, *(value for _, value in kwargs)):
+            if rule is not None and rule.form == "constant":
+                return
+            flat = rule.zero if rule is not None and rule.form == "general" and not rule.variadic else frozenset()
+            names = rule.params if flat and rule is not None else ()
+            for name, arg in zip_longest(names[: len(args)], args):
+                if name not in flat:
                     yield from flows(arg)
+            for name, value in kwargs:
+                if name not in flat:
+                    yield from flows(value)
         case Pack(items=items) | BoolOp(items=items):
             for item in items:
                 yield from flows(item)

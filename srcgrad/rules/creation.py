@@ -151,10 +151,11 @@ def _diag(d: Sym, v: Sym, k: Any = 0) -> Sym:
 
 
 @linear(np.diagonal, "a", view="readonly")
-def _diagonal(d: Sym, a: Sym, offset: Any = 0) -> Sym:
-    if rank(a.kind) != 2:
-        raise KindError("np.diagonal is differentiated for matrices")
-    return _diag(d, a, offset)
+def _diagonal(d: Sym, a: Sym, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Sym:
+    k, i, j = literal(offset, "offset"), literal(axis1, "axis1"), literal(axis2, "axis2")
+    if rank(a.kind) == 2 and (i, j) == (0, 1):
+        return _diag(d, a, offset)
+    return helper(runtime.undiagonals)(d, a, k, i, j)
 
 
 @linear(np.tril, "m")

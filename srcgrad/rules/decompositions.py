@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from srcgrad import runtime
 from srcgrad.errors import KindError
 from srcgrad.ir.kinds import rank
-from srcgrad.rules.build import Sym, helper, xp
-from srcgrad.rules.linalg import flipped
-from srcgrad.rules.registry import constant, jvp, linear, vjp
+from srcgrad.rules.build import Sym, helper, unbroadcast, xp
+from srcgrad.rules.linalg import flipped, ranks
+from srcgrad.rules.registry import constant, flat, jvp, linear, vjp
+from srcgrad.rules.shapes import back
 
 # ---- determinants, inverses, systems -------------------------------------------------------------------------
 
@@ -22,9 +25,14 @@ def _det(d: Sym, out: Sym, a: Sym) -> Sym:
 
 @jvp(np.linalg.det, "a")
 def _det_tangent(t: Sym, out: Sym, a: Sym) -> Sym:
+    return out * _relative(a, t)
+
+
+def _relative(a: Sym, t: Sym) -> Sym:
+    """The tangent of the logarithm of the determinant."""
     if rank(a.kind) == 2:
-        return out * xp.trace(xp.linalg.solve(a, t))
-    return out * xp.sum(flipped(xp.linalg.inv(a)) * t, axis=(-2, -1))
+        return xp.trace(xp.linalg.solve(a, t))
+    return xp.sum(flipped(xp.linalg.inv(a)) * t, axis=(-2, -1))
 
 
 @vjp(np.linalg.inv, "a", domain="matrix")
@@ -39,15 +47,23 @@ def _inv_tangent(t: Sym, out: Sym) -> Sym:
 
 @linear(np.linalg.solve, "b", domain="matrix")
 def _solve_right(d: Sym, a: Sym, b: Sym) -> Sym:
-    _plain_solve(a, b)
-    return xp.linalg.solve(a.T, d)
+    if ranks(a, b)[0] == 2 and rank(b.kind) in (1, 2):
+        return xp.linalg.solve(a.T, d)
+    found = xp.linalg.solve(flipped(a), d[..., None])[..., 0] if rank(b.kind) == 1 else xp.linalg.solve(flipped(a), d)
+    return unbroadcast(found, found.kind, b.kind, b)
 
 
 @vjp(np.linalg.solve, "a", domain="matrix")
 def _solve_left(d: Sym, out: Sym, a: Sym, b: Sym) -> Sym:
-    _plain_solve(a, b)
-    d_b = xp.linalg.solve(a.T, d)
-    return -xp.outer(d_b, out) if rank(b.kind) == 1 else -(d_b @ out.T)
+    m, n = ranks(a, b)
+    if m == 2 and n in (1, 2):
+        d_b = xp.linalg.solve(a.T, d)
+        return -xp.outer(d_b, out) if n == 1 else -(d_b @ out.T)
+    if n == 1:
+        found = xp.linalg.solve(flipped(a), d[..., None]) * out[..., None, :]
+    else:
+        found = xp.linalg.solve(flipped(a), d) @ flipped(out)
+    return unbroadcast(-found, found.kind, a.kind, a)
 
 
 @jvp(np.linalg.solve, "a", "b")
@@ -55,15 +71,81 @@ def _solve_tangent(t: tuple[Sym | None, Sym | None], out: Sym, a: Sym, b: Sym) -
     of_a, of_b = t
     if of_a is None:
         return xp.linalg.solve(a, of_b)
-    if rank(b.kind) in (None, 0) or (rank(b.kind) == 1 and rank(a.kind) != 2):
-        _plain_solve(a, b)
+    if ranks(a, b)[0] > 2 and rank(b.kind) == 1:
+        found = xp.linalg.solve(a, of_a @ out[..., None])[..., 0]
+        return -found if of_b is None else xp.linalg.solve(a, of_b) - found
     moved = of_a @ out
     return -xp.linalg.solve(a, moved) if of_b is None else xp.linalg.solve(a, of_b - moved)
 
 
-def _plain_solve(a: Sym, b: Sym) -> None:
-    if rank(a.kind) != 2 or rank(b.kind) not in (1, 2):
-        raise KindError("np.linalg.solve is differentiated for one matrix, not for stacks of them")
+@vjp(np.linalg.matrix_power, "a", view="maybe", domain="matrix")
+def _matrix_power(d: Sym, a: Sym, n: Any) -> Sym:
+    """The derivative in the direction d of the power of the transpose: sums are the same, read backwards."""
+    return helper(runtime.matrix_power_derivative)(flipped(a), d, n)
+
+
+@jvp(np.linalg.matrix_power, "a")
+def _matrix_power_tangent(t: Sym, a: Sym, n: Any) -> Sym:
+    return helper(runtime.matrix_power_derivative)(a, t, n)
+
+
+@linear(np.linalg.multi_dot, "arrays", displays=True)
+def _multi_dot(d: Sym, arrays: Any) -> Any:
+    """For each factor the transposed product of those on its left, the adjoint, and that of those on its right."""
+    if isinstance(arrays, Sym):
+        raise KindError("np.linalg.multi_dot is differentiated for a list of known length", "Use `@` in a loop.")
+    first, last = arrays[0], arrays[-1]
+    row, column = rank(first.kind) == 1, rank(last.kind) == 1
+    full = [first[None] if row else first, *arrays[1:-1], last[:, None] if column else last]
+    if row and column:
+        d = d * xp.ones((1, 1))
+    else:
+        d = d[None] if row else d[:, None] if column else d
+    result = []
+    for k, x in enumerate(arrays):
+        chain = [*(m.T for m in full[:k][::-1]), d, *(m.T for m in full[k + 1 :][::-1])]
+        # left.T is the product of the transposes in the other order, and so is right.T
+        found = xp.linalg.multi_dot(chain) if len(chain) > 2 else chain[0] @ chain[1]
+        result.append(back(found, x) if rank(x.kind) == 1 else found)
+    return result
+
+
+@jvp(np.linalg.multi_dot, "arrays")
+def _multi_dot_tangent(t: list[Sym | None], arrays: Any) -> Sym:
+    """One product for each factor, with its tangent in its place."""
+    terms = [xp.linalg.multi_dot([*arrays[:k], x, *arrays[k + 1 :]]) for k, x in enumerate(t) if x is not None]
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
+
+
+@linear(runtime.least_squares, "b", domain="matrix")
+def _least_squares_right(d: Sym, a: Sym, b: Sym) -> Sym:
+    return flipped(xp.linalg.pinv(a)) @ d
+
+
+@vjp(runtime.least_squares, "a", domain="matrix")
+def _least_squares_left(d: Sym, out: Sym, a: Sym, b: Sym) -> Sym:
+    """From the derivative of the pseudo-inverse at constant rank (Golub and Pereyra 1973)."""
+    inverse = xp.linalg.pinv(a)
+    moved = inverse.T @ d
+    if rank(b.kind) == 1:
+        return (xp.outer(b - a @ out, inverse @ moved) - xp.outer(moved, out)
+                + xp.outer(inverse.T @ out, d - a.T @ moved))  # fmt: skip
+    return ((b - a @ out) @ (inverse @ moved).T - moved @ out.T + inverse.T @ out @ (d - a.T @ moved).T)
+
+
+@jvp(runtime.least_squares, "a", "b")
+def _least_squares_tangent(t: tuple[Sym | None, Sym | None], out: Sym, a: Sym, b: Sym) -> Sym:
+    of_a, of_b = t
+    inverse = xp.linalg.pinv(a)
+    if of_a is None:
+        return inverse @ of_b
+    moved = inverse @ (inverse.T @ (of_a.T @ (b - a @ out))) - inverse @ (of_a @ out)
+    turned = of_a.T @ (inverse.T @ out)
+    total = moved + (turned - inverse @ (a @ turned))
+    return total if of_b is None else total + inverse @ of_b
 
 
 # ---- decompositions ------------------------------------------------------------------------------------------
@@ -71,30 +153,23 @@ def _plain_solve(a: Sym, b: Sym) -> None:
 constant(runtime.sign_of_det)
 
 
-def _matrix(a: Sym, name: str) -> None:
-    if rank(a.kind) != 2:
-        raise KindError(f"np.linalg.{name} is differentiated for one matrix, not for stacks of them")
-
-
 @vjp(runtime.log_abs_det, "a", domain="matrix")
 def _log_abs_det(d: Sym, a: Sym) -> Sym:
-    return d * xp.linalg.inv(a).T
+    return (d if rank(a.kind) == 2 else d[..., None, None]) * flipped(xp.linalg.inv(a))
 
 
 @jvp(runtime.log_abs_det, "a")
 def _log_abs_det_tangent(t: Sym, a: Sym) -> Sym:
-    return xp.trace(xp.linalg.solve(a, t))
+    return _relative(a, t)
 
 
 @vjp(np.linalg.eigvalsh, "a", domain="matrix")
 def _eigvalsh(d: Sym, a: Sym) -> Sym:
-    _matrix(a, "eigvalsh")
     return helper(runtime.eigenvalues_adjoint)(d, a)
 
 
 @jvp(np.linalg.eigvalsh, "a")
 def _eigvalsh_tangent(t: Sym, a: Sym) -> Sym:
-    _matrix(a, "eigvalsh")
     return helper(runtime.eigenvalues_tangent)(t, a)
 
 
@@ -110,43 +185,94 @@ def _eigenvectors_tangent(t: Sym, a: Sym) -> Sym:
 
 @vjp(np.linalg.svdvals, "x", domain="matrix")
 def _svdvals(d: Sym, x: Sym) -> Sym:
-    _matrix(x, "svdvals")
     return helper(runtime.singular_values_adjoint)(d, x)
 
 
 @jvp(np.linalg.svdvals, "x")
 def _svdvals_tangent(t: Sym, x: Sym) -> Sym:
-    _matrix(x, "svdvals")
     return helper(runtime.singular_values_tangent)(t, x)
 
 
 @vjp(np.linalg.cholesky, "a", domain="matrix")
 def _cholesky(d: Sym, out: Sym, a: Sym) -> Sym:
-    _matrix(a, "cholesky")
     return helper(runtime.cholesky_adjoint)(d, out)
 
 
 @jvp(np.linalg.cholesky, "a")
 def _cholesky_tangent(t: Sym, out: Sym, a: Sym) -> Sym:
-    _matrix(a, "cholesky")
     return helper(runtime.cholesky_tangent)(t, out)
 
 
 @vjp(np.linalg.pinv, "a", domain="matrix")
 def _pinv(d: Sym, out: Sym, a: Sym) -> Sym:
-    _matrix(a, "pinv")
+    """At constant rank (Golub and Pereyra 1973)."""
     return (
-        (d.T - a @ (out @ d.T)) @ (out @ out.T)
-        + (out.T @ out) @ (d.T - (d.T @ out) @ a)
-        - out.T @ d @ out.T
+        (flipped(d) - a @ (out @ flipped(d))) @ (out @ flipped(out))
+        + (flipped(out) @ out) @ (flipped(d) - (flipped(d) @ out) @ a)
+        - flipped(out) @ d @ flipped(out)
     )
 
 
 @jvp(np.linalg.pinv, "a")
 def _pinv_tangent(t: Sym, out: Sym, a: Sym) -> Sym:
-    _matrix(a, "pinv")
     return (
-        out @ out.T @ (t.T - t.T @ a @ out)
-        + (t.T - out @ a @ t.T) @ out.T @ out
+        out @ flipped(out) @ (flipped(t) - flipped(t) @ a @ out)
+        + (flipped(t) - out @ a @ flipped(t)) @ flipped(out) @ out
         - out @ t @ out
     )
+
+
+# ---- factors that were decomposed once (see specialize/rewrites) ----------------------------------------------
+
+@vjp(runtime.svd_s, "a", domain="matrix")
+def _svd_s(d: Sym, a: Sym, u: Sym, s: Sym, vt: Sym) -> Sym:
+    return helper(runtime.svd_s_adjoint)(d, u, vt)
+
+
+@jvp(runtime.svd_s, "a")
+def _svd_s_tangent(t: Sym, a: Sym, u: Sym, s: Sym, vt: Sym) -> Sym:
+    return helper(runtime.svd_s_tangent)(t, u, s, vt)
+
+
+@vjp(runtime.svd_u, "a", domain="matrix")
+def _svd_u(d: Sym, a: Sym, u: Sym, s: Sym, vt: Sym) -> Sym:
+    return helper(runtime.svd_u_adjoint)(d, u, s, vt)
+
+
+@jvp(runtime.svd_u, "a")
+def _svd_u_tangent(t: Sym, a: Sym, u: Sym, s: Sym, vt: Sym) -> Sym:
+    return helper(runtime.svd_u_tangent)(t, u, s, vt)
+
+
+@vjp(runtime.svd_vt, "a", domain="matrix")
+def _svd_vt(d: Sym, a: Sym, u: Sym, s: Sym, vt: Sym) -> Sym:
+    return helper(runtime.svd_vt_adjoint)(d, u, s, vt)
+
+
+@jvp(runtime.svd_vt, "a")
+def _svd_vt_tangent(t: Sym, a: Sym, u: Sym, s: Sym, vt: Sym) -> Sym:
+    return helper(runtime.svd_vt_tangent)(t, u, s, vt)
+
+
+@vjp(runtime.qr_q, "a", domain="matrix")
+def _qr_q(d: Sym, a: Sym, q: Sym, r: Sym) -> Sym:
+    return helper(runtime.qr_q_adjoint)(d, a, q, r)
+
+
+@jvp(runtime.qr_q, "a")
+def _qr_q_tangent(t: Sym, a: Sym, q: Sym, r: Sym) -> Sym:
+    return helper(runtime.qr_q_tangent)(t, q, r)
+
+
+@vjp(runtime.qr_r, "a", domain="matrix")
+def _qr_r(d: Sym, a: Sym, q: Sym, r: Sym) -> Sym:
+    return helper(runtime.qr_r_adjoint)(d, a, q, r)
+
+
+@jvp(runtime.qr_r, "a")
+def _qr_r_tangent(t: Sym, a: Sym, q: Sym, r: Sym) -> Sym:
+    return helper(runtime.qr_r_tangent)(t, q, r)
+
+
+flat((runtime.svd_u, runtime.svd_s, runtime.svd_vt), "u", "s", "vt")
+flat((runtime.qr_q, runtime.qr_r), "q", "r")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.errors import KindError
-from srcgrad.ir.kinds import rank
+from srcgrad.ir.kinds import dims, not_one, rank
 from srcgrad.rules.build import Sym, unbroadcast, xp
 from srcgrad.rules.elementwise import sign
 from srcgrad.rules.reductions import literal, mean_where, options, spread
@@ -165,12 +165,18 @@ def _cross_right(d: Sym, a: Sym, b: Sym) -> Sym:
     return unbroadcast(product, product.kind, b.kind, b)
 
 
+def _long(term: str, x: Sym) -> set[str]:
+    """The subscripts of the axes along which an operand is not spread."""
+    shape = dims(x.kind)
+    return set() if shape is None else {c for c, n in zip(term, shape, strict=False) if not_one(n)}
+
+
 @linear(np.einsum, "operands", variadic="operands")
 def _einsum(d: Sym, subscripts: Any, operands: list[Sym], optimize: Any = False) -> list[Sym]:
     """The product of the adjoint and the other operands, summed to the operand's subscripts."""
     found = literal(subscripts, "subscripts")
     if not isinstance(found, str) or "." in found:
-        raise KindError("np.einsum is differentiated for a literal string without an ellipsis")
+        raise KindError("np.einsum is differentiated for literal subscripts and arrays of known numbers of axes")
     inputs, arrow, output = found.replace(" ", "").partition("->")
     terms = inputs.split(",")
     if not arrow:
@@ -180,11 +186,12 @@ def _einsum(d: Sym, subscripts: Any, operands: list[Sym], optimize: Any = False)
     result = []
     for k, (term, x) in enumerate(zip(terms, operands, strict=False)):
         others = [(t, o) for j, (t, o) in enumerate(zip(terms, operands, strict=False)) if j != k]
-        if not set(term) <= set(output).union(*(t for t, _ in others)):
-            others.append((term, xp.ones_like(x)))  # axes that are summed by themselves
+        if not set(term) <= set(output).union(*(_long(t, o) for t, o in others)):
+            others.append((term, xp.ones_like(x)))  # axes summed by themselves, or along which others are spread
         text = ",".join([output, *(t for t, _ in others)]) + "->" + term
         options = {} if optimize is False else {"optimize": optimize}
-        result.append(xp.einsum(text, d, *(o for _, o in others), **options))
+        part = xp.einsum(text, d, *(o for _, o in others), **options)
+        result.append(unbroadcast(part, part.kind, x.kind, x))  # an axis of length 1 may have been broadcast
     return result
 
 
@@ -218,10 +225,15 @@ def _norm(d: Sym, out: Sym, x: Sym, ord: Any = None, axis: Any = None, keepdims:
         return wide * x / spread(out + out.eq(0), x, axis, keepdims)
     if p == 1:
         return wide * sign(x)
-    if p == math.inf:
+    if p in (math.inf, -math.inf):
         hits = xp.abs(x).eq(spread(out, x, axis, keepdims))
         shared = hits / xp.count_nonzero(hits) if k is None else hits / hits.sum(axis=k, keepdims=True)
         return wide * sign(x) * shared
+    if p == 0:
+        return wide * xp.zeros_like(x)
+    if isinstance(p, (int, float)):
+        whole = spread(out + out.eq(0), x, axis, keepdims)
+        return wide * sign(x) * (xp.abs(x) / whole) ** (p - 1)
     raise KindError(f"the derivative of the norm ord={p!r} is not known")
 
 
@@ -237,7 +249,11 @@ def _norm_tangent(t: Sym, out: Sym, x: Sym, ord: Any = None, axis: Any = None, k
         return product / (out + out.eq(0))
     if p == 1:
         return xp.sum(sign(x) * t, **along)
-    if p == math.inf:
+    if p == 0:
+        return xp.sum(xp.zeros_like(x), **along)
+    if isinstance(p, (int, float)) and not math.isinf(p):
+        return xp.sum(sign(x) * (xp.abs(x) / spread(out + out.eq(0), x, axis, keepdims)) ** (p - 1) * t, **along)
+    if p in (math.inf, -math.inf):
         return mean_where(xp.abs(x).eq(spread(out, x, axis, keepdims)), sign(x) * t, axis, keepdims)
     raise KindError(f"the derivative of the norm ord={p!r} is not known")
 

@@ -25,6 +25,6 @@ METHODS: dict[str, Callable[..., Any]] = {
 
 ATTRIBUTES: dict[str, Callable[..., Any]] = {
     "T": np.transpose, "shape": np.shape, "ndim": np.ndim, "size": np.size, "dtype": dtype_of,
-    "real": np.real, "imag": np.imag,
+    "real": np.real, "imag": np.imag, "mT": np.matrix_transpose,
 }  # fmt: skip
 """Attribute -> function of the array."""

@@ -68,6 +68,11 @@ def _swapaxes(d: Sym, a: Sym, axis1: Any, axis2: Any) -> Sym:
     return d.swapaxes(literal(axis1), literal(axis2))
 
 
+@linear((np.matrix_transpose, np.linalg.matrix_transpose), "x", view="always")
+def _matrix_transpose(d: Sym, x: Sym) -> Sym:
+    return d.T if rank(x.kind) == 2 else d.swapaxes(-1, -2)
+
+
 @linear(np.moveaxis, "a", view="always")
 def _moveaxis(d: Sym, a: Sym, source: Any, destination: Any) -> Sym:
     return xp.moveaxis(d, literal(destination), literal(source))
@@ -287,20 +292,51 @@ def _take_along_axis(d: Sym, arr: Sym, indices: Sym, axis: Any = -1) -> Sym:
     return helper(runtime.add_along)(arr, indices, d, literal(axis))
 
 
+_REPEATING = ("edge", "reflect", "symmetric", "wrap")
+
+
 @linear(np.pad, "array")
 def _pad(d: Sym, array: Sym, pad_width: Any, mode: Any = "constant", constant_values: Any = 0) -> Sym:
+    how = literal(mode, "mode")
+    if how in _REPEATING:
+        return helper(runtime.unpad)(d, array, pad_width, how)
     widths, n = literal(pad_width, "pad_width"), rank(array.kind)
-    if literal(mode, "mode") != "constant" or n is None or isinstance(widths, dict):
-        raise KindError("np.pad is differentiated for constants around arrays whose number of axes is known")
+    if how != "constant" or n is None or isinstance(widths, dict):
+        raise KindError(
+            "np.pad is differentiated for constants, edge, reflect, symmetric and wrap",
+            "Write it with np.concatenate.",
+        )
     edges = np.broadcast_to(np.asarray(widths), (n, 2)).tolist()
     return d[tuple(slice(a or None, -b if b else None) for a, b in edges)]
 
 
 @jvp(np.pad, "array")
 def _pad_tangent(t: Sym, pad_width: Any, mode: Any = "constant") -> Sym:
-    if literal(mode, "mode") != "constant":
-        raise KindError("np.pad is differentiated for constants around arrays")
+    how = literal(mode, "mode")
+    if how in _REPEATING:
+        return xp.pad(t, pad_width, how)
+    if how != "constant":
+        raise KindError("np.pad is differentiated for constants, edge, reflect, symmetric and wrap")
     return xp.pad(t, pad_width)
+
+
+@linear(np.choose, "choices", displays=True)
+def _choose(d: Sym, a: Any, choices: Any) -> Any:
+    if isinstance(choices, Sym):
+        raise KindError("np.choose is differentiated for a list of known length")
+    if isinstance(a.expr, Pack) or isinstance(a.kind, ListOf):
+        a = xp.array(a)
+    result = []
+    for k, x in enumerate(choices):
+        part = xp.where(a.eq(k), d, 0.0)
+        result.append(unbroadcast(part, part.kind, x.kind, x))
+    return result
+
+
+@linear(np.lib.stride_tricks.sliding_window_view, "x", view="readonly")
+def _sliding_window_view(d: Sym, x: Sym, window_shape: Any, axis: Any = None) -> Sym:
+    given = {} if literal(axis) is None else {"axis": axis}
+    return helper(runtime.add_windows)(d, x, window_shape, **given)
 
 
 @linear((np.split, np.array_split), "ary", view="always")
@@ -368,7 +404,25 @@ def _undiagonal(d: Sym, values: Sym, x: Any, k: Any = 0) -> Sym:
     return xp.diagonal(d, literal(k)) if literal(k) else xp.diagonal(d)
 
 
+@linear(runtime.undiagonals, "values")
+def _undiagonals(d: Sym, values: Sym, x: Any, k: Any, axis1: Any, axis2: Any) -> Sym:
+    return xp.diagonal(d, k, axis1, axis2)
+
+
+@linear(runtime.add_windows, "windows")
+def _add_windows(d: Sym, windows: Sym, x: Any, window_shape: Any, axis: Any = None) -> Sym:
+    given = {} if literal(axis) is None else {"axis": axis}
+    view = helper(np.lib.stride_tricks.sliding_window_view, "np.lib.stride_tricks.sliding_window_view")
+    return view(d, window_shape, **given)
+
+
+@linear(runtime.unpad, "padded")
+def _unpad(d: Sym, padded: Sym, x: Any, pad_width: Any, mode: Any) -> Sym:
+    return xp.pad(d, pad_width, mode)
+
+
 # The arguments that only say of which shape the result is.
 for _fn, _name in ((runtime.unbroadcast, "x"), (runtime.reshape_like, "x"), (runtime.split_like, "arrays"),
-                   (runtime.untile, "x"), (runtime.add_at, "x"), (runtime.undiagonal, "x")):  # fmt: skip
+                   (runtime.untile, "x"), (runtime.add_at, "x"), (runtime.undiagonal, "x"),
+                   (runtime.undiagonals, "x"), (runtime.add_windows, "x"), (runtime.unpad, "x")):  # fmt: skip
     flat(_fn, _name)

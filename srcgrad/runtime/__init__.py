@@ -1,7 +1,37 @@
 """The few functions that generated code may call."""
 
-from srcgrad.runtime.adjoints import add_at, grid, products_of_others, split_like, undiagonal, untile
+from srcgrad.runtime.adjoints import (
+    add_at,
+    add_windows,
+    grid,
+    products_of_others,
+    split_like,
+    undiagonal,
+    undiagonals,
+    unpad,
+    untile,
+)
 from srcgrad.runtime.differences import numerical_jvp, numerical_vjp, stop_gradient
+from srcgrad.runtime.factors import (
+    check_thin,
+    qr_adjoint,
+    qr_q,
+    qr_q_adjoint,
+    qr_q_tangent,
+    qr_r,
+    qr_r_adjoint,
+    qr_r_tangent,
+    qr_rotation,
+    svd_s,
+    svd_s_adjoint,
+    svd_s_tangent,
+    svd_u,
+    svd_u_adjoint,
+    svd_u_tangent,
+    svd_vt,
+    svd_vt_adjoint,
+    svd_vt_tangent,
+)
 from srcgrad.runtime.helpers import (
     add_to,
     check_finite,
@@ -36,8 +66,13 @@ from srcgrad.runtime.matrices import (
     eigenvectors,
     eigenvectors_adjoint,
     eigenvectors_tangent,
+    flip,
     from_lower,
+    gaps_between,
+    inverse_of,
+    least_squares,
     log_abs_det,
+    matrix_power_derivative,
     sign_of_det,
     singular_values_adjoint,
     singular_values_tangent,
@@ -92,6 +127,10 @@ HELPERS = {
         axes_at_end, axes_put_back, bins_of, corrcoef_adjoint, corrcoef_tangent, first_places, gradient_adjoint,
         histogram_adjoint, histogram_of_weights, places_of, quantile_adjoint, quantile_parts, quantile_tangent,
         record_places, standardized, correlate_adjoint, correlate_adjoint_right, correlation_in_full,
+        flip, gaps_between, inverse_of, least_squares, matrix_power_derivative, undiagonals, add_windows, unpad,
+        check_thin, qr_adjoint, qr_q, qr_q_adjoint, qr_q_tangent, qr_r, qr_r_adjoint, qr_r_tangent,
+        qr_rotation, svd_s, svd_s_adjoint, svd_s_tangent, svd_u, svd_u_adjoint, svd_u_tangent, svd_vt,
+        svd_vt_adjoint, svd_vt_tangent,
         contents_of, put_back, Snapshots,
         numerical_jvp, numerical_vjp, stop_gradient,
         custom_root, fixed_point, fixed_point_adjoint, fixed_point_tangent, root_adjoint, root_tangent,

@@ -55,3 +55,31 @@ def grid(x, shape, axis):
     along = [1] * len(shape)
     along[axis] = -1
     return np.array(np.broadcast_to(np.reshape(x, along), shape))
+
+
+def undiagonals(values, x, k, axis1, axis2):
+    """Zeros of the shape of x, with `values` on the k-th diagonals of its axes axis1 and axis2."""
+    result = np.zeros_like(x)
+    places = np.arange(values.shape[-1])
+    np.moveaxis(result, (axis1, axis2), (-2, -1))[..., places + max(-k, 0), places + max(k, 0)] = values
+    return result
+
+
+def add_windows(windows, x, window_shape, axis=None):
+    """The sums of what belongs to each element of x in windows from np.lib.stride_tricks.sliding_window_view."""
+    sizes = (window_shape,) if np.ndim(window_shape) == 0 else tuple(window_shape)
+    axes = tuple(range(x.ndim)) if axis is None else (axis,) if np.ndim(axis) == 0 else tuple(axis)
+    result = np.zeros(x.shape, windows.dtype)
+    for offsets in np.ndindex(*sizes):
+        starts = [0] * x.ndim
+        for k, offset in zip(axes, offsets, strict=True):
+            starts[k] += offset
+        place = tuple([slice(start, start + n) for start, n in zip(starts, windows.shape, strict=False)])
+        result[place] += windows[(..., *offsets)]
+    return result
+
+
+def unpad(padded, x, pad_width, mode):
+    """The sums of what belongs to each element of x in np.pad(x, pad_width, mode), which only repeats elements."""
+    places = np.pad(np.arange(x.size).reshape(x.shape), pad_width, mode)
+    return np.bincount(places.ravel(), padded.ravel(), x.size).reshape(x.shape).astype(padded.dtype)

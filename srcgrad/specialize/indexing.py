@@ -15,6 +15,7 @@ from srcgrad.ir.kinds import NONE, Array, DictOf, ListOf, Opaque, Scalar, is_flo
 from srcgrad.ir.nodes import Call, Expr, Load, Name, Pack, Pos, Prim, Slice
 from srcgrad.ir.walk import root
 from srcgrad.rules import members
+from srcgrad.specialize.defined import in_brackets
 from srcgrad.specialize.iteration import new_list
 from srcgrad.specialize.options import TransformedFunction
 from srcgrad.specialize.rows import is_row
@@ -58,7 +59,8 @@ def load(s: State, owner: Value, at: Value, pos: Pos | None, store: bool = False
             raise KindError(f"{describe(owner)} has no items", pos=pos)
         return take_item(s, owner, at, pos)
     if isinstance(owner, Static):
-        return _static_item(s, owner, at, pos)
+        made = in_brackets(s, owner.value, at, pos)
+        return _static_item(s, owner, at, pos) if made is None else made
     if isinstance(owner, Iteration):
         if owner.bounds is not None and owner.item is not None and not static_slice(at):
             return owner.item(as_expr(at, pos))

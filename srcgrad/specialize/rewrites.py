@@ -17,9 +17,10 @@ from srcgrad.analysis.infer_dummies import shares_memory
 from srcgrad.analysis.signatures import MISSING, const, signature
 from srcgrad.errors import KindError, NoRuleError, UnsupportedError
 from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, rank
-from srcgrad.ir.nodes import Call, Const, Expr, Load, Pos, Prim
+from srcgrad.ir.nodes import Call, Const, Expr, Load, Name, Pos, Prim
 from srcgrad.rules.build import Sym, helper, xp
 from srcgrad.rules.registry import full_name, lookup
+from srcgrad.specialize.defined import as_defined
 from srcgrad.specialize.state import State
 from srcgrad.specialize.statistics import STATISTICS
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr
@@ -81,7 +82,8 @@ def rewritten(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value],
         rewrite = _REWRITES.get(prim.fn)
     except TypeError:  # unhashable callables
         return None
-    return None if rewrite is None or not args else rewrite(s, prim, args, kwargs, pos)
+    made = None if rewrite is None or not args else rewrite(s, prim, args, kwargs, pos)
+    return as_defined(s, prim, args, kwargs, pos) if made is None else made
 
 
 _METHODS: dict[Any, Callable[..., Any]] = {
@@ -171,23 +173,6 @@ def _conjugate(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value]
     return args[0] if prim.style == "method" and real and not kwargs else None
 
 
-def _einsum(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
-    """np.einsum that only rearranges axes: a view."""
-    text = args[0].value if isinstance(args[0], Static) else const(as_expr(args[0], pos))
-    if not isinstance(text, str) or len(args) != 2:
-        return None
-    term, arrow, output = text.replace(" ", "").partition("->")
-    output = output if arrow else "".join(sorted(c for c in term if term.count(c) == 1))
-    if set(term) != set(output) or "." in term:
-        return None  # it sums
-    if len(set(term)) != len(term):
-        raise UnsupportedError("np.einsum of a diagonal is not supported", "Take np.diagonal.", pos)
-    from srcgrad.specialize.calls import call_primitive
-
-    axes = Struct("tuple", {k: Static(term.index(c)) for k, c in enumerate(output)})
-    return call_primitive(s, Prim(np.transpose, "np.transpose"), [args[1], axes], {}, pos)
-
-
 # ---- several results -----------------------------------------------------------------------------------------
 
 
@@ -218,7 +203,7 @@ def _several(builder: Callable[..., list[Any] | None]) -> Rewrite:
 
 
 _NAMED: dict[Any, type] = {
-    fn: type(fn(np.eye(1))) for fn in (np.linalg.slogdet, np.linalg.eigh, np.linalg.svd)
+    fn: type(fn(np.eye(1))) for fn in (np.linalg.slogdet, np.linalg.eigh, np.linalg.svd, np.linalg.qr)
 }  # fmt: skip
 """The classes of tuples with names that functions return."""
 
@@ -245,20 +230,68 @@ def _math_modf(x: Sym) -> list[Sym]:
 
 
 def _matrix(a: Any, *items: Any) -> list[Any] | None:
-    return list(items) if isinstance(a, Sym) and rank(a.kind) == 2 else None
+    return list(items) if isinstance(a, Sym) and rank(a.kind) is not None else None
+
+
+def _factors(*parts: Callable[..., Any], defaults: dict[str, Any]) -> Rewrite:
+    """A decomposition that is done once: each of its results is what a function of all of them gives.
+
+    defaults: the other arguments for which that is so, each with the values that it may have.
+    """
+
+    def rewrite(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
+        given = {**dict(zip(defaults, args[1:], strict=False)), **kwargs}
+        for name, value in given.items():
+            found = value.value if isinstance(value, Static) else const(as_expr(value, pos))
+            if name not in defaults or found not in defaults[name]:
+                return None
+        if rank(as_expr(args[0], pos).kind) is None:
+            return None
+        a = Sym(as_expr(args[0], pos))
+        if not isinstance(a.expr, Name):
+            a = Sym(s.temporary(a.expr, "given").expr)
+        found = results(s, _call(prim, [Leaf(a.expr), *args[1:]], kwargs, pos))
+        if not isinstance(found, Struct):
+            return None
+        of_all = [Sym(as_expr(item, pos)) for item in found.values()]
+        made = [Leaf(replace(helper(part)(a, *of_all).expr, pos=pos)) for part in parts]
+        return Struct("tuple", dict(enumerate(made)), _NAMED.get(prim.fn))
+
+    return rewrite
+
+
+_svd_factors = _factors(
+    runtime.svd_u, runtime.svd_s, runtime.svd_vt, defaults={"full_matrices": (True, False), "compute_uv": (True,)}
+)
+_qr_factors = _factors(runtime.qr_q, runtime.qr_r, defaults={"mode": ("reduced",)})
 
 
 def _svd(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
     vectors = kwargs.get("compute_uv")
     if len(args) == 1 and vectors is not None and const(as_expr(vectors, pos)) is False:
         return Leaf(helper(np.linalg.svdvals, "np.linalg.svdvals")(as_expr(args[0], pos)).expr)
-    several = _several(lambda a, full_matrices=True: _matrix(a, None, xp.linalg.svdvals(a), None))
-    return several(s, prim, args, kwargs, pos)
+    return _svd_factors(s, prim, args, kwargs, pos)
+
+
+def _qr(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
+    given = args[1] if len(args) == 2 else kwargs.get("mode")
+    if given is not None and const(as_expr(given, pos)) == "r":
+        both = _qr_factors(s, prim, args[:1], {}, pos)
+        return both.items[1] if isinstance(both, Struct) else None
+    return _qr_factors(s, prim, args, kwargs, pos)
+
+
+def _lstsq(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
+    """The first result of np.linalg.lstsq; the others are constants."""
+    whole = results(s, _call(prim, args, kwargs, pos))
+    if not isinstance(whole, Struct):
+        return None
+    first = _call(Prim(runtime.least_squares, "least_squares"), args, kwargs, pos)
+    return Struct("tuple", {**whole.items, 0: Leaf(first)})
 
 
 _REWRITES: dict[Any, Rewrite] = {
     np.nan_to_num: _nan_to_num, np.astype: _astype, np.array: _array, np.diag: _diag, np.conjugate: _conjugate,
-    np.einsum: _einsum,
     **dict.fromkeys((np.float64, np.float32, np.int64, np.int32, np.int16, np.int8, np.uint8, np.bool_), _typed),
     np.modf: _several(lambda x: [xp.fmod(x, 1.0), xp.trunc(x)]), math.modf: _several(_math_modf),
     np.divmod: _several(lambda x, y: [xp.floor_divide(x, y), xp.mod(x, y)]),
@@ -266,7 +299,7 @@ _REWRITES: dict[Any, Rewrite] = {
     np.linalg.slogdet: _several(
         lambda a: _matrix(a, helper(runtime.sign_of_det)(a), helper(runtime.log_abs_det)(a))),
     np.linalg.eigh: _several(lambda a: _matrix(a, xp.linalg.eigvalsh(a), helper(runtime.eigenvectors)(a))),
-    np.linalg.svd: _svd,
+    np.linalg.svd: _svd, np.linalg.qr: _qr, np.linalg.lstsq: _lstsq,
     **STATISTICS,
 }  # fmt: skip
 

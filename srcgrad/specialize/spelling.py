@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.rules.defined import BRACKETS
+
 NAMED = (types.ModuleType, type, str, bytes, np.dtype, enum.Enum)
 """What is spelled by its name."""
 
-FIXED = (*NAMED, bool, int, float, complex, tuple, dict, type(None), types.EllipsisType)
+FIXED = (*NAMED, bool, int, float, complex, tuple, dict, type(None), types.EllipsisType,
+         *(type(known) for known, _ in BRACKETS))  # fmt: skip
 """What a library's attribute may be to be taken as it is."""
 
 RESERVED = {

@@ -17,7 +17,8 @@ from srcgrad.rules.tangents import tangent
 from tests.rules import rule_eval
 from tests.rules.rule_eval import ListValue, consistent, evaluate, like, weight
 
-NAMES = {"np": np, "scipy": scipy, "math": math, "inf": np.inf, "nan": np.nan, **runtime.HELPERS}
+NAMES = {"sliding_window_view": np.lib.stride_tricks.sliding_window_view,
+         "np": np, "scipy": scipy, "math": math, "inf": np.inf, "nan": np.nan, **runtime.HELPERS}  # fmt: skip
 
 
 def spelled(fn):

@@ -18,6 +18,8 @@ from srcgrad.rules.registry import RULES, effect
 from tests.rules.cases_statistics import STATISTICS
 from tests.rules.rule_eval import ListValue, build, check
 
+FACTORS = (runtime.svd_u, runtime.svd_s, runtime.svd_vt, runtime.qr_q, runtime.qr_r)
+
 
 def draw(rng, shape, domain, which=0):
     """Values at which functions of the domain are smooth; of several, that of the argument."""
@@ -121,6 +123,7 @@ R = np.random.default_rng(7)
 A23, A32, A33, V3, W3, V2, B234, B243 = (R.standard_normal(s) for s in [(2, 3), (3, 2), (3, 3), 3, 3, 2,
     (2, 3, 4), (2, 4, 3)])
 M44 = R.standard_normal((4, 4)) + 4 * np.eye(4)
+STACK = np.stack([M44, M44.T + 1])
 T224 = R.standard_normal((2, 2, 4))
 ZERO = np.array([[1.0, 0.0, 2.0], [0.0, 0.0, 3.0], [1.5, 2.0, -1.0]])
 MASK = np.array([[True, False, True], [False, True, True]])
@@ -245,6 +248,26 @@ CASES = [
         (A23, {"axis": 1, "b": np.array([[1, 2, 3]]), "keepdims": True}), (V3, {"b": [1, 2, 2]})]),
     *((fn, (x,), kw) for fn in (sc.softmax, sc.log_softmax)
       for x, kw in [(V3, {}), (A23, {}), (A23, {"axis": 0}), (B234, {"axis": -1}), (B234, {"axis": (0, 1)})]),
+    (np.diagonal, (B234,), {"offset": 1, "axis1": 1, "axis2": 2}), (np.diagonal, (B234, 0, 2, 0), {}),
+    (runtime.undiagonals, (np.ones((2, 3)) * V3, B234, 0, 1, 2), {}), (np.matrix_transpose, (B234,), {}),
+    (np.linalg.matrix_transpose, (A23,), {}), (np.choose, (np.array([1, 0, 1]), [V3, W3]), {}),
+    *((np.pad, (A23, ((1, 0), (2, 1)), mode), {}) for mode in ("edge", "reflect", "symmetric", "wrap")),
+    (runtime.unpad, (np.r_[V3, W3], V2, (1, 3), "wrap"), {}),
+    (np.lib.stride_tricks.sliding_window_view, (V3, 2), {}),
+    (np.lib.stride_tricks.sliding_window_view, (B234, (2, 2)), {"axis": (0, 2)}),
+    (np.lib.stride_tricks.sliding_window_view, (M44[0], (2, 2)), {"axis": (0, 0)}),
+    (runtime.add_windows, (A32 @ np.eye(2), M44[0], 2), {}),
+    *((np.linalg.norm, (x,), kw) for x, kw in [
+        (V3, {"ord": 3}), (V3, {"ord": -1}), (A23, {"ord": 3, "axis": 1})]),
+    *((np.linalg.matrix_power, (M44, n), {}) for n in (0, 1, 3, -2)), (np.linalg.matrix_power, (STACK, 3), {}),
+    (np.linalg.multi_dot, ([A23, A32, A23],), {}), (np.linalg.multi_dot, ([V2, A23, A32, V2],), {}),
+    (np.linalg.multi_dot, ([V2, A23],), {}), (np.linalg.multi_dot, ([A23, V3],), {}),
+    *((np.linalg.solve, (a, b), {}) for a, b in [(STACK, B234[:, :2].mT), (STACK, M44[0]), (M44, STACK), (STACK, M44)]),
+    *((runtime.least_squares, (a, b), {}) for a, b in [(A32, V3), (A23, V2), (A32, A32 + 1), (A23, M44[:2])]),
+    (np.linalg.eigvalsh, (STACK + STACK.mT,), {}), (runtime.eigenvectors, (STACK + STACK.mT,), {}),
+    (np.linalg.svdvals, (B234,), {}), (np.linalg.cholesky, (STACK @ STACK.mT,), {}), (np.linalg.pinv, (B234,), {}),
+    (runtime.log_abs_det, (STACK,), {}),
+    (np.einsum, ("ij,ij->i", A23, A23[:1]), {}), (np.einsum, ("ij,j->", A23[:, :1], V3), {}),
     (runtime.copy_of, (A23,), {}), (runtime.scalar_adjoint, (np.ones((1, 1)), 2.0), {}),
     *STATISTICS,
 ]  # fmt: skip
@@ -276,6 +299,7 @@ def test_every_rule_has_a_case():
     general = {fn for fn, rule in RULES.items() if rule.form == "general"} | {np.where, np.clip}
     aliases = {np.amax, np.amin, np.imag}
     aliases |= {runtime.numerical_vjp, runtime.numerical_jvp}  # of functions: see tests/own
+    aliases |= set(FACTORS)  # whose arguments are not independent: see test_factors
     assert not {name_of(fn) for fn in general - aliases - {case[0] for case in CASES}}
 
 

@@ -19,7 +19,16 @@ from srcgrad.rules.registry import OPS, RULES, lookup, rule_of
 from srcgrad.rules.tangents import has_tangent, tangent
 from tests.rules.rule_eval import evaluate
 from tests.rules.tangent_eval import build, dotted, floats, hold, hold_all, leaves, run, spelled
-from tests.rules.test_rules import CASES, ELEMENTWISE, draw, is_scalar_function, name_of, rng_for, shapes_for
+from tests.rules.test_rules import (
+    CASES,
+    ELEMENTWISE,
+    FACTORS,
+    draw,
+    is_scalar_function,
+    name_of,
+    rng_for,
+    shapes_for,
+)  # fmt: skip
 
 R = np.random.default_rng(11)
 A23, A33, V3, W3, V2 = (R.standard_normal(s) for s in [(2, 3), (3, 3), 3, 3, 2])
@@ -190,7 +199,8 @@ def test_each_rule_is_held():
             if any(floats(env[n]) for n in leaves(value)):
                 held.add((name_of(fn), param))
     for fn, rule in RULES.items():
-        elsewhere = (np.amax, np.amin, runtime.numerical_vjp, runtime.numerical_jvp)  # of functions: see tests/own
+        # see tests/own, test_factors
+        elsewhere = (np.amax, np.amin, runtime.numerical_vjp, runtime.numerical_jvp, *FACTORS)
         if rule.form == "general" and fn not in elsewhere:
             assert not {(name_of(fn), p) for p in rule.builders} - held
 

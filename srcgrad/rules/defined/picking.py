@@ -1,0 +1,103 @@
+"""Picking elements, leaving them out and putting others in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from srcgrad.ir.nodes import Slice
+from srcgrad.rules.build import Sym, helper, xp
+from srcgrad.rules.defined.registry import array, flattened, hold, ndim, written_as
+
+
+def length(x: Sym, axis: int) -> Sym:
+    """The length of an axis."""
+    return x.shape[axis] if axis else helper(len)(x)
+
+
+def along(x: Any, axis: Any) -> tuple[Sym, int]:
+    """The array and the axis, or its elements in a row where the axis is None."""
+    return (flattened(x), 0) if axis is None else (array(x), axis % ndim(x))
+
+
+@written_as(np.take)
+def take(a: Any, indices: Any, axis: Any = None, mode: Any = "raise") -> Sym | None:
+    if mode == "raise" and (axis is not None or ndim(a) == 1):
+        return None
+    x, k = along(a, axis)
+    if mode == "wrap":
+        indices = xp.mod(array(indices), length(x, k))
+    elif mode == "clip":
+        indices = xp.clip(array(indices), 0, length(x, k) - 1)
+    return xp.take(x, array(indices), axis=k)
+
+
+@written_as(np.take_along_axis)
+def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Sym | None:
+    return xp.take(flattened(arr), array(indices), axis=0) if axis is None else None
+
+
+@written_as(np.repeat)
+def repeat(a: Any, repeats: Any, axis: Any = None) -> Sym | None:
+    if ndim(repeats) == 0:
+        return None
+    x, k = along(a, axis)
+    return xp.take(x, xp.repeat(xp.arange(length(x, k)), array(repeats)), axis=k)
+
+
+@written_as(np.extract)
+def extract(condition: Any, arr: Any) -> Sym:
+    return xp.take(flattened(arr), xp.flatnonzero(array(condition)), axis=0)
+
+
+@written_as(np.compress)
+def compress(condition: Any, a: Any, axis: Any = None) -> Sym:
+    x, k = along(a, axis)
+    return xp.take(x, xp.flatnonzero(array(condition)), axis=k)
+
+
+@written_as(np.delete)
+def delete(arr: Any, obj: Any, axis: Any = None) -> Sym:
+    x, k = along(arr, axis)
+    every = xp.arange(length(x, k))
+    if isinstance(obj, slice) or isinstance(getattr(obj, "expr", None), Slice):
+        every = hold(every, "every")
+        obj = every[obj]
+    return xp.take(x, xp.delete(every, obj if isinstance(obj, (Sym, int)) else array(obj)), axis=k)
+
+
+@written_as(np.insert)
+def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Sym | None:
+    x, k = along(arr, axis)
+    n = length(x, k)
+    if isinstance(obj, slice):
+        return None
+    at = obj if isinstance(obj, (Sym, int)) else array(obj)
+    if ndim(x) == 1:
+        if ndim(values) == 0:
+            return xp.take(xp.concatenate([x, xp.array([values])]), xp.insert(xp.arange(n), at, n), axis=0)
+        new = flattened(values)
+        added = xp.arange(n, n + helper(len)(new))
+        return xp.take(xp.concatenate([x, new]), xp.insert(xp.arange(n), at, added), axis=0)
+    if ndim(obj) > 0 or ndim(values) >= ndim(x):
+        return None
+    first = xp.take(x, 0, axis=k)
+    row = xp.expand_dims(xp.broadcast_to(values, xp.shape(first)), k)
+    return xp.take(xp.concatenate([x, row], axis=k), xp.insert(xp.arange(n), at, n), axis=k)
+
+
+@written_as(np.resize)
+def resize(a: Any, new_shape: Any) -> Sym:
+    x = flattened(a)
+    return xp.take(x, xp.resize(xp.arange(helper(len)(x)), new_shape), axis=0)
+
+
+@written_as(np.trim_zeros)
+def trim_zeros(filt: Any, trim: Any = "fb") -> Sym | None:
+    if ndim(filt) != 1 or not isinstance(filt, Sym) or trim.lower() not in ("f", "b", "fb", "bf"):
+        return None
+    full = hold(xp.flatnonzero(filt), "full")
+    start = xp.min(full, initial=length(filt, 0)) if "f" in trim.lower() else None
+    end = xp.max(full, initial=-1) + 1 if "b" in trim.lower() else None
+    return filt[start:end]

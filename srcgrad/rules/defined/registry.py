@@ -1,0 +1,80 @@
+"""Definitions: a function of NumPy written with others, which stand in its place in the typed program.
+
+Both modes, and derivatives of any order, then follow from the rules of these. A definition takes the parameters of
+its function: arrays as Syms, lists as lists, what is known when compiling as it is. It returns the expression, or
+None where it leaves the call to the function's own rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from srcgrad.ir.kinds import rank
+from srcgrad.rules.build import Sym, xp
+
+Definition = Callable[..., Any]
+
+DEFINITIONS: dict[Any, Definition] = {}
+"""Function of NumPy -> its definition."""
+
+WRITTEN: dict[Any, Callable[..., Any]] = {}
+"""Function that calls functions, or writes into its arguments -> Python source that does the same."""
+
+holder: ContextVar[Callable[[Sym, str], Sym]] = ContextVar("holder")
+"""What puts an expression into a variable of the program."""
+
+
+class Declined(Exception):
+    """Too little is known of the arguments for the definition."""
+
+
+def written_as(*fns: Callable[..., Any]) -> Callable[[Definition], Definition]:
+    """Declare what functions are written as where derivatives may flow through their arguments."""
+
+    def register(definition: Definition) -> Definition:
+        for fn in fns:
+            DEFINITIONS[fn] = definition
+        return definition
+
+    return register
+
+
+def in_python(*fns: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare plain Python source that is specialised in a function's place, like a function of the user's."""
+
+    def register(source: Callable[..., Any]) -> Callable[..., Any]:
+        for fn in fns:
+            WRITTEN[fn] = source
+        return source
+
+    return register
+
+
+def hold(x: Sym, hint: str) -> Sym:
+    """The expression in a variable, for what is used more than once."""
+    return holder.get()(x, hint)
+
+
+def ndim(x: Any) -> int:
+    """The number of axes of a Sym, a number, or a list of these; raises Declined where it is not known."""
+    if isinstance(x, (list, tuple)):
+        return 1 + (ndim(x[0]) if x else 0)
+    n = rank(x.kind) if isinstance(x, Sym) else np.ndim(x)
+    if n is None:
+        raise Declined
+    return n
+
+
+def array(x: Any) -> Sym:
+    """An argument as an array."""
+    return x if isinstance(x, Sym) else xp.array(x)
+
+
+def flattened(x: Any) -> Sym:
+    """The elements of an array in a row, in a variable."""
+    x = array(x)
+    return x if ndim(x) == 1 else hold(xp.ravel(x), "flat")
