@@ -92,7 +92,7 @@ def _average(prim: Prim, a: Sym, mask: Sym, given: dict[str, Any], pos: Pos | No
     unknown = set(given) - {"axis", "keepdims", "ddof"}
     axis, keepdims, lost = given.get("axis"), given.get("keepdims", False), given.get("ddof", 0)
     if unknown or any(value is MISSING for value in (axis, keepdims, lost)):
-        what = ", ".join(f"`{name}`" for name in sorted(unknown)) or "`axis`, `keepdims` or `ddof` that are not constant"
+        what = ", ".join(f"`{name}`" for name in sorted(unknown)) or "an `axis`, `keepdims`, `ddof` not constant"
         raise UnsupportedError(f"np.{prim.fn.__name__} with `where` and {what} is not supported",
                                "Select the elements first.", pos)  # fmt: skip
     keepdims = keepdims is True
@@ -214,7 +214,8 @@ def _with_rows(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value]
     y = args[1] if len(args) > 1 else kwargs.get("y")
     if y is None or _known(y) is None:
         return None
-    rest = {**{key: value for key, value in kwargs.items() if key != "y"}, **dict(zip(_AFTER_Y, args[2:], strict=False))}
+    rest = {key: value for key, value in kwargs.items() if key != "y"}
+    rest |= dict(zip(_AFTER_Y, args[2:], strict=False))
     by_row = _known(rest.get("rowvar"), True)
     values = [held(s, value, pos) for value in (args[0], y)]
     ranks = [rank(value.kind) for value in values]

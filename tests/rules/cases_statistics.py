@@ -32,7 +32,8 @@ STATISTICS = [
       for x, kw in [(V6, {}), (B234, {"axis": 1}), (B234, {"axis": -1}), (A23, {})]),
     *((np.gradient, (x, *h), kw) for order in (1, 2)
       for x, h, kw in [(V6, (), {}), (V6, (0.3,), {}), (V6, (np.array([0, 1, 3, 4, 7, 9]),), {}),
-                       (A44, (), {"axis": 0}), (B234, (0.7,), {"axis": 1}), (A44, (np.array([0, 1, 3, 9]),), {"axis": -1})]
+                       (A44, (), {"axis": 0}), (B234, (0.7,), {"axis": 1}),
+                       (A44, (np.array([0, 1, 3, 9]),), {"axis": -1})]
       for kw in [{**kw, **({"edge_order": 2} if order == 2 else {})}]),
     (runtime.histogram_of_weights, (V6, EVENTS, 4), {}), (runtime.histogram_of_weights, (V6, EVENTS, 3, (0, 1)), {}),
     (runtime.histogram_of_weights, (V6, EVENTS, np.array([0, 0.5, 0.7, 2])), {}),

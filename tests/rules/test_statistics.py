@@ -17,7 +17,8 @@ ANYWHERE = [
       for fn, where in [("sum", "x > 0"), ("prod", "x > 0"), ("mean", "M"), ("var", "M")]
       for axis in ("", "axis=0, ", "axis=-1, ", "axis=(0, -1), ") for keep in ("", "keepdims=True, ")),
     *(f"np.std(x, {axis}where=M)" for axis in ("", "axis=-1, ", "axis=0, keepdims=True, ")),
-    "np.var(x, ddof=1, where=M)", "np.mean(x * 2, where=M[..., :1])", "x.mean(where=M)", "x.sum(where=x > 0, initial=2)",
+    "np.var(x, ddof=1, where=M)", "np.mean(x * 2, where=M[..., :1])", "x.mean(where=M)",
+    "x.sum(where=x > 0, initial=2)",
     *(f"np.{fn}(x, initial=0.4, {axis}where=M)" for fn in ("max", "min", "sum", "prod") for axis in ("", "axis=-1, ")),
     *(f"np.{fn}(x, {axis}dtype={dtype})" for fn in ("sum", "mean", "prod", "var", "cumsum")
       for axis, dtype in [("", "np.float64"), ("axis=0, ", "'float64'"), ("axis=-1, ", "float")]),
