@@ -310,8 +310,6 @@ _REWRITES: dict[Any, Rewrite] = {
 def results(s: State, call: Call) -> Value:
     """The value of a call: a tuple of its results where it has several and no rule that says more of them."""
     rule = lookup(call.prim.fn)
-    if rule is not None and call.kind == Opaque(tuple) and rule.form == "general":
-        rule.bind(call)  # refuses the keyword that asks for several results
     if rule is not None and call.kind != Opaque(tuple):
         return Leaf(call)
     if rule is None and not isinstance(call.kind, Scalar) and any(isinstance(kind_of(a), Array) for a in call.args):
