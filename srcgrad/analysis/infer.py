@@ -190,7 +190,10 @@ def infer_call(
     if rule is not None:
         bound = bind(prim, args, pairs)
         if bound is not None:
-            return rule(prim, bound)
+            try:
+                return rule(prim, bound)
+            except (ValueError, IndexError) as error:  # what NumPy says of arguments that are known
+                raise KindError(f"{prim.text}: {error}") from error
     in_math = getattr(fn, "__module__", "") == "math" and fn not in _NOT_ELEMENTWISE
     if fn in ELEMENTWISE or in_math:
         if all(isinstance(k, (Scalar, Array)) for k in kinds) and not pairs:

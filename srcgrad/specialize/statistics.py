@@ -10,7 +10,7 @@ import numpy as np
 from srcgrad import runtime
 from srcgrad.analysis.signatures import MISSING, const
 from srcgrad.errors import UnsupportedError
-from srcgrad.ir.kinds import Array, dims, is_float, rank
+from srcgrad.ir.kinds import Array, Opaque, dims, is_float, rank
 from srcgrad.ir.nodes import Pos, Prim
 from srcgrad.rules.build import Sym, helper, xp
 from srcgrad.rules.reductions import options
@@ -181,6 +181,8 @@ def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Sym | None:
         return None
     inner = xp.diff(ary if rank(ary.kind) == 1 else xp.ravel(ary))
     ends = [None if e is None or (isinstance(e, Sym) and const(e.expr) is None) else e for e in (to_begin, to_end)]
+    if any(isinstance(e, str) or (isinstance(e, Sym) and isinstance(e.kind, Opaque)) for e in ends):
+        return None
     begin, end = (None if e is None else xp.ravel(e) if rank(e.kind) else xp.atleast_1d(e) for e in ends)
     parts = [part for part in (begin, inner, end) if part is not None]
     return inner if len(parts) == 1 else xp.concatenate(parts).astype(getattr(ary.kind, "dtype", "float64"))

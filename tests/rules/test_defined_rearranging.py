@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
+from srcgrad import grad
+from srcgrad.errors import KindError
 from tests.rules.defined_support import hold, matrices
 
 MASK = np.array([True, False, True, True, False])
@@ -81,6 +83,11 @@ def select2(x):
 @program("V")
 def piecewise(x):
     return np.sum(np.piecewise(x, [x > 0, x <= 0], [lambda v: v ** 2, lambda v: 3 * v]) ** 2)
+
+
+@program("V")
+def piecewise_of_one_condition(x):
+    return np.sum(np.piecewise(x, x > 0, [np.sin, np.cos]))
 
 
 @program("V")
@@ -456,3 +463,23 @@ def test_both_modes(f, key):
 @pytest.mark.parametrize("f, key", PROGRAMS, ids=lambda v: getattr(v, "__name__", None))
 def test_single_precision_stays(f, key):
     hold(f, matrices(key).astype("float32"))
+
+
+def functions_that_are_too_many(x):
+    return np.sum(np.piecewise(x, [x > 0], [1.0, 2.0, 3.0]))
+
+
+def an_axis_that_is_not_there(x):
+    return np.sum(np.unstack(x, axis=3)[0])
+
+
+def a_quantile_that_is_none(x):
+    return np.percentile(x, 150)
+
+
+@pytest.mark.parametrize("f", [functions_that_are_too_many, an_axis_that_is_not_there, a_quantile_that_is_none],
+    ids=lambda f: f.__name__)  # fmt: skip
+def test_what_numpy_refuses_is_no_mistake_of_ours(f):
+    x = np.array([0.3, -0.2, 0.7])
+    with pytest.raises((ValueError, IndexError, KindError)):
+        grad(f)(x)

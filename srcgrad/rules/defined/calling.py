@@ -8,6 +8,10 @@ from srcgrad.rules.defined.registry import in_python
 
 @in_python(np.piecewise)
 def piecewise(x, condlist, funclist, *args, **kw):
+    if np.ndim(condlist[0]) == 0 and np.ndim(x) > 0:  # one condition that is not in a list
+        condlist = [condlist]
+    if len(funclist) - len(condlist) not in (0, 1):
+        raise ValueError(f"np.piecewise has {len(condlist)} conditions and {len(funclist)} functions")
     y = np.zeros_like(x)
     if len(funclist) > len(condlist):
         rest = ~condlist[0]

@@ -78,7 +78,7 @@ def broadcast_arrays(*args: Any) -> tuple[Sym, ...]:
 @written_as(np.unstack)
 def unstack(x: Sym, /, *, axis: Any = 0) -> Any:
     known = getattr(x.kind, "dims", None)
-    if not known or not isinstance(known[axis], int):
+    if not known or not -len(known) <= axis < len(known) or not isinstance(known[axis], int):
         return None
     return tuple(x[place(axis % ndim(x), 0, k)] for k in range(known[axis]))
 
