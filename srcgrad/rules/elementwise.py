@@ -196,11 +196,16 @@ def psi(x: Sym) -> Sym:
 
 elementwise(math.gamma, lambda x, out: out * psi(x), domain="positive")
 elementwise(math.lgamma, lambda x, out: psi(x), domain="positive")
-elementwise(
-    np.sinc,
-    lambda x, out: (xp.cos(math.pi * x) - out) / (x + x.eq(0)),
-    domain="away from 0",
-)
+
+
+def sinc_slope(x: Sym, out: Sym) -> Sym:
+    """The derivative of sin(pi x) / (pi x); a few terms of its series around 0, where the quotient is 0 / 0."""
+    square = xp.square(math.pi * x)
+    series = math.pi**2 * x * (square * (1 / 30 - square / 840) - 1 / 3)
+    return chosen(xp.abs(x) < 0.01, series, (xp.cos(math.pi * x) - out) / (x + x.eq(0)))
+
+
+elementwise(np.sinc, sinc_slope)
 
 # ---- kinks ---------------------------------------------------------------------------------------------------
 

@@ -413,3 +413,14 @@ def test_every_pure_function_without_a_rule_is_refused():
                 continue
             check(f, np.array([0.3, 0.6, 0.4]))
     assert found > 10
+
+
+def test_sinc_to_second_order_where_its_formula_is_nought_over_nought():
+    from srcgrad import grad, hessian
+
+    x = np.array([0.0, 0.009, 0.011, -0.3])
+    t = x[1:]
+    away = -(np.pi**2) * np.sinc(t) - 2 * (np.cos(np.pi * t) - np.sinc(t)) / t**2
+    expected = [-(np.pi**2) / 3, *away]
+    np.testing.assert_allclose(np.diag(hessian(lambda x: np.sum(np.sinc(x)))(x)), expected, rtol=1e-9)
+    np.testing.assert_allclose(grad(grad(lambda t: np.sinc(t)))(0.0), -(np.pi**2) / 3)

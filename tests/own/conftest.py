@@ -1,0 +1,3 @@
+"""The rules of libraries are read before the tests here, which put the registry back as it was, would lose them."""
+
+import srcgrad.rules.special  # noqa: F401
