@@ -9,9 +9,7 @@ A rule is one of
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from types import EllipsisType
@@ -25,10 +23,11 @@ from srcgrad.analysis.signatures import MISSING, const
 from srcgrad.errors import KindError, NoRuleError
 from srcgrad.ir.nodes import Call, Expr, Op, Pos, Prim
 from srcgrad.rules.effects import Ruled, effect
+from srcgrad.rules.libraries import read_library_of
 from srcgrad.rules.refused import reason_of
 
 __all__ = [
-    "OPS", "RULES", "Rule", "as_prim", "const", "constant", "effect", "elementwise", "flat", "jvp", "library_of",
+    "OPS", "RULES", "Rule", "as_prim", "const", "constant", "effect", "elementwise", "flat", "jvp",
     "linear", "lookup", "missing", "own_rule", "rule_of", "symmetric", "vjp",
 ]  # fmt: skip
 
@@ -151,33 +150,17 @@ def lookup(fn: Callable[..., Any]) -> Rule | None:
         return fn.rule
     try:
         found = RULES.get(fn)
-        return RULES.get(fn) if found is None and _UNREAD and _read_library_of(fn) else found
+        return RULES.get(fn) if found is None and _read_library_of(fn) else found
     except TypeError:
         return None
 
 
-_UNREAD = {"scipy.special": "srcgrad.rules.special"}
-"""Libraries whose rules stand in a module of their own, read where one of their callables is looked up first."""
-LIBRARIES = tuple(_UNREAD)
-
-
-def library_of(fn: Any, libraries: Iterable[str] = LIBRARIES) -> str:
-    """Which of the libraries offers a callable under its name, "" if none does. None of them is imported for it."""
-    name = getattr(fn, "__name__", None)  # a ufunc does not say in which module it stands
-    if not isinstance(name, str):
-        return ""
-    return next((lib for lib in libraries if getattr(sys.modules.get(lib), name, None) is fn), "")
-
-
 def _read_library_of(fn: Any) -> bool:
     """Read the rules of the library that a callable comes from; those that users gave stay."""
-    library = library_of(fn, _UNREAD)
-    if not library:
-        return False
     own = {other: rule for other, rule in RULES.items() if rule.own}
-    importlib.import_module(_UNREAD.pop(library))
+    read = read_library_of(fn)
     RULES.update(own)
-    return True
+    return read
 
 
 def own_rule(fn: Any) -> Rule | None:

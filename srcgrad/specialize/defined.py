@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from srcgrad.ir.nodes import Const, Expr, Name, Pos, Prim, Slice
 from srcgrad.ir.walk import rebuild
 from srcgrad.rules.build import Sym
 from srcgrad.rules.defined import BRACKETS, DEFINITIONS, WRITTEN, Declined, holder
+from srcgrad.rules.registry import lookup
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr
 
@@ -26,10 +27,12 @@ _KNOWN = frozenset(
 
 def written(fn: Any) -> Callable[..., Any] | None:
     """The Python source that stands for a function."""
-    try:
-        return WRITTEN.get(fn)
-    except TypeError:  # unhashable callables
-        return None
+    return _known(WRITTEN, fn)
+
+
+def _known(table: dict[Any, Any], fn: Any) -> Any:
+    lookup(fn)  # reads what is known of a library's functions where that has not been read
+    return table.get(fn) if isinstance(fn, Hashable) else None
 
 
 def call_source(
@@ -48,7 +51,7 @@ def call_source(
 
 def as_defined(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
     """What a function's definition makes of a call; None: it has none, or leaves the call to the function itself."""
-    definition = DEFINITIONS.get(prim.fn)
+    definition = _known(DEFINITIONS, prim.fn)
     if definition is None or not any(_may_vary(value) for value in [*args, *kwargs.values()]):
         return None
     try:

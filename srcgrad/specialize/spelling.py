@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.rules.defined import BRACKETS
+from srcgrad.rules.libraries import library_name
 
 NAMED = (types.ModuleType, type, str, bytes, np.dtype, enum.Enum)
 """What is spelled by its name."""
@@ -53,11 +54,9 @@ def spelling_of(value: Any) -> str:
     if isinstance(value, types.ModuleType):
         parts = value.__name__.split(".")
         return ".".join(["np", *parts[1:]]) if parts[0] == "numpy" else value.__name__
-    from srcgrad.rules.registry import library_of
-
+    if offered := library_name(value):
+        return offered
     name = getattr(value, "__name__", "")
-    if library := library_of(value):
-        return f"{library}.{name}"
     if isinstance(value, np.ufunc) or getattr(np, name, None) is value:
         return f"np.{name}" if hasattr(np, name) else name
     module = getattr(value, "__module__", "") or ""

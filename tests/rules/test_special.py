@@ -14,7 +14,8 @@ from scipy.special import digamma, gammaln, logsumexp
 
 from srcgrad import check_grads, elementwise_grad, emit, grad, jvp, sparsity
 from srcgrad.errors import NoRuleError, SrcgradError
-from srcgrad.rules.registry import RULES, library_of, lookup
+from srcgrad.rules.libraries import library_of
+from srcgrad.rules.registry import RULES, lookup
 from tests.rules.test_rules import draw, rng_for
 from tests.support import load
 
