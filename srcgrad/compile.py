@@ -14,6 +14,7 @@ from srcgrad.imports import names_beside
 from srcgrad.specialize.inputs import Path
 from srcgrad.transform.derive import generate
 from srcgrad.transform.gradient import Gradient, Wish
+from srcgrad.transform.results import GRADIENTS
 from srcgrad.writing import namespace_for, text_of
 
 
@@ -85,5 +86,5 @@ def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -
 
 def parameters_of(made: Gradient, wish: Wish) -> list[str]:
     """The parameters of the generated function, as they are printed."""
-    seeds = (f"{seed}=1.0" if wish.mode in ("grad", "sum") else seed for seed in made.seeds)
+    seeds = (f"{seed}=1.0" if wish.mode in GRADIENTS else seed for seed in made.seeds)
     return [*made.program.names.values(), *made.program.inputs.captured, *seeds]

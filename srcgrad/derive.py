@@ -29,9 +29,10 @@ from srcgrad.specialize.values import (
 from srcgrad.transform.derive import generate
 from srcgrad.transform.entry import Specialised
 from srcgrad.transform.gradient import Wish
+from srcgrad.transform.results import GRADIENTS
 from srcgrad.writing import namespace_for, text_of
 
-DEFAULTS = {"grad": "1.0", "sum": "1.0"}
+DEFAULTS = dict.fromkeys(GRADIENTS, "1.0")
 """Of the seeds, in modes whose callers do not give them."""
 
 

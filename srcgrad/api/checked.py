@@ -117,9 +117,9 @@ class _Test:
         if self.made.has_aux:
             value, tangent = value[0], tangent[0]
         dtype = getattr(tangent, "dtype", None)
-        if dtype is not None and dtype.kind == "f":
+        if dtype is not None and dtype.kind in "fc":
             self.eps = max(self.eps, float(np.finfo(dtype).eps))
-        return float(np.sum(np.abs(value))), float(np.sum(tangent))
+        return float(np.sum(np.abs(value))), float(np.sum(tangent).real)
 
     def run(self, rng: np.random.Generator) -> None:
         """Raise CheckError if the modes disagree."""

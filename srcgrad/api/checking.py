@@ -228,9 +228,7 @@ class Checked:
         best, number, unit = found.best() or slope.best(), mode.slope(v, w), 1.0
         assert best is not None
         if where.component:
-            unit = sum(float(np.sum(part)) for part in v)
-            if where.element:
-                unit *= sum(float(np.sum(part)) for part in w)
+            unit = _total(v) * (_total(w) if where.element else 1.0)
         number, quotient = number / unit, best.value / unit
         lines = [
             f"{_title(problem, self.trail, mode.mode)} is wrong.",
@@ -246,6 +244,11 @@ class Checked:
         if rough:
             lines.append(f"  The function seems to have no derivative at this point: {rough}.")
         return WrongDerivative("\n".join(lines), rough)
+
+
+def _total(vector: Vector) -> float:
+    """The only component of a vector; 1 where it is complex: there is no slope of one number then."""
+    return 1.0 if any(map(np.iscomplexobj, vector)) else sum(float(np.sum(part)) for part in vector)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from srcgrad.compile import Compiled
 from srcgrad.errors import ArgumentError
 from srcgrad.frontend.source import STANDS_FOR
 from srcgrad.runtime import HELPERS
+from srcgrad.transform.results import GRADIENTS
 
 _LARGEST_ARRAY = 100
 
@@ -198,7 +199,7 @@ def _with_defaults(
     defaults: dict[str, str] = {}
     constants: list[str] = []
     captured: list[tuple[str, str]] = []
-    seeded = made._mode in ("grad", "sum")
+    seeded = made._mode in GRADIENTS
     own = made._target.signature.parameters.values()
     for name, parameter in zip(compiled.params, own, strict=True):
         if seeded and parameter.default is not parameter.empty and not isinstance(parameter.default, np.ndarray):

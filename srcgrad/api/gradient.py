@@ -29,6 +29,7 @@ from srcgrad.rules.own import CHANGED
 from srcgrad.specialize.options import Options, TransformedFunction
 from srcgrad.specialize.transformations import transformation
 from srcgrad.transform.gradient import Wish
+from srcgrad.transform.results import GRADIENTS
 
 _LOCK = threading.RLock()
 _MOST_KEYS = 4096
@@ -278,7 +279,8 @@ class GradientFunction(TransformedFunction):
         raise first
 
     def __repr__(self) -> str:
-        what = {"grad": "gradient", "sum": "elementwise gradient"}.get(self._mode, "pullback")
+        what = "elementwise gradient" if self._mode.endswith("sum") else "gradient"
+        what = what if self._mode in GRADIENTS else "pullback"
         if self._with_value:
             what = "value and " + what
         by = "" if self.argnums == 0 else f" by argnums={self.argnums!r}"
@@ -338,9 +340,13 @@ def _make(
     return made(function, argnums, has_aux, mode, value, *asked)
 
 
+def _mode(mode: str, holomorphic: bool) -> str:
+    return f"holomorphic {mode}" if holomorphic else mode
+
+
 def grad(
     function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False, debug_nans: bool = False,
-    outputs: Outputs | None = None, check: bool = False,
+    outputs: Outputs | None = None, check: bool = False, holomorphic: bool = False,
 ) -> Any:  # fmt: skip
     """The gradient of a function that returns a float or an array of size 1.
 
@@ -350,25 +356,27 @@ def grad(
     arguments; what the function returns is then dropped. A gradient has the shape, dtype and containers of its
     argument. Works as a decorator, with and without arguments. debug_nans: raise NonFiniteError where an adjoint
     first turns nan or inf, naming the line of the function. check: hold every gradient against forward mode, and
-    raise CheckError if they differ.
+    raise CheckError if they differ. holomorphic: the function takes and returns complex numbers and is holomorphic;
+    the gradient is its complex derivative. By complex arguments z = x + iy of a real function f the gradient is
+    df/dx - i df/dy.
     """
-    return _make(function, argnums, has_aux, "grad", False, check, debug_nans, outputs)
+    return _make(function, argnums, has_aux, _mode("grad", holomorphic), False, check, debug_nans, outputs)
 
 
 def value_and_grad(
     function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False, debug_nans: bool = False,
-    outputs: Outputs | None = None, check: bool = False,
+    outputs: Outputs | None = None, check: bool = False, holomorphic: bool = False,
 ) -> Any:  # fmt: skip
     """Like grad, but the function made returns (value, gradient); with has_aux ((value, aux), gradient)."""
-    return _make(function, argnums, has_aux, "grad", True, check, debug_nans, outputs)
+    return _make(function, argnums, has_aux, _mode("grad", holomorphic), True, check, debug_nans, outputs)
 
 
 def elementwise_grad(
     function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False, debug_nans: bool = False,
-    outputs: Outputs | None = None, check: bool = False,
+    outputs: Outputs | None = None, check: bool = False, holomorphic: bool = False,
 ) -> Any:  # fmt: skip
     """The gradient of the sum of the result: for a function that works element by element, its derivative at each."""
-    return _make(function, argnums, has_aux, "sum", False, check, debug_nans, outputs)
+    return _make(function, argnums, has_aux, _mode("sum", holomorphic), False, check, debug_nans, outputs)
 
 
 transformation(grad, "grad")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.api.structure import is_differentiable
 from srcgrad.api.target import Argnums, Target, is_many
 
 MOST = 200
@@ -55,4 +56,4 @@ def _has_floats(value: Any) -> bool:
         return any(map(_has_floats, value))
     if isinstance(value, dict):
         return any(map(_has_floats, value.values()))
-    return isinstance(value, (float, np.floating)) or getattr(getattr(value, "dtype", None), "kind", "") == "f"
+    return is_differentiable(value)

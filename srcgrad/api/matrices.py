@@ -41,6 +41,7 @@ from srcgrad.api.structure import held
 from srcgrad.api.target import Argnums, is_many, name_of, target_of
 from srcgrad.compile import Compiled
 from srcgrad.errors import ArgumentError, SrcgradError
+from srcgrad.transform.results import GRADIENTS
 
 MODES = ("auto", "forward", "reverse")
 
@@ -116,7 +117,7 @@ class MatrixFunction(Operator):
                 raise ArgumentError(f"{base!r} returns a pair.", "Make it without has_aux to differentiate it.")
             base, self._turns = base._base, (*base._turns, *turns)
         elif isinstance(base, GradientFunction):
-            if base.has_aux or base._with_value or base._mode not in ("grad", "sum"):
+            if base.has_aux or base._with_value or base._mode not in GRADIENTS:
                 raise ArgumentError(f"{base!r} returns a pair.", "Differentiate grad(f) without the value and aux.")
             self._turns = (Turn(base.argnums, "gradient"), *turns)
             if base.outputs is None:

@@ -189,13 +189,11 @@ def refuse_without_floats(value: Any, name: str, target: Target, what: str) -> N
     if has_floats(value):
         return
     dtype = getattr(value, "dtype", None)
-    if isinstance(value, complex) or getattr(dtype, "kind", "") == "c":
-        reason, remedy = f"the argument {name!r} is complex", "Pass its real and imaginary parts."
-    else:
-        holds = f"an array of {dtype}" if dtype is not None else f"no float ({type(value).__name__})"
-        reason = f"the argument {name!r} holds {holds}: there is no {what} by it"
-        remedy = f"Pass floats (np.asarray({name}, float)), or choose other arguments with argnums."
-    raise ArgumentError(reason, remedy, position(target))
+    holds = f"an array of {dtype}" if dtype is not None else f"no float ({type(value).__name__})"
+    raise ArgumentError(
+        f"the argument {name!r} holds {holds}: there is no {what} by it",
+        f"Pass floats (np.asarray({name}, float)), or choose other arguments with argnums.", position(target),
+    )  # fmt: skip
 
 
 def refuse_result(out: Any, target: Target, what: str) -> None:

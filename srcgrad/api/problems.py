@@ -18,6 +18,7 @@ from srcgrad.api.pullback import part_of
 from srcgrad.api.structure import held
 from srcgrad.api.vectors import (
     Vector,
+    component,
     float_leaves,
     inner,
     moved,
@@ -82,7 +83,7 @@ class Problem:
                     out = self.function(*args)
             except FAILS:
                 return float("nan")
-            found = [np.asarray(leaf, np.float64) for _, leaf in float_leaves(out, "")]
+            found = [component(leaf) for _, leaf in float_leaves(out, "")]
             if [np.shape(part) for part in found] != [np.shape(part) for part in w]:
                 return float("nan")  # the point lies where the result changes its shape
             return inner(found, w)
@@ -94,7 +95,7 @@ class Problem:
 
     def magnitude(self, w: Vector) -> float:
         """The size of what the inner product with w sums up."""
-        return size([np.asarray(leaf, np.float64) for _, leaf in self.results], w)
+        return size([component(leaf) for _, leaf in self.results], w)
 
     def is_single_inside(self) -> bool:
         """Whether the function answers in single precision though it is asked in double."""

@@ -15,7 +15,7 @@ from srcgrad.specialize.inputs import is_object
 
 def parts(value: Any) -> dict[Any, Any] | None:
     """The parts of a container by key, None for what is no container."""
-    if isinstance(value, (np.ndarray, float, int)):
+    if isinstance(value, (np.ndarray, float, int, complex)):
         return None
     if isinstance(value, dict):
         return value
@@ -43,10 +43,10 @@ def like(value: Any, items: dict[Any, Any]) -> Any:
 
 
 def is_differentiable(value: Any) -> bool:
-    """Whether a value is a float or an array of floats."""
-    if isinstance(value, (float, np.floating)):
+    """Whether a value is a float or complex number, or an array of these."""
+    if isinstance(value, (float, complex, np.inexact)):
         return True
-    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+    return getattr(getattr(value, "dtype", None), "kind", "") in ("f", "c")
 
 
 def has_floats(value: Any) -> bool:
@@ -62,7 +62,7 @@ def zeros(value: Any) -> Any:
         return like(value, {key: zeros(item) for key, item in inside.items()})
     if not is_differentiable(value):
         return None
-    return np.zeros_like(value) if isinstance(value, (np.ndarray, np.generic)) else 0.0
+    return np.zeros_like(value) if isinstance(value, (np.ndarray, np.generic)) else type(value)(0)
 
 
 def held(value: Any) -> Any:
@@ -80,7 +80,7 @@ def matching(given: Any, value: Any, where: str) -> Any:
     None stands for zeros. Raises ArgumentError, which names `where`, for another structure or another shape.
     """
     if type(given) is type(value) is np.ndarray and given.dtype == value.dtype and given.shape == value.shape:
-        if value.dtype.kind == "f":
+        if value.dtype.kind in "fc":
             return given
     inside = parts(value)
     if given is None and inside is not None:
@@ -113,9 +113,9 @@ def matching(given: Any, value: Any, where: str) -> Any:
         dtype = given.dtype.kind if hasattr(given, "dtype") else np.asarray(given).dtype.kind
     except ValueError:
         dtype = "O"
-    if dtype == "c":
+    if dtype == "c" and not np.iscomplexobj(value):
         raise ArgumentError(f"{where} is complex, but the value is real.", "Give its real part.")
-    if dtype not in "fiub":
+    if dtype not in "fciub":
         raise ArgumentError(
             f"{where} is a {type(given).__name__}, but the value holds floats.", "Give floats of the value's shape."
         )
@@ -126,4 +126,4 @@ def matching(given: Any, value: Any, where: str) -> Any:
         )
     if isinstance(value, np.ndarray):
         return np.asarray(given, value.dtype)
-    return value.dtype.type(given) if isinstance(value, np.generic) else float(given)
+    return value.dtype.type(given) if isinstance(value, np.generic) else type(value)(given)

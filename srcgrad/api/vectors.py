@@ -1,6 +1,7 @@
 """Arguments and results as points of a vector space: their float leaves, in order, each with its path as text.
 
-A vector of the space is a list with one float64 array per leaf. What is not a float takes no part in it.
+A vector of the space is a list with one array per leaf, of float64, or of complex128 where the leaf is complex. What
+is not a float takes no part in it.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def typed(value: Any, vector: Iterator[np.ndarray], keep: bool = False) -> Any:
             if isinstance(leaf, np.ndarray):
                 yield np.asarray(part, leaf.dtype)
             else:
-                yield leaf.dtype.type(part) if isinstance(leaf, np.generic) else float(part)
+                yield leaf.dtype.type(part) if isinstance(leaf, np.generic) else type(leaf)(part)
 
     return filled(value, leaves([leaf for _, leaf in float_leaves(value, "")]), keep)
 
@@ -103,12 +104,24 @@ def vector_of(value: Any, tangent: Any, name: str) -> Vector:
     dtype = getattr(value, "dtype", None)
     if isinstance(value, np.ndarray) and np.asarray(tangent).dtype != dtype:
         raise Mismatch(f"{name} is of {dtype}, but its derivative is of {np.asarray(tangent).dtype}")
-    return [np.asarray(tangent, np.float64)]
+    return [component(tangent)]
+
+
+def component(leaf: Any) -> np.ndarray:
+    """The part of a vector that a leaf is."""
+    return np.asarray(leaf, np.complex128 if np.iscomplexobj(leaf) else np.float64)
 
 
 def inner(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> float:
-    """The inner product. Where one factor is zero the term is, whatever the other: masked directions stay so."""
-    return float(sum(np.sum(np.multiply(x, y, where=(y != 0), out=np.zeros(np.shape(x)))) for x, y in _pairs(a, b)))
+    """The inner product. Where one factor is zero the term is, whatever the other: masked directions stay so.
+
+    That of an adjoint and a tangent which are complex is the real part of the sum of products: see docs/complex.md.
+    """
+    return float(sum(np.sum(_product(x, y)).real for x, y in _pairs(a, b)))
+
+
+def _product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.multiply(x, y, where=(y != 0), out=np.zeros(np.shape(x), np.result_type(x, y, np.float64)))
 
 
 def size(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> float:
@@ -125,6 +138,8 @@ def random_direction(leaves: Iterable[Any], rng: np.random.Generator) -> Vector:
     found = []
     for leaf in leaves:
         drawn = rng.standard_normal(np.shape(leaf))
+        if np.iscomplexobj(leaf):
+            drawn = drawn + 1j * rng.standard_normal(np.shape(leaf))
         drawn = np.where(np.abs(drawn) < 0.1, 0.1, drawn)  # no element is left out by chance
         found.append(np.asarray(drawn * scale_of(leaf)))
     return found
@@ -133,7 +148,7 @@ def random_direction(leaves: Iterable[Any], rng: np.random.Generator) -> Vector:
 def scale_of(leaf: Any) -> float:
     """The size of a leaf's elements, 1 for zeros."""
     with np.errstate(all="ignore"):
-        typical = float(np.sqrt(np.mean(np.square(np.asarray(leaf, np.float64))))) if np.size(leaf) else 1.0
+        typical = float(np.sqrt(np.mean(np.square(np.abs(component(leaf)))))) if np.size(leaf) else 1.0
     return typical if 0 < typical < np.inf else 1.0
 
 

@@ -116,6 +116,11 @@ def is_float(kind: Kind) -> bool:
     return False
 
 
+def is_complex(kind: Kind) -> bool:
+    """Whether values of this kind are complex numbers, or arrays of them."""
+    return isinstance(kind, (Scalar, Array)) and kind.dtype.startswith("complex")
+
+
 def unfilled(kind: Kind) -> bool:
     """Whether a value is a list or dict of whose items nothing is known yet: it may be filled under another name."""
     if isinstance(kind, (ListOf, DictOf)):

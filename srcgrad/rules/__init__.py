@@ -1,6 +1,7 @@
 """Derivative rules: one file per area of NumPy, each line readable beside a textbook."""
 
 from srcgrad.rules import (
+    complex,
     constants,
     creation,
     decompositions,
@@ -18,7 +19,7 @@ from srcgrad.rules.registry import OPS, RULES, Rule, effect, lookup, rule_of
 from srcgrad.rules.tangents import tangent
 
 __all__ = [
-    "OPS", "RULES", "Contribution", "NeedsFull", "Rule", "constants", "contributions", "creation",
+    "OPS", "RULES", "Contribution", "NeedsFull", "Rule", "complex", "constants", "contributions", "creation",
     "decompositions", "effect", "elementwise", "linalg", "lookup", "members", "numerical", "opaque",
     "reductions", "rule_of", "shapes", "statistics", "tangent",
 ]  # fmt: skip

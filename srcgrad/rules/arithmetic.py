@@ -6,9 +6,11 @@ All of it is local: a product or a quotient is looked into one level deep. `d * 
 
 from __future__ import annotations
 
+import numpy as np
+
 from srcgrad.analysis.infer import infer_op, kind_of
-from srcgrad.ir.kinds import is_float, rank
-from srcgrad.ir.nodes import Const, Expr, Name, Op
+from srcgrad.ir.kinds import Array, is_float, rank
+from srcgrad.ir.nodes import Call, Const, Expr, Name, Op
 
 
 def _number(expr: Expr) -> int | float | None:
@@ -78,6 +80,16 @@ def negative(e: Expr) -> Expr:
     return operation("neg", e)
 
 
+def _unconverted(a: Expr, other: Expr) -> Expr:
+    """An operand without a conversion to the dtype that the sum has anyway."""
+    if isinstance(a, Call) and a.prim.fn is np.astype and len(a.args) == 2 and isinstance(kind_of(other), Array):
+        inner, dtype = kind_of(a.args[0]), getattr(kind_of(a), "dtype", "")
+        if isinstance(inner, Array) and getattr(kind_of(other), "dtype", "?") == dtype:
+            if np.promote_types(inner.dtype, dtype).name == dtype:
+                return a.args[0]
+    return a
+
+
 def add(a: Expr, b: Expr) -> Expr:
     """`a + b`, simplified."""
     x, y = _number(a), _number(b)
@@ -87,6 +99,7 @@ def add(a: Expr, b: Expr) -> Expr:
         return b
     if y == 0:
         return a
+    a, b = _unconverted(a, b), _unconverted(b, a)
     minus_b = negated(b)
     if minus_b is not None:
         return subtract(a, minus_b)

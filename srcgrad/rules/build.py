@@ -16,14 +16,14 @@ import numpy as np
 from srcgrad import runtime
 from srcgrad.analysis.infer import infer_call, infer_load, kind_of
 from srcgrad.analysis.signatures import const
-from srcgrad.ir.kinds import Array, Dim, Kind, Scalar, dims, not_one, rank
+from srcgrad.ir.kinds import Array, Dim, Kind, Scalar, dims, is_complex, not_one, rank
 from srcgrad.ir.nodes import Call, Cond, Const, Expr, Load, Pack, Prim, Slice
 from srcgrad.rules import arithmetic
 from srcgrad.rules.arithmetic import negated
 
 __all__ = [
-    "Like", "Sym", "chosen", "const", "guarded", "helper", "lift", "negated", "picked", "unbroadcast", "using_math",
-    "xp",
+    "Like", "Sym", "chosen", "conj", "const", "guarded", "helper", "lift", "negated", "picked", "unbroadcast",
+    "using_math", "xp",
 ]  # fmt: skip
 
 using_math: ContextVar[bool] = ContextVar("using_math", default=False)
@@ -124,6 +124,11 @@ class Sym:
     def size(self) -> Sym:
         return _member(np.size, "size", self, style="attribute")
 
+    @property
+    def real(self) -> Sym:
+        """The real part; a real number is its own."""
+        return _member(np.real, "real", self, style="attribute") if is_complex(self.kind) else self
+
     def sum(self, axis: Like = None, keepdims: bool = False) -> Sym:
         options: dict[str, Any] = {} if axis is None else {"axis": axis}
         if keepdims:
@@ -149,7 +154,7 @@ class Sym:
         return _member(np.ndarray.tolist, "tolist", self)
 
 
-Like = Sym | Expr | bool | int | float | None | str | type | tuple[Any, ...] | list[Any] | slice
+Like = Sym | Expr | bool | int | float | complex | None | str | type | tuple[Any, ...] | list[Any] | slice
 """What stands for an expression: a Sym, an expression, or a Python value."""
 
 
@@ -212,6 +217,13 @@ def helper(fn: Callable[..., Any], text: str = "") -> Callable[..., Sym]:
 
 
 _negated = negated
+
+
+def conj(x: Sym) -> Sym:
+    """The complex conjugate; a real number is its own."""
+    if not is_complex(x.kind):
+        return x
+    return _member(np.conjugate, "conj", x) if isinstance(x.kind, Array) else xp.conj(x)
 
 
 # ---- shapes --------------------------------------------------------------------------------------------------
@@ -323,6 +335,8 @@ def cast(s: Sym, arg: Kind) -> Sym:
     """`s` in the dtype of the argument that it is a contribution to."""
     if isinstance(arg, Scalar) and isinstance(s.kind, Array) and rank(s.kind) == 0:
         s = s[()]  # the number, not the array that holds it, which may be written later
+    if is_complex(s.kind) and not is_complex(arg):
+        s = s.real
     if not isinstance(arg, Array) and not (isinstance(arg, Scalar) and not arg.weak):
         return s
     kind = s.kind

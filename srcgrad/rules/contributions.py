@@ -12,7 +12,7 @@ import numpy as np
 
 from srcgrad.analysis.infer import ELEMENTWISE
 from srcgrad.errors import KindError, NoRuleError
-from srcgrad.ir.kinds import Array, Kind, ListOf, Scalar, is_float, rank
+from srcgrad.ir.kinds import Array, Kind, ListOf, Scalar, is_complex, is_float, rank
 from srcgrad.ir.nodes import Call, Cond, Const, Expr, Op, Pack
 from srcgrad.rules.build import (
     Sym,
@@ -85,7 +85,7 @@ def contributions(
     syms = {name: args.get(name, sym_of(value)) for name, value in bound.items()}
     chosen = [name for name in rule.builders if name in wanted and name in syms and carries(syms[name])]
     refuse_unknown(rule, call, syms, wanted)
-    refuse_complex(call, syms)
+    refuse_complex(rule, call, syms)
     token = using_math.set(getattr(as_prim(call).fn, "__module__", "") == "math")
     try:
         lazy = lazy and rank(call.kind) != 0
@@ -109,11 +109,17 @@ def refuse_unknown(rule: Rule, call: Call | Op, syms: dict[str, Any], wanted: se
         raise NoRuleError(what, "Give its rule a vjp." if rule.own else "", call.pos)
 
 
-def refuse_complex(call: Call | Op, syms: dict[str, Any]) -> None:
-    """Refuse complex numbers."""
-    for kind in [call.kind, *(s.kind for s in syms.values() if isinstance(s, Sym))]:
-        if getattr(kind, "dtype", "").startswith("complex"):
-            raise NoRuleError("Derivatives of complex numbers are not supported.", pos=call.pos)
+def refuse_complex(rule: Rule, call: Call | Op, syms: dict[str, Any]) -> None:
+    """Refuse complex numbers where a rule holds for real ones only."""
+    if rule.complex or rule.own or rule.linear.issuperset(rule.builders):
+        return
+    kinds = [s.kind for value in syms.values() for s in (value if isinstance(value, list) else [value])]
+    if any(is_complex(kind) for kind in [call.kind, *kinds]):
+        raise NoRuleError(
+            f"The derivative of {as_prim(call).text} is known for real numbers only.",
+            "Write it with functions that take complex numbers: np.real, np.imag, np.conj, np.abs and arithmetic.",
+            call.pos,
+        )
 
 
 def refuse_list(call: Call | Op) -> NoReturn:

@@ -168,4 +168,3 @@ def _triu(d: Sym, m: Sym, k: Any = 0) -> Sym:
     return xp.triu(d, k) if literal(k, "k") else xp.triu(d)
 
 
-flat(np.imag, "val")

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from srcgrad.errors import KindError, NoRuleError
-from srcgrad.ir.kinds import Array, Scalar
+from srcgrad.ir.kinds import Array, Scalar, is_complex
 from srcgrad.ir.nodes import Pack
-from srcgrad.rules.build import Sym, chosen, const, helper, picked, xp
+from srcgrad.rules.build import Sym, chosen, conj, const, helper, picked, xp
 from srcgrad.rules.contributions import Choice, Mask
 from srcgrad.rules.registry import constant, elementwise, jvp, vjp
 
@@ -62,7 +62,8 @@ def power_exponent(x: Sym, y: Sym, out: Sym) -> Sym:
     c = const(x.expr)
     if isinstance(c, (int, float)) and c > 0:
         return out * math.log(c)
-    return out * xp.log(x + x.eq(0))
+    base = x + x.eq(0)
+    return out * xp.log(base + 0j if is_complex(out.kind) and not is_complex(x.kind) else base)
 
 
 elementwise((operator.pow, np.power, np.float_power, pow, math.pow), power_base, power_exponent,
@@ -177,7 +178,12 @@ elementwise((np.sinh, math.sinh), lambda x, out: xp.cosh(x))
 elementwise((np.cosh, math.cosh), lambda x, out: xp.sinh(x))
 elementwise((np.tanh, math.tanh), lambda x, out: 1 - out**2)
 elementwise((np.arcsinh, math.asinh), lambda x, out: 1 / xp.sqrt(x**2 + 1))
-elementwise((np.arccosh, math.acosh), lambda x, out: 1 / xp.sqrt(x**2 - 1), singular=True, domain="above 1")
+def arccosh_slope(x: Sym, out: Sym) -> Sym:
+    """One root holds for real numbers; two lie on the right branch for complex ones, DLMF 4.37.16."""
+    return 1 / (xp.sqrt(x - 1) * xp.sqrt(x + 1)) if is_complex(x.kind) else 1 / xp.sqrt(x**2 - 1)
+
+
+elementwise((np.arccosh, math.acosh), arccosh_slope, singular=True, domain="above 1")
 elementwise((np.arctanh, math.atanh), lambda x, out: 1 / (1 - x**2), singular=True, domain="unit")
 elementwise((np.deg2rad, np.radians, math.radians), lambda x, out: math.pi / 180, linear=("x",))
 elementwise((np.rad2deg, np.degrees, math.degrees), lambda x, out: 180 / math.pi, linear=("x",))
@@ -220,14 +226,24 @@ def above(x: Sym, y: Sym) -> Sym:
     return helper(np.heaviside, "np.heaviside")(x - y, 0.5)
 
 
-elementwise((abs, np.abs, np.absolute, np.fabs, math.fabs), lambda x, out: sign(x), domain="away from 0")
+def direction(x: Sym) -> Sym:
+    """The derivative of abs: the sign; the conjugate of x over its size for complex numbers; 0 at 0."""
+    return conj(x) / positive(xp.abs(x)) if is_complex(x.kind) else sign(x)
+
+
+def abs_slope(x: Sym, out: Sym) -> Sym:
+    return conj(x) / positive(out) if is_complex(x.kind) else sign(x)
+
+
+elementwise((abs, np.abs, np.absolute, np.fabs, math.fabs), abs_slope, domain="away from 0")
 elementwise((math.copysign, np.copysign), lambda x, y, out: sign(x) * xp.copysign(1.0, y), None,
             domain="away from 0")  # fmt: skip
 
 
 @jvp((abs, np.abs, np.absolute, np.fabs, math.fabs), "x")
 def _abs_tangent(t: Sym, x: Sym, out: Sym, masked: bool) -> Sym:
-    return chosen(x.eq(0), 0.0, t * sign(x)) if masked else t * sign(x)
+    moved = (conj(x) * t).real / positive(out) if is_complex(x.kind) else t * sign(x)
+    return chosen(x.eq(0), 0.0, moved) if masked else moved
 
 
 def choice(x: Sym, y: Sym) -> Choice:
@@ -347,7 +363,6 @@ jvp(np.heaviside, "y")(lambda t, x, out: chosen(x.eq(0), t, 0.0))
 jvp(np.nan_to_num, "x")(lambda t, x, out: chosen(xp.isfinite(x), t, 0.0))
 elementwise((float, np.float64, np.float32), lambda x, out: 1, linear=("x",))
 elementwise(np.real, lambda val, out: 1, linear=("val",), view="always")
-elementwise((np.conjugate,), lambda x, out: 1, linear=("x",))
 elementwise(np.ldexp, lambda x, k, out: xp.ldexp(1.0, k), None)
 elementwise(math.ldexp, lambda x, k, out: xp.ldexp(1.0, k), None)
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from srcgrad.errors import KindError
 from srcgrad.ir.kinds import dims, not_one, rank
-from srcgrad.rules.build import Sym, unbroadcast, xp
-from srcgrad.rules.elementwise import sign
+from srcgrad.rules.build import Sym, conj, unbroadcast, xp
+from srcgrad.rules.elementwise import direction
 from srcgrad.rules.reductions import literal, mean_where, options, spread
 from srcgrad.rules.registry import jvp, linear, symmetric, vjp
 from srcgrad.rules.shapes import back
@@ -141,13 +141,13 @@ def _outer_right(d: Sym, a: Sym, b: Sym) -> Sym:
 @linear(np.vdot, "a")
 def _vdot_left(d: Sym, a: Sym, b: Sym) -> Sym:
     m, n = ranks(a, b)
-    return d * b if m == n else back(d * b, a)
+    return conj(d * b) if m == n else back(conj(d * b), a)
 
 
 @linear(np.vdot, "b")
 def _vdot_right(d: Sym, a: Sym, b: Sym) -> Sym:
     m, n = ranks(a, b)
-    return d * a if m == n else back(d * a, b)
+    return d * conj(a) if m == n else back(d * conj(a), b)
 
 
 symmetric(np.dot, np.inner, np.vdot)
@@ -222,18 +222,18 @@ def _norm(d: Sym, out: Sym, x: Sym, ord: Any = None, axis: Any = None, keepdims:
         raise KindError(f"the derivative of the matrix norm ord={p!r} is not known")
     wide = spread(d, x, axis, keepdims)
     if p in (None, 2, "fro"):
-        return wide * x / spread(out + out.eq(0), x, axis, keepdims)
+        return wide * conj(x) / spread(out + out.eq(0), x, axis, keepdims)
     if p == 1:
-        return wide * sign(x)
+        return wide * direction(x)
     if p in (math.inf, -math.inf):
         hits = xp.abs(x).eq(spread(out, x, axis, keepdims))
         shared = hits / xp.count_nonzero(hits) if k is None else hits / hits.sum(axis=k, keepdims=True)
-        return wide * sign(x) * shared
+        return wide * direction(x) * shared
     if p == 0:
         return wide * xp.zeros_like(x)
     if isinstance(p, (int, float)):
         whole = spread(out + out.eq(0), x, axis, keepdims)
-        return wide * sign(x) * (xp.abs(x) / whole) ** (p - 1)
+        return wide * direction(x) * (xp.abs(x) / whole) ** (p - 1)
     raise KindError(f"the derivative of the norm ord={p!r} is not known")
 
 
@@ -245,16 +245,17 @@ def _norm_tangent(t: Sym, out: Sym, x: Sym, ord: Any = None, axis: Any = None, k
         raise KindError(f"the derivative of the matrix norm ord={p!r} is not known")
     along = options(axis, keepdims)
     if p in (None, 2, "fro"):
-        product = x @ t if n == 1 and not literal(keepdims, "keepdims") else xp.sum(x * t, **along)
-        return product / (out + out.eq(0))
+        product = conj(x) @ t if n == 1 and not literal(keepdims, "keepdims") else xp.sum(conj(x) * t, **along)
+        return product.real / (out + out.eq(0))
     if p == 1:
-        return xp.sum(sign(x) * t, **along)
+        return xp.sum((direction(x) * t).real, **along)
     if p == 0:
         return xp.sum(xp.zeros_like(x), **along)
     if isinstance(p, (int, float)) and not math.isinf(p):
-        return xp.sum(sign(x) * (xp.abs(x) / spread(out + out.eq(0), x, axis, keepdims)) ** (p - 1) * t, **along)
+        weights = direction(x) * (xp.abs(x) / spread(out + out.eq(0), x, axis, keepdims)) ** (p - 1)
+        return xp.sum((weights * t).real, **along)
     if p in (math.inf, -math.inf):
-        return mean_where(xp.abs(x).eq(spread(out, x, axis, keepdims)), sign(x) * t, axis, keepdims)
+        return mean_where(xp.abs(x).eq(spread(out, x, axis, keepdims)), (direction(x) * t).real, axis, keepdims)
     raise KindError(f"the derivative of the norm ord={p!r} is not known")
 
 

@@ -14,7 +14,7 @@ from srcgrad import runtime
 from srcgrad.analysis.dims import normalize_axes
 from srcgrad.errors import KindError
 from srcgrad.ir.kinds import Dim, dims, rank
-from srcgrad.rules.build import Sym, const, helper, xp
+from srcgrad.rules.build import Sym, conj, const, helper, xp
 from srcgrad.rules.contributions import Lazy
 from srcgrad.rules.registry import constant, jvp, linear, vjp
 
@@ -122,9 +122,9 @@ def _prod_tangent(t: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sy
 
 
 def centered(a: Sym, axis: Any) -> Sym:
-    """x minus its mean over the axis."""
+    """x minus its mean over the axis; its conjugate, for complex numbers."""
     k = literal(axis)
-    return a - (xp.mean(a) if k is None else xp.mean(a, axis=k, keepdims=True))
+    return conj(a - (xp.mean(a) if k is None else xp.mean(a, axis=k, keepdims=True)))
 
 
 @vjp(np.var, "a", accepts_lazy="scalar")

@@ -27,7 +27,7 @@ from srcgrad.rules.libraries import read_library_of
 from srcgrad.rules.refused import reason_of
 
 __all__ = [
-    "OPS", "RULES", "Rule", "as_prim", "const", "constant", "effect", "elementwise", "flat", "jvp",
+    "OPS", "RULES", "Rule", "as_prim", "const", "constant", "effect", "elementwise", "flat", "holds_for_complex", "jvp",
     "linear", "lookup", "missing", "own_rule", "rule_of", "symmetric", "vjp",
 ]  # fmt: skip
 
@@ -55,6 +55,7 @@ class Rule:
     kind ListOf for one that is a list. tangents: for each group of parameters, what their tangents contribute to the
     result's, where that is neither a partial derivative nor the function itself. symmetric: the function is a
     product, and that of two vectors does not depend on their order.
+    complex: the builders hold for complex numbers as well, in the convention of docs/complex.md.
     own: a user's rule (see rules/own); example: stands in for fn where the kind of its result is found. note: a
     remark that generated code makes on the derivative, with {} for the function's name.
     """
@@ -75,6 +76,7 @@ class Rule:
     via_out: dict[str, Builder] = field(default_factory=dict)
     tangents: dict[tuple[str, ...], Builder] = field(default_factory=dict)
     symmetric: bool = False
+    complex: bool = False
     own: bool = False
     example: Callable[..., Any] | None = None
     note: str = ""
@@ -270,6 +272,16 @@ def symmetric(*fns: Callable[..., Any]) -> None:
     """Declare that products of two vectors do not depend on their order."""
     for fn in fns:
         _add(replace(RULES[fn], symmetric=True))
+
+
+def holds_for_complex(*fns: Callable[..., Any]) -> None:
+    """Declare that what the rules say holds for complex numbers too.
+
+    Partial derivatives of a holomorphic function are complex ones; those of a real function of complex z = x + iy are
+    df/dx - i df/dy.
+    """
+    for fn in fns:
+        _add(replace(RULES[fn], complex=True))
 
 
 def constant(*fns: Any, view: View = "never") -> None:

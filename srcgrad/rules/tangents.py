@@ -15,7 +15,7 @@ import numpy as np
 
 from srcgrad.analysis.infer import ELEMENTWISE, infer_call, infer_op
 from srcgrad.errors import KindError, NoRuleError
-from srcgrad.ir.kinds import Array, Kind, ListOf, Opaque, Scalar, dims, forget_value, rank
+from srcgrad.ir.kinds import Array, Kind, ListOf, Opaque, Scalar, dims, forget_value, is_complex, rank
 from srcgrad.ir.nodes import Call, Const, Expr, Load, Name, Op, Pack
 from srcgrad.rules import arithmetic
 from srcgrad.rules.build import (
@@ -67,7 +67,7 @@ def tangent(
     syms = {name: args.get(name, sym_of(value)) for name, value in bound.items()}
     moved = {name: t for name, t in tangents.items() if name in bound and _moves(t)}
     refuse_unknown(rule, call, syms, {name for name in moved if not has_tangent(rule, name)})
-    refuse_complex(call, syms)
+    refuse_complex(rule, call, syms)
     if call.kind == Opaque(tuple):
         raise NoRuleError(f"The derivative of {as_prim(call).text} with several results is not known.", pos=call.pos)
     moved = {name: moved[name] for name in bound if name in moved and name not in rule.zero and carries(syms[name])}
@@ -271,12 +271,15 @@ def _of_kind(s: Sym, node: Kind) -> Sym:
     elif isinstance(node, Array) and node.dims == () and isinstance(kind, Scalar) and not isinstance(s.expr, Const):
         s = xp.asarray(s)
         kind = s.kind
+    if is_complex(kind) and not is_complex(node):
+        s = s.real
+        kind = s.kind
     if isinstance(s.expr, Const) and isinstance(node, Scalar) and node.dtype == "float64":
         return s
     if not isinstance(kind, (Scalar, Array)) or kind.dtype == node.dtype:
         return s
     if isinstance(node, Scalar) and node.weak:
-        return helper(float)(s)
+        return helper(complex if is_complex(node) else float)(s)
     return number(s, node.dtype) if isinstance(kind, Scalar) else s.astype(node.dtype)
 
 
@@ -337,4 +340,4 @@ def _zero(arg: Any) -> Any:
 def _same_twice(rule: Rule, bound: dict[str, Any]) -> bool:
     """Whether a call is a product of a vector with itself: both terms are the same then."""
     a, b = list(bound.values())[:2]
-    return rule.symmetric and a == b and rank(kind_of(a)) == 1
+    return rule.symmetric and a == b and rank(kind_of(a)) == 1 and not is_complex(kind_of(a))

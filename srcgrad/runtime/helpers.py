@@ -156,5 +156,5 @@ def zero_directions(directions, like):
         return [zero_directions(directions, item) for item in like]
     if isinstance(like, dict):
         return {key: zero_directions(directions, item) for key, item in like.items()}
-    dtype = like.dtype if hasattr(like, "dtype") and like.dtype.kind == "f" else float
-    return np.zeros((directions, *np.shape(like)), dtype)
+    dtype = np.result_type(like)
+    return np.zeros((directions, *np.shape(like)), dtype if dtype.kind in "fc" else float)

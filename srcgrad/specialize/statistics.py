@@ -12,7 +12,7 @@ from srcgrad.analysis.signatures import MISSING, const
 from srcgrad.errors import UnsupportedError
 from srcgrad.ir.kinds import Array, Opaque, dims, is_float, rank
 from srcgrad.ir.nodes import Pos, Prim
-from srcgrad.rules.build import Sym, helper, xp
+from srcgrad.rules.build import Sym, conj, helper, xp
 from srcgrad.rules.reductions import options
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr
@@ -102,7 +102,7 @@ def _average(prim: Prim, a: Sym, mask: Sym, given: dict[str, Any], pos: Pos | No
     n = _number(a, mask, axis, keepdims)
     n = n - lost if lost else n
     if prim.fn is np.var:
-        return xp.sum(c * c, **options(axis, keepdims)) / n
+        return xp.sum((c * conj(c)).real, **options(axis, keepdims)) / n
     if isinstance(axis, tuple) or (axis is None and keepdims):
         raise UnsupportedError("np.std with `where` is supported along one axis or all", "Take np.var.", pos)
     size = xp.linalg.norm(c, **options(axis, keepdims))  # it is smooth where sqrt of a sum of squares is not

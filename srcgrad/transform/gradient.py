@@ -45,6 +45,7 @@ from srcgrad.transform.pullbacks import in_order, with_names
 from srcgrad.transform.reasons import Record, with_readers
 from srcgrad.transform.record import Recorder
 from srcgrad.transform.results import (
+    GRADIENTS,
     Wish,
     entry_copies,
     gradients,
@@ -109,7 +110,7 @@ def prepare(specialised: Specialised, wish: Wish) -> Ready:
         program.body = without_marks(program.body)
     independent_leaves(program, wish)  # raises where there is nothing to differentiate by
     body, results, result_paths = take_results(program, wish)
-    seeds = seed_names(results, program) if wish.mode in ("grad", "sum", "vjp") else []
+    seeds = seed_names(results, program) if wish.mode in (*GRADIENTS, "vjp") else []
     entry = {name: kind for name, (_, kind) in program.inputs.leaves.items()}
     returned_names = {e.id for _, leaf in leaves(program.result) for e in _names(leaf.expr)}
     final = returned_names | {n for r in results for n in names_in(r)}

@@ -11,7 +11,7 @@ import numpy as np
 
 from srcgrad.analysis.aliases import Aliases, find_aliases, sources
 from srcgrad.errors import ArgumentError, NonScalarError, UnsupportedError
-from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Opaque, Scalar, is_float, rank, text
+from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Opaque, Scalar, is_complex, is_float, rank, text
 from srcgrad.ir.nodes import (
     Assign,
     Call,
@@ -47,9 +47,10 @@ class Wish:
     """What is asked for: the parameters to differentiate by, the reading of the result.
 
     wrt: parameters, or items of `*args` and `**kwargs`. mode: "grad" (the result is a scalar), "sum" (the gradient of
-    the sum of the result), "vjp" (an adjoint of the result is given), "jvp" (tangents of the arguments are given),
-    "jvps" (tangents in many directions), "deps" (index sets of the arguments are), "primal" (the function
-    itself, with the derivatives that it calls written out).
+    the sum of the result), "holomorphic grad" and "holomorphic sum" (the same of a complex result), "vjp" (an adjoint
+    of the result is given), "jvp" (tangents of the arguments are given), "jvps" (tangents
+    in many directions), "deps" (index sets of the arguments are), "primal" (the function itself, with the derivatives
+    that it calls written out).
     value: also return the result. aux: the result is a pair (differentiated, passed through).
     debug_nans: check each adjoint for nan and inf. again: what is generated is to be differentiated itself.
     """
@@ -60,6 +61,15 @@ class Wish:
     aux: bool = False
     debug_nans: bool = False
     again: bool = False
+
+    @property
+    def holomorphic(self) -> bool:
+        """Whether derivatives are those of a holomorphic function."""
+        return self.mode.startswith("holomorphic")
+
+
+GRADIENTS = ("grad", "sum", "holomorphic grad", "holomorphic sum")
+"""The modes whose functions take an adjoint that is 1 unless another is given."""
 
 
 # ---- the result ----------------------------------------------------------------------------------------------
@@ -78,13 +88,9 @@ def take_results(program: Program, wish: Wish) -> tuple[tuple[Stmt, ...], list[N
         value = value.items[0]
     floats = [(path, leaf.expr) for path, leaf in leaves(value) if is_float(leaf.kind)]
     found = [expr for _, expr in floats]
-    if wish.mode in ("grad", "sum"):
+    if wish.mode in GRADIENTS:
         _check_scalar(value, found, program)
-    for expr in found:
-        if getattr(expr.kind, "dtype", "").startswith("complex"):
-            raise NonScalarError(
-                "the function returns a complex number", "Return its real part, say.", program.definition.pos
-            )
+        _check_complex([expr.kind for expr in found], wish, program)
     extra: list[Stmt] = []
     results: list[Name] = []
     replaced: dict[int, Name] = {}
@@ -104,6 +110,16 @@ def take_results(program: Program, wish: Wish) -> tuple[tuple[Stmt, ...], list[N
         replaced[id(expr)] = target
     program.result = _replace_leaves(program.result, replaced)
     return (*program.body, *extra), results, [path for path, _ in floats]
+
+
+def _check_complex(kinds: list[Kind], wish: Wish, program: Program) -> None:
+    """A gradient is that of a real number, unless the function is said to be holomorphic."""
+    if not wish.holomorphic and any(map(is_complex, kinds)):
+        raise NonScalarError(
+            "the function returns a complex number, so it has no gradient",
+            "Return a real number (np.real, np.abs), or give holomorphic=True if it is holomorphic.",
+            program.definition.pos,
+        )
 
 
 def _overwritten(body: tuple[Stmt, ...], entry: set[str]) -> set[str]:
@@ -179,7 +195,7 @@ def seed(
         if mixed and isinstance(kind, Scalar) and not kind.weak:
             # a Python float would take the dtype of what it meets
             value = Call(Prim(np.dtype(kind.dtype).type, f"np.{kind.dtype}"), (given,), kind=kind)
-        if isinstance(kind, Array) and wish.mode == "grad" and not single:
+        if isinstance(kind, Array) and wish.mode in ("grad", "holomorphic grad") and not single:
             value = Call(Prim(HELPERS["scalar_adjoint"], "scalar_adjoint"), (held, given), kind=kind)
         elif isinstance(given.kind, Array):
             value = given if result.id in facts.moving | facts.views else Sym(given).copy().expr
@@ -229,18 +245,18 @@ def independent_leaves(program: Program, wish: Wish) -> set[str]:
     for place in wish.wrt:
         value, name = wanted(program, place)
         own = [leaf.expr for _, leaf in leaves(value) if is_float(leaf.kind)]
-        if not own and wish.mode in ("grad", "sum"):
+        if not own and wish.mode in GRADIENTS:
             what = text(value.kind) if isinstance(value, Leaf) else "no float"
             raise ArgumentError(
                 f"the argument {name!r} holds {what}: there is nothing to differentiate by",
                 f"Pass floats (np.asarray({name}, float)), or choose other arguments with argnums.",
                 program.definition.pos,
             )
-        for expr in own:
-            if getattr(expr.kind, "dtype", "").startswith("complex"):
-                raise ArgumentError(
-                    f"the argument {name!r} is complex", "Pass its real and imaginary parts.", program.definition.pos
-                )
+        if wish.mode in GRADIENTS and wish.holomorphic and not all(is_complex(expr.kind) for expr in own):
+            raise ArgumentError(
+                f"the argument {name!r} is real, and a holomorphic function is one of complex numbers",
+                f"Pass complex numbers (np.asarray({name}, complex)).", program.definition.pos,
+            )  # fmt: skip
         found |= {expr.id for expr in own if isinstance(expr, Name)}
     return found
 

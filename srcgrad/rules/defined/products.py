@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.rules.build import Sym, xp
+from srcgrad.rules.build import Sym, conj, xp
 from srcgrad.rules.defined.registry import Declined, array, ndim, written_as
 
 
@@ -43,14 +43,18 @@ def linalg_cross(x1: Any, x2: Any, /, *, axis: Any = -1) -> Sym:
     return xp.cross(x1, x2) if axis == -1 else cross(x1, x2, axis=axis) or xp.cross(x1, x2)
 
 
+def _conjugate(x: Any) -> Any:
+    return conj(x) if isinstance(x, Sym) else np.conj(x)
+
+
 @written_as(np.vecdot)
 def vecdot(x1: Any, x2: Any, /) -> Sym:
-    return xp.sum(xp.multiply(x1, x2), axis=-1)
+    return xp.sum(xp.multiply(_conjugate(x1), x2), axis=-1)
 
 
 @written_as(np.linalg.vecdot)
 def linalg_vecdot(x1: Any, x2: Any, /, *, axis: Any = -1) -> Sym:
-    return xp.sum(xp.multiply(x1, x2), axis=axis)
+    return xp.sum(xp.multiply(_conjugate(x1), x2), axis=axis)
 
 
 @written_as(np.matvec)
@@ -60,6 +64,7 @@ def matvec(x1: Any, x2: Any, /) -> Sym:
 
 @written_as(np.vecmat)
 def vecmat(x1: Any, x2: Any, /) -> Sym:
+    x1 = _conjugate(x1)
     return x1 @ x2 if ndim(x1) == 1 else (x1[..., None, :] @ x2)[..., 0, :]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from srcgrad.analysis.aliases import basic
 from srcgrad.errors import SrcgradError, UnsupportedError
-from srcgrad.ir.kinds import INT, Array, DictOf, ListOf, Opaque, Scalar, forget_value, rank
+from srcgrad.ir.kinds import INT, Array, DictOf, ListOf, Opaque, Scalar, forget_value, is_complex, rank
 from srcgrad.ir.nodes import Assign, Call, Const, Expr, Load, Name, Op, Pack, Pos, Prim, Slice, Stmt
 from srcgrad.ir.walk import root, substitute
 from srcgrad.rules.bodies import inlining
@@ -70,7 +70,7 @@ class Walk(Values):
         """
         if not self.active(node):
             return
-        d = _placed(d, node)
+        d = _placed(_real(d, node), node)
         match node:
             case Name(id=name) if name in self.facts.slots:
                 self.walk(self.facts.slots[name], d, lazy, masked, unbounded)
@@ -206,6 +206,11 @@ def may_repeat(index: Expr) -> bool:
     if not arrays:
         return False
     return not any(isinstance(item, Call) and item.prim.fn in (np.arange, np.argsort) for item in arrays)
+
+
+def _real(d: Expr, node: Expr) -> Expr:
+    """The adjoint of a real number is real: only its real part was used."""
+    return Sym(d).real.expr if is_complex(d.kind) and not is_complex(node.kind) else d
 
 
 def _placed(d: Expr, node: Expr) -> Expr:
