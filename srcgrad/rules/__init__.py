@@ -6,6 +6,7 @@ from srcgrad.rules import (
     creation,
     decompositions,
     elementwise,
+    fourier,
     linalg,
     members,
     numerical,
@@ -20,6 +21,6 @@ from srcgrad.rules.tangents import tangent
 
 __all__ = [
     "OPS", "RULES", "Contribution", "NeedsFull", "Rule", "complex", "constants", "contributions", "creation",
-    "decompositions", "effect", "elementwise", "linalg", "lookup", "members", "numerical", "opaque",
+    "decompositions", "effect", "elementwise", "fourier", "linalg", "lookup", "members", "numerical", "opaque",
     "reductions", "rule_of", "shapes", "statistics", "tangent",
 ]  # fmt: skip

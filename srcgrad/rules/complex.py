@@ -16,9 +16,11 @@ import operator
 import numpy as np
 
 from srcgrad.ir.kinds import is_complex
-from srcgrad.rules import decompositions, linalg, reductions, shapes, statistics  # noqa: F401  (what is declared here is theirs)
+from srcgrad.rules import decompositions, linalg, numerical, reductions, shapes, statistics  # noqa: F401  (what is declared here is theirs)
 from srcgrad.rules.build import Sym, conj, const, helper, xp
-from srcgrad.rules.registry import constant, elementwise, holds_for_complex, linear, vjp
+from srcgrad.rules.defined.registry import written_as
+from srcgrad.rules.elementwise import positive
+from srcgrad.rules.registry import constant, elementwise, holds_for_complex, holds_for_reals, linear, vjp
 
 # ---- parts ---------------------------------------------------------------------------------------------------
 
@@ -44,17 +46,15 @@ def _turn(z: Sym, deg: Sym | None = None, out: Sym | None = None) -> Sym | int:
 elementwise((np.angle, cmath.phase), _turn, singular=True)
 
 
-@linear(builtins.complex, "real")
-def _complex_real(d: Sym, real: Sym) -> Sym:
-    return d
+elementwise(builtins.complex, lambda real, imag, out: 1, lambda real, imag, out: 1j)
+elementwise((np.complex128, np.complex64), lambda x, out: 1, linear=("x",))
 
 
-@linear(builtins.complex, "imag")
-def _complex_imag(d: Sym, imag: Sym) -> Sym:
-    return 1j * d
+@written_as(np.sign)
+def _sign(x: Sym, /) -> Sym | None:
+    """That of a complex number is the point on the unit circle in its direction; 0 at 0."""
+    return x / positive(xp.abs(x)) if isinstance(x, Sym) and is_complex(x.kind) else None
 
-
-linear((np.complex128, np.complex64), "x")(lambda d, x: d)
 
 # ---- functions of the module cmath ---------------------------------------------------------------------------
 
@@ -98,7 +98,9 @@ holds_for_complex(
     np.arctanh, np.sinc, abs, np.abs, np.absolute, np.real, np.angle, np.where,
     np.prod, np.var, np.std, np.linalg.norm, np.linalg.det, np.linalg.inv, np.linalg.solve,
     np.linalg.matrix_power, np.linalg.multi_dot, np.gradient,
+    np.cumprod, np.trapezoid, np.average, np.polyval, np.vander, builtins.complex, np.complex128, np.complex64,
     *(getattr(cmath, name) for name in (
         "exp", "log", "log10", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan", "asinh",
         "acosh", "atanh", "rect", "phase")),
 )  # fmt: skip
+holds_for_reals(np.correlate)  # it takes the conjugate of its second argument

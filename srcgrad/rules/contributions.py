@@ -111,7 +111,8 @@ def refuse_unknown(rule: Rule, call: Call | Op, syms: dict[str, Any], wanted: se
 
 def refuse_complex(rule: Rule, call: Call | Op, syms: dict[str, Any]) -> None:
     """Refuse complex numbers where a rule holds for real ones only."""
-    if rule.complex or rule.own or rule.linear.issuperset(rule.builders):
+    holds = rule.linear.issuperset(rule.builders) if rule.complex is None else rule.complex
+    if holds or rule.own:
         return
     kinds = [s.kind for value in syms.values() for s in (value if isinstance(value, list) else [value])]
     if any(is_complex(kind) for kind in [call.kind, *kinds]):

@@ -105,7 +105,7 @@ def effect(fn: Callable[..., Any], given: Iterable[str] = ()) -> Effect:
     name = getattr(fn, "__name__", "")
     if module == "numpy" or module.startswith("numpy."):
         return "unknown" if name in _UNKNOWN_NUMPY else "pure"
-    if module in ("math", "operator", "_operator") or module.startswith("scipy.special"):
+    if module in ("math", "cmath", "operator", "_operator") or module.startswith("scipy.special"):
         return "pure"
     kind = of_class if of_class is not None else type(owner) if owner is not None else None
     if kind in _PURE_TYPES or (kind, name) in _PURE_METHODS:

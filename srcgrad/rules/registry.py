@@ -27,7 +27,8 @@ from srcgrad.rules.libraries import read_library_of
 from srcgrad.rules.refused import reason_of
 
 __all__ = [
-    "OPS", "RULES", "Rule", "as_prim", "const", "constant", "effect", "elementwise", "flat", "holds_for_complex", "jvp",
+    "OPS", "RULES", "Rule", "as_prim", "const", "constant", "effect", "elementwise", "flat", "holds_for_complex",
+    "holds_for_reals", "jvp",
     "linear", "lookup", "missing", "own_rule", "rule_of", "symmetric", "vjp",
 ]  # fmt: skip
 
@@ -55,7 +56,8 @@ class Rule:
     kind ListOf for one that is a list. tangents: for each group of parameters, what their tangents contribute to the
     result's, where that is neither a partial derivative nor the function itself. symmetric: the function is a
     product, and that of two vectors does not depend on their order.
-    complex: the builders hold for complex numbers as well, in the convention of docs/complex.md.
+    complex: whether the builders hold for complex numbers as well, in the convention of
+    docs/complex.md; None: if the function is linear.
     own: a user's rule (see rules/own); example: stands in for fn where the kind of its result is found. note: a
     remark that generated code makes on the derivative, with {} for the function's name.
     """
@@ -76,7 +78,7 @@ class Rule:
     via_out: dict[str, Builder] = field(default_factory=dict)
     tangents: dict[tuple[str, ...], Builder] = field(default_factory=dict)
     symmetric: bool = False
-    complex: bool = False
+    complex: bool | None = None
     own: bool = False
     example: Callable[..., Any] | None = None
     note: str = ""
@@ -282,6 +284,12 @@ def holds_for_complex(*fns: Callable[..., Any]) -> None:
     """
     for fn in fns:
         _add(replace(RULES[fn], complex=True))
+
+
+def holds_for_reals(*fns: Callable[..., Any]) -> None:
+    """Declare that what the rules say holds for real numbers only, though the functions are linear."""
+    for fn in fns:
+        _add(replace(RULES[fn], complex=False))
 
 
 def constant(*fns: Any, view: View = "never") -> None:

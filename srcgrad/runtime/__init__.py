@@ -32,6 +32,7 @@ from srcgrad.runtime.factors import (
     svd_vt_adjoint,
     svd_vt_tangent,
 )
+from srcgrad.runtime.fourier import resized_like, scaled_inside
 from srcgrad.runtime.helpers import (
     add_to,
     check_finite,
@@ -131,6 +132,7 @@ HELPERS = {
         check_thin, qr_adjoint, qr_q, qr_q_adjoint, qr_q_tangent, qr_r, qr_r_adjoint, qr_r_tangent,
         qr_rotation, svd_s, svd_s_adjoint, svd_s_tangent, svd_u, svd_u_adjoint, svd_u_tangent, svd_vt,
         svd_vt_adjoint, svd_vt_tangent,
+        resized_like, scaled_inside,
         contents_of, put_back, Snapshots,
         numerical_jvp, numerical_vjp, stop_gradient,
         custom_root, fixed_point, fixed_point_adjoint, fixed_point_tangent, root_adjoint, root_tangent,

@@ -21,7 +21,7 @@ FIXED = (*NAMED, bool, int, float, complex, tuple, dict, type(None), types.Ellip
 """What a library's attribute may be to be taken as it is."""
 
 RESERVED = {
-    "np", "math", "scipy", "abs", "all", "any", "bool", "complex", "dict", "divmod", "enumerate", "float", "int",
+    "np", "math", "cmath", "scipy", "abs", "all", "any", "bool", "complex", "dict", "divmod", "enumerate", "float", "int",
     "isinstance", "len", "list", "max", "min", "pow", "print", "range", "reversed", "round", "slice", "sorted", "str",
     "sum", "tuple", "type", "zip",
 }  # fmt: skip
@@ -66,6 +66,6 @@ def spelling_of(value: Any) -> str:
                 return f"{prefix}.{name}"
     if module in ("builtins", "") or getattr(builtins, name, None) is value:
         return name
-    if module == "math":
-        return f"math.{name}"
+    if module in ("math", "cmath"):
+        return f"{module}.{name}"
     return f"{module}.{name}" if module.split(".")[0] == "scipy" else name

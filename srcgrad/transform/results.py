@@ -372,9 +372,10 @@ def _in_dtype(adjoint: Name, kind: Kind, made: list[Kind]) -> Expr:
     """The adjoint, cast where it may come in another dtype than that of its argument."""
     dtypes = {getattr(k, "dtype", None) for k in made if not (isinstance(k, Scalar) and k.weak)}
     if isinstance(kind, Scalar) and kind.weak:
-        if dtypes <= {"float64"}:
+        if dtypes <= {kind.dtype}:
             return adjoint
-        return Call(Prim(float, "float"), (adjoint,), kind=Scalar("float64"))
+        python = complex if is_complex(kind) else float
+        return Call(Prim(python, python.__name__), (adjoint,), kind=Scalar(kind.dtype))
     if isinstance(kind, (Array, Scalar)) and not dtypes <= {kind.dtype}:
         return Sym(adjoint).astype(kind.dtype).expr
     return adjoint

@@ -1,0 +1,23 @@
+"""Parts of the adjoints of Fourier transforms."""
+# mypy: allow-untyped-defs, allow-untyped-calls
+
+import numpy as np
+
+
+def scaled_inside(spectrum, n, factor, axis=-1):
+    """Half of the spectrum of n real numbers, times a factor where it stands for both halves.
+
+    That is everywhere but at the frequency 0 and, for even n, at the highest one.
+    """
+    scaled = np.moveaxis(np.array(spectrum), axis, -1)
+    scaled[..., 1 : (n + 1) // 2] *= factor
+    return np.moveaxis(scaled, -1, axis)
+
+
+def resized_like(x, like, axis=-1):
+    """x cut, or filled up with zeros, to the length of `like` along an axis."""
+    n = np.shape(like)[axis]
+    x = np.moveaxis(x, axis, -1)
+    made = np.zeros((*x.shape[:-1], n), x.dtype)
+    made[..., : x.shape[-1]] = x[..., :n]
+    return np.moveaxis(made, -1, axis)

@@ -1,0 +1,118 @@
+"""Complex numbers: every rule that holds for them, programs, dtypes, and what is refused."""
+
+import cmath
+import operator
+import zlib
+
+import numpy as np
+import pytest
+
+from srcgrad import check_grads, elementwise_grad, grad, jvp, value_and_grad, vjp
+from srcgrad.errors import ArgumentError, NonScalarError, NoRuleError
+from srcgrad.rules.registry import RULES
+from tests.support import load
+
+
+def draw(rng, shape=(3,), dtype=complex):
+    """Complex numbers away from 0 and from the cuts of the usual functions."""
+    z = rng.uniform(0.3, 0.9, shape) + 1j * rng.uniform(0.2, 0.8, shape) * rng.choice([-1, 1], shape)
+    return np.asarray(z, dtype) if shape else complex(z)
+
+
+def rng_for(*key):
+    return np.random.default_rng(zlib.crc32(repr(key).encode()))
+
+
+SYMBOLS = {operator.add: "{} + {}", operator.sub: "{} - {}", operator.mul: "{} * {}", operator.truediv: "{} / {}",
+           operator.pow: "{} ** {}", operator.neg: "-{}", operator.pos: "+{}", abs: "abs({})", pow: "pow({}, {})"}
+OF_CMATH = {rule.fn for rule in RULES.values() if getattr(rule.fn, "__module__", "") == "cmath"}
+ELEMENTWISE = [rule for rule in RULES.values() if rule.complex and rule.form == "elementwise"
+               and rule.fn not in (np.where, cmath.rect, cmath.phase)]  # fmt: skip
+
+
+def program(rule, n):
+    """A function of the arguments of a rule."""
+    names = ["z", "w"][:n]
+    module = "cmath" if rule.fn in OF_CMATH else "np"
+    text = SYMBOLS.get(rule.fn, f"{module}.{rule.fn.__name__}({', '.join(['{}'] * n)})").format(*names)
+    return load(f"import cmath\nimport numpy as np\ndef f({', '.join(names)}):\n    return {text}\n")
+
+
+@pytest.mark.parametrize("rule", ELEMENTWISE, ids=lambda rule: getattr(rule.fn, "__name__", str(rule.fn)))
+def test_elementwise(rule):
+    rng = rng_for(rule.fn.__name__)
+    n = len([name for name in rule.params if name in rule.builders])
+    f = program(rule, n)
+    if n == 1:
+        check_grads(f, (draw(rng, ()),), order=2)
+        if rule.fn not in OF_CMATH:
+            check_grads(f, (draw(rng, (2, 3)),), order=2)
+        return
+    real = rng.uniform(0.4, 1.4, (3,))
+    for z, w in [(draw(rng), draw(rng)), (draw(rng), real), (real, draw(rng, (2, 3))), (draw(rng, ()), draw(rng))]:
+        check_grads(f, (z, w), order=2)
+
+
+MATRIX = "rng.uniform(-1, 1, (3, 3)) + 1j * rng.uniform(-1, 1, (3, 3)) + 2 * np.eye(3)"
+CALLS = [
+    "z.real * z.imag", "z.conj() * z", "np.conjugate(z)", "np.imag(z) + np.real(z)", "np.angle(z)",
+    "np.angle(z, deg=True)", "np.sum(z * z)", "np.mean(z, axis=0)", "np.prod(z, axis=1)", "np.cumsum(z, axis=1)",
+    "np.cumprod(z[0])", "np.var(z)", "np.std(z, axis=0)", "np.diff(z)", "np.vdot(z, w)", "np.vecdot(z, w)",
+    "np.vecmat(z[0], w.T)", "z @ w.T", "np.dot(z, w.T)", "np.inner(z, w)", "np.outer(z[0], w[1])", "np.kron(z, w)",
+    "np.tensordot(z, w, axes=([1], [1]))", "np.einsum('ij,kj->ik', z, w)", "np.cross(z, w)", "np.trace(z)",
+    "np.linalg.norm(z)", "np.linalg.norm(z, axis=1)", "np.linalg.norm(z[0], 1)", "np.linalg.norm(z[0], 3)",
+    "np.linalg.vector_norm(z)", "np.linalg.matrix_norm(z, ord=1)", "np.concatenate([z, w])", "np.stack([z, w * 2])",
+    "np.where(np.abs(z) > 0.7, z, w)", "np.roll(z, 1)", "np.pad(z, 1)", "np.tile(z, 2)", "np.repeat(z, 2, axis=0)",
+    "np.take(z, [0, 0, 1], axis=0)", "z[[0, 1, 0]] * 2", "z.T.reshape(-1)", "np.flip(z, 0)", "np.tril(z)",
+    "np.full((2, 2), z[0, 0])", "np.array([z[0, 0], w[0, 1], 2.0])", "np.linspace(z[0, 0], z[1, 1], 4)",
+    "np.convolve(z[0], w[0])", "np.correlate(z[0], w[0])", "np.interp(0.4, [0.0, 1.0], [2.0, 3.0]) * z",
+    "np.trapezoid(z)", "np.gradient(z[0])", "np.nansum(z)", "np.ediff1d(z[0])", "complex(z[0, 0].real, z[0, 1].imag)",
+    "np.sum(z, where=np.abs(w) > 0.7)", "np.var(z, where=np.abs(w) > 0.5)", "z.astype(np.complex64) * 1j",
+    "np.abs(z) ** 2", "np.sqrt((z * z.conj()).real)", "np.exp(1j * np.angle(z))", "(z.real + 1j * w.imag) ** 2",
+    "np.polyval(z[0], w[0])", "np.average(z, weights=[1.0, 2.0], axis=0)", "np.sinc(z)", "z ** 2.5", "2.0 ** z", "(-2.0) ** z",
+    "sum([z[0, 0], w[0, 0], 1.0])", "np.float_power(z, w)", "np.sign(z)", "np.isfinite(z) * z",
+]  # fmt: skip
+MATRICES = [
+    "np.linalg.inv(z)", "np.linalg.det(z)", "np.linalg.solve(z, w)", "np.linalg.solve(z, w[0])", "np.linalg.matrix_power(z, 3)",
+    "np.linalg.multi_dot([z, w, z])", "np.linalg.inv(z + z.conj().T)",
+]  # fmt: skip
+FFT = [
+    *(f"np.fft.{name}(z{rest})" for name in ("fft", "ifft")
+      for rest in ("", ", axis=0", ", n=5", ", n=2, axis=1", ", norm='ortho'", ", 4, 0, 'forward'", ".real", ".real, n=2")),
+    *(f"np.fft.rfft(z.real{rest})" for rest in ("", ", axis=0", ", n=5", ", n=6", ", n=2", ", norm='ortho'",
+                                                ", 4, 0, 'forward'")),
+    *(f"np.fft.irfft(z{rest})" for rest in ("", ", axis=0", ", n=5", ", n=6", ", n=2", ", norm='ortho'",
+                                            ", 4, 0, 'forward'")),
+    *(f"np.fft.{name}(z{rest})" for name in ("fft2", "ifft2", "fftn", "ifftn")
+      for rest in ("", ", axes=(0,)", ", s=(3, 2), axes=(0, 1)", ", norm='ortho'")),
+    *(f"np.fft.{name}(z.real{rest})" for name in ("rfft2", "rfftn")
+      for rest in ("", ", axes=(1, 0)", ", s=(3, 4), axes=(0, 1)", ", norm='ortho'")),
+    *(f"np.fft.{name}(z{rest})" for name in ("irfft2", "irfftn")
+      for rest in ("", ", axes=(1, 0)", ", s=(3, 4), axes=(0, 1)", ", norm='ortho'")),
+    "np.fft.hfft(z)", "np.fft.hfft(z, n=5, norm='ortho')", "np.fft.ihfft(z.real)", "np.fft.ihfft(z.real, 4, 0, 'forward')",
+    "np.fft.fftshift(z)", "np.fft.ifftshift(z, axes=1)", "np.fft.fftshift(z, axes=(0,))", "np.fft.fft(np.stack([z, w]))[1]",
+    "np.fft.fftfreq(5, z[0, 0].real)", "np.fft.fftfreq(3) * z", "np.fft.irfft(np.fft.rfft(z.real) * w[:, :2])",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_calls(call):
+    rng = rng_for(call)
+    f = load(f"import numpy as np\ndef f(z, w):\n    return {call}\n")
+    single = "complex64" in call
+    check_grads(f, (draw(rng, (2, 3)), draw(rng, (2, 3))), order=1 if single else 2, **({"rtol": 1e-3} if single else {}))
+
+
+@pytest.mark.parametrize("call", MATRICES)
+def test_matrices(call):
+    rng = rng_for(call)
+    f = load(f"import numpy as np\ndef f(z, w):\n    return {call}\n")
+    z, w = (eval(MATRIX, {"rng": rng, "np": np}) for _ in range(2))
+    check_grads(f, (z, w), order=2)
+
+
+@pytest.mark.parametrize("call", FFT)
+def test_fourier_transforms(call):
+    rng = rng_for(call)
+    f = load(f"import numpy as np\ndef f(z, w):\n    return {call}\n")
+    check_grads(f, (draw(rng, (2, 3)), draw(rng, (2, 3))), order=2)
