@@ -222,7 +222,7 @@ def _pinv_tangent(t: Sym, out: Sym, a: Sym) -> Sym:
     )
 
 
-# ---- factors that were decomposed once (see specialize/rewrites) ----------------------------------------------
+# ---- factors that were decomposed once (see defined/several) ----------------------------------------------
 
 @vjp(runtime.svd_s, "a", domain="matrix")
 def _svd_s(d: Sym, a: Sym, u: Sym, s: Sym, vt: Sym) -> Sym:
