@@ -16,7 +16,7 @@ from srcgrad.rules.bodies import broadcast_kind
 from srcgrad.rules.registry import RULES, Rule
 from srcgrad.specialize.arguments import argument
 from srcgrad.specialize.defined import results_of
-from srcgrad.specialize.spelling import is_library, spelling_of
+from srcgrad.specialize.spelling import public_name, spelling_of
 from srcgrad.specialize.values import Static, Struct, Value, is_none, leaves
 
 
@@ -99,25 +99,3 @@ def callee_text(s: Any, fn: Static) -> str:
     hint = next(h for h in hints if h.isidentifier() and h != "<lambda>")
     named[id(fn.value)] = s.fresh(hint)
     return named[id(fn.value)]
-
-
-def public_name(value: Any) -> str:
-    """The shortest dotted name under which a library offers an object, "" for what is no library's."""
-    name = getattr(value, "__name__", "")
-    if not name.isidentifier():
-        return ""
-    module = getattr(value, "__module__", None)
-    if module is not None:
-        if not isinstance(module, str) or module.split(".")[0] not in sys.modules:
-            return ""
-        if not is_library(sys.modules[module.split(".")[0]]):
-            return ""
-        parts = module.split(".")
-        homes = [".".join(parts[:k]) for k in range(1, len(parts) + 1)]
-    else:  # a ufunc does not say where it comes from
-        known = sorted(sys.modules, key=lambda m: (m.count("."), m))
-        homes = [m for m in known if m.split(".")[0] in ("numpy", "scipy")]
-    for home in homes:
-        if not any(p.startswith("_") for p in home.split(".")) and getattr(sys.modules.get(home), name, None) is value:
-            return f"np{home[5:]}.{name}" if home.split(".")[0] == "numpy" else f"{home}.{name}"
-    return ""
