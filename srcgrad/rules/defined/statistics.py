@@ -9,17 +9,12 @@ import numpy as np
 
 from srcgrad import runtime
 from srcgrad.errors import UnsupportedError
-from srcgrad.ir.kinds import Array, dims, is_float
+from srcgrad.ir.kinds import Array, dims, dtype_name, is_float
 from srcgrad.rules.build import Sym, helper, xp
 from srcgrad.rules.defined.registry import Declined, Definition, array, ndim, written_as
 from srcgrad.rules.reductions import options
 
 # ---- keywords of reductions ----------------------------------------------------------------------------------
-
-
-def dtype_of(x: Sym) -> str:
-    """The name of an array's dtype."""
-    return getattr(x.kind, "dtype", "float64")
 
 
 def _floats(a: Any) -> Sym:
@@ -40,7 +35,7 @@ def _converted(a: Any, dtype: Any) -> Sym:
         raise Declined from None
     if wide.kind != "f":
         raise Declined
-    return a if wide.name == dtype_of(a) else a.astype(wide.name)
+    return a if wide.name == dtype_name(a.kind) else a.astype(wide.name)
 
 
 def _plainly(fn: Callable[..., Sym]) -> Callable[..., Sym]:
@@ -155,7 +150,7 @@ def _number(a: Sym, mask: Sym, axis: Any, keepdims: Any) -> Sym:
     """How many elements of `a` each result takes together, in its dtype."""
     everywhere = mask if dims(mask.kind) == dims(a.kind) else xp.broadcast_to(mask, a.shape)
     n = xp.count_nonzero(everywhere, **options(axis, keepdims))
-    return n.astype(dtype_of(a)) if isinstance(n.kind, Array) else n
+    return n.astype(dtype_name(a.kind)) if isinstance(n.kind, Array) else n
 
 
 # ---- what passes over nan ------------------------------------------------------------------------------------
@@ -226,7 +221,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Sym:
     begin, end = (None if e is None else xp.atleast_1d(e) if ndim(e) == 0 else xp.ravel(array(e))
                   for e in (to_begin, to_end))  # fmt: skip
     parts = [part for part in (begin, inner, end) if part is not None]
-    return inner if len(parts) == 1 else xp.concatenate(parts).astype(dtype_of(ary))
+    return inner if len(parts) == 1 else xp.concatenate(parts).astype(dtype_name(ary.kind))
 
 
 @written_as(np.gradient)
