@@ -90,17 +90,14 @@ def find(target: str) -> Any:
     file, _, function = target.rpartition(":")
     if not file or not function or function.endswith(".py"):
         raise click.ClickException(f"write FILE.py:FUNCTION, not {target}")
+    from srcgrad.api.check import member
+
     module = load(Path(file))
-    value: Any = module
-    for part in function.split("."):
-        try:
-            value = getattr(value, part)
-        except AttributeError:
-            names = ", ".join(functions_in(module)) or "none"
-            raise click.ClickException(f"{file} has no function {function}; its functions: {names}") from None
-    if not callable(value):
-        raise click.ClickException(f"{function} in {file} is not a function, but of type {type(value).__name__}")
-    return value
+    try:
+        return member(module, function, file)
+    except LookupError as error:
+        names = ", ".join(functions_in(module)) or "none"
+        raise click.ClickException(f"{error}; its functions: {names}") from None
 
 
 def wanted(target: str, argnums: Argnums | None, mode: str | None, outputs: Argnums | None) -> Any:

@@ -179,14 +179,14 @@ def find_primal(module: str, name: str) -> Any:
     return member(value, name)
 
 
-def member(value: Any, name: str) -> Any:
-    """A dotted name in a module."""
-    owner = value.__name__
+def member(value: Any, name: str, owner: str = "") -> Any:
+    """The function of a dotted name in a module. owner: how a LookupError calls the module."""
+    owner = owner or value.__name__
     for part in name.split("."):
         try:
             value = getattr(value, part)
         except AttributeError:
-            raise LookupError(f"{owner} has no {name}") from None
+            raise LookupError(f"{owner} has no function {name}") from None
     if not callable(value):
-        raise LookupError(f"{owner}.{name} is no function")
+        raise LookupError(f"{name} in {owner} is not a function, but of type {type(value).__name__}")
     return value

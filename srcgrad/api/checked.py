@@ -9,16 +9,17 @@ import numpy as np
 
 from srcgrad.api.agreement import allowance
 from srcgrad.api.gradient import GradientFunction
+from srcgrad.api.structure import float_leaves
 from srcgrad.api.vectors import (
     Mismatch,
     Vector,
     element,
-    float_leaves,
     inner,
     only,
     places,
     random_direction,
     size,
+    spelled_leaves,
     typed,
     vector_of,
 )
@@ -97,7 +98,7 @@ class _Test:
                 self.labels.append(f"{place[0]}[{place[1]!r}]")
         gradients = gradient if made._many else (gradient,)
         self.leaves = [
-            leaf for value, label in zip(self.values, self.labels, strict=True) for leaf in float_leaves(value, label)
+            leaf for value, label in zip(self.values, self.labels, strict=True) for leaf in spelled_leaves(value, label)
         ]
         try:
             self.adjoint = [
@@ -152,7 +153,7 @@ class _Test:
         given = list(self.given)
         names = self.made._target.names
         for k in range(len(names)):
-            leaves = [leaf for _, leaf in float_leaves(given[k], "")]
+            leaves = [leaf for _, leaf in float_leaves(given[k])]
             factors = [np.asarray(leaf * (1 + 4 * self.eps * rng.uniform(-1, 1, np.shape(leaf)))) for leaf in leaves]
             given[k] = typed(given[k], iter(factors), keep=True)
         before, self.given = self.given, tuple(given)

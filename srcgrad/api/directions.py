@@ -17,25 +17,13 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from srcgrad.api.gradient import GradientFunction
-from srcgrad.api.structure import is_differentiable, like, parts
+from srcgrad.api.structure import Path, float_leaves, is_differentiable, like, part, parts
 from srcgrad.compile import Compiled
 from srcgrad.rules.directions import NoDirections
 from srcgrad.specialize.inputs import attributes, is_object
 
-Path = tuple[Any, ...]
-
 BYTES = 2**26
 """How large a stack of directions may be where nobody says how many to take at a time."""
-
-
-def float_leaves(tree: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """The floats and arrays of floats in a tree, and the paths to them."""
-    inside = parts(tree)
-    if inside is not None:
-        for key, item in inside.items():
-            yield from float_leaves(item, (*path, key))
-    elif is_differentiable(tree):
-        yield path, tree
 
 
 def rebuilt(tree: Any, make: Callable[[Path, Any], Any], path: Path = ()) -> Any:
@@ -47,14 +35,6 @@ def rebuilt(tree: Any, make: Callable[[Path, Any], Any], path: Path = ()) -> Any
     if items and all(item is None for item in items.values()):
         return None
     return like(tree, items)
-
-
-def part(tree: Any, path: Path) -> Any:
-    """What a path leads to."""
-    for key in path:
-        inside = parts(tree)
-        tree = inside[key] if inside is not None else getattr(tree, str(key))
-    return tree
 
 
 def dtype_of(leaf: Any) -> np.dtype[Any]:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.api.directions import Repeated, part
+from srcgrad.api.directions import Repeated
 from srcgrad.api.gradient import GradientFunction
 from srcgrad.api.operators import Derivatives, Operator, Wrt, in_terms_of, refuse_result, wrt
-from srcgrad.api.structure import matching
+from srcgrad.api.structure import matching, part
 from srcgrad.api.target import Argnums
 from srcgrad.compile import Compiled
 from srcgrad.errors import ArgumentError

@@ -16,12 +16,9 @@ import numpy as np
 
 from srcgrad.api.directions import (
     Directions,
-    Path,
     Repeated,
     dtype_of,
-    float_leaves,
     one_of,
-    part,
     pull_many,
     push_many,
     rebuilt,
@@ -37,7 +34,7 @@ from srcgrad.api.operators import (
     refuse_result,
     wrt,
 )
-from srcgrad.api.structure import held
+from srcgrad.api.structure import Path, float_leaves, held, part
 from srcgrad.api.target import Argnums, is_many, name_of, target_of
 from srcgrad.compile import Compiled
 from srcgrad.errors import ArgumentError, SrcgradError

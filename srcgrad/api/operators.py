@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from srcgrad.api.directions import Directions, Path
+from srcgrad.api.directions import Directions
 from srcgrad.api.gradient import GradientFunction, _find
-from srcgrad.api.structure import has_floats, like, zeros
+from srcgrad.api.structure import Path, has_floats, like, zeros
 from srcgrad.api.target import Argnums, Target, is_many
 from srcgrad.codegen import to_html
 from srcgrad.errors import ArgumentError, NonScalarError

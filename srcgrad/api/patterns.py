@@ -12,16 +12,6 @@ from srcgrad.api.structure import is_differentiable, like, parts
 from srcgrad.errors import ArgumentError
 
 
-def float_leaves(value: Any) -> Iterator[Any]:
-    """The floats and float arrays of a value, in order."""
-    inside = parts(value)
-    if inside is not None:
-        for item in inside.values():
-            yield from float_leaves(item)
-    elif is_differentiable(value):
-        yield value
-
-
 def index_sets(value: Any, start: int = 0) -> tuple[Any, int]:
     """Sets that hold one input each, in the structure of a value, and the number of the next input."""
     inside = parts(value)

@@ -15,16 +15,16 @@ import numpy as np
 from srcgrad.api.forward import jvp
 from srcgrad.api.gradient import GradientFunction
 from srcgrad.api.pullback import part_of
-from srcgrad.api.structure import held
+from srcgrad.api.structure import float_leaves, held
 from srcgrad.api.vectors import (
     Vector,
     component,
-    float_leaves,
     inner,
     moved,
     random_direction,
     scale_of,
     size,
+    spelled_leaves,
     typed,
     vector_of,
 )
@@ -54,9 +54,9 @@ class Problem:
     eps: float = 0.0
 
     def __post_init__(self) -> None:
-        self.leaves = [leaf for k in self.wrt for leaf in float_leaves(self.args[k], self.labels[k])]
+        self.leaves = [leaf for k in self.wrt for leaf in spelled_leaves(self.args[k], self.labels[k])]
         self.value = self.function(*map(held, self.args))
-        self.results = list(float_leaves(self.value, "result"))
+        self.results = list(spelled_leaves(self.value, "result"))
         if not self.leaves:
             raise ArgumentError(f"the arguments of {self.what} hold no floats to differentiate by.")
         if not self.results:
@@ -83,7 +83,7 @@ class Problem:
                     out = self.function(*args)
             except FAILS:
                 return float("nan")
-            found = [component(leaf) for _, leaf in float_leaves(out, "")]
+            found = [component(leaf) for _, leaf in float_leaves(out)]
             if [np.shape(part) for part in found] != [np.shape(part) for part in w]:
                 return float("nan")  # the point lies where the result changes its shape
             return inner(found, w)
@@ -102,7 +102,7 @@ class Problem:
         args = [moved(a, iter([np.zeros(())] * len(self.leaves)), 0.0) if k in self.wrt else held(a)
                 for k, a in self._in_order()]  # fmt: skip
         out = self.function(*args)
-        return any(np.asarray(leaf).dtype.itemsize < 8 for _, leaf in float_leaves(out, ""))
+        return any(np.asarray(leaf).dtype.itemsize < 8 for _, leaf in float_leaves(out))
 
 
 class Forward:
@@ -213,7 +213,7 @@ def problem_of(
     labels = (*own, *rest)[: len(args)]
     target.bind(args, {}, made.__name__)
     if argnums is None:
-        wrt = tuple(k for k, arg in enumerate(args) if any(True for _ in float_leaves(arg, "")))
+        wrt = tuple(k for k, arg in enumerate(args) if any(True for _ in float_leaves(arg)))
     else:
         wrt = tuple(_place(item, labels, made.__name__)
                     for item in ((argnums,) if isinstance(argnums, (int, str)) else argnums))  # fmt: skip

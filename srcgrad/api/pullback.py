@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from srcgrad.api.gradient import GradientFunction
-from srcgrad.api.structure import held, matching, parts
+from srcgrad.api.structure import held, matching, part
 from srcgrad.api.target import Outputs, live_places
 from srcgrad.compile import Compiled
 from srcgrad.specialize.builtins import HANDLERS
@@ -64,10 +64,5 @@ def value_of(made: GradientFunction, compiled: Compiled, args: tuple[Any, ...]) 
 def part_of(adjoint: Any, value: Any, path: tuple[Any, ...]) -> Any:
     """The part of an adjoint that belongs to the part of a value at the path: zeros where there is none."""
     for key in path:
-        value, adjoint = _item(value, key), None if adjoint is None else _item(adjoint, key)
+        value, adjoint = part(value, (key,)), None if adjoint is None else part(adjoint, (key,))
     return matching(adjoint, value, f"the adjoint of the result's part {'.'.join(map(str, path))}")
-
-
-def _item(whole: Any, key: Any) -> Any:
-    inside = parts(whole)
-    return getattr(whole, str(key)) if inside is None else inside[key]

@@ -15,8 +15,8 @@ import numpy as np
 
 from srcgrad.api.directions import BYTES, stacked
 from srcgrad.api.gradient import GradientFunction, grad
-from srcgrad.api.patterns import argument_of, float_leaves, pattern, scipy_sparse
-from srcgrad.api.structure import is_differentiable, like, parts
+from srcgrad.api.patterns import argument_of, pattern, scipy_sparse
+from srcgrad.api.structure import float_leaves, is_differentiable, like, parts
 from srcgrad.api.target import name_of, target_of
 from srcgrad.errors import ArgumentError
 from srcgrad.rules.directions import NoDirections
@@ -65,7 +65,7 @@ class SparseDerivative:
         mode, colors = self._groups(found)
         place = argument_of(self._sets, self.argnums, args, kwargs)
         n_colors = int(colors.max(initial=-1)) + 1
-        dtype = np.result_type(*(np.asarray(leaf).dtype for leaf in float_leaves(place)), np.float32)
+        dtype = np.result_type(*(np.asarray(leaf).dtype for _, leaf in float_leaves(place)), np.float32)
         rows, columns = found.nonzero()
         if mode == "forward":
             images = self._pushed(place, [colors == c for c in range(n_colors)], args, kwargs)
@@ -95,7 +95,7 @@ class SparseDerivative:
         for k in range(0, len(directions), size):
             chunk = directions[k : k + size]
             found = self._many._run(compiled, (*given, stacked([unflatten(place, v) for v in chunk])))
-            rows = [np.reshape(leaf, (len(chunk), -1)) for leaf in float_leaves(found)]
+            rows = [np.reshape(leaf, (len(chunk), -1)) for _, leaf in float_leaves(found)]
             images += list(np.concatenate(rows, axis=1)) if rows else [np.zeros(0)] * len(chunk)
         return images
 
@@ -145,7 +145,7 @@ def coloring(found: Any) -> np.ndarray:
 
 def flatten(value: Any) -> np.ndarray:
     """The floats of a value in one array."""
-    leaves = [np.ravel(leaf) for leaf in float_leaves(value)]
+    leaves = [np.ravel(leaf) for _, leaf in float_leaves(value)]
     return np.concatenate(leaves) if leaves else np.zeros(0)
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import copy
 import dataclasses
 import types
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from srcgrad.errors import ArgumentError
 from srcgrad.specialize.inputs import is_object
+
+Path = tuple[Any, ...]
+"""The keys that lead to a part."""
 
 
 def parts(value: Any) -> dict[Any, Any] | None:
@@ -47,6 +51,24 @@ def is_differentiable(value: Any) -> bool:
     if isinstance(value, (float, complex, np.inexact)):
         return True
     return getattr(getattr(value, "dtype", None), "kind", "") in ("f", "c")
+
+
+def float_leaves(tree: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """The floats and arrays of floats in a tree, in order, and the paths to them."""
+    inside = parts(tree)
+    if inside is not None:
+        for key, item in inside.items():
+            yield from float_leaves(item, (*path, key))
+    elif is_differentiable(tree):
+        yield path, tree
+
+
+def part(tree: Any, path: Path) -> Any:
+    """What a path leads to."""
+    for key in path:
+        inside = parts(tree)
+        tree = inside[key] if inside is not None else getattr(tree, str(key))
+    return tree
 
 
 def has_floats(value: Any) -> bool:

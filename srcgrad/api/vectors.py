@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.api.structure import held, is_differentiable, like, parts
+from srcgrad.api.structure import float_leaves, held, is_differentiable, like, part, parts
 
 Vector = list[np.ndarray]
 
@@ -20,17 +20,14 @@ class Mismatch(Exception):
     """A derivative that has not the structure, shape or precision of what it belongs to."""
 
 
-def float_leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+def spelled_leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
     """The float leaves of a value, with the expressions that a user would write for them: `params["w"]`."""
-    inside = parts(value)
-    if inside is not None:
-        for key, item in inside.items():
-            yield from float_leaves(item, name + _step(value, key))
-    elif is_differentiable(value):
-        yield name, value
+    for path, leaf in float_leaves(value):
+        yield name + "".join(_step(part(value, path[:k]), key) for k, key in enumerate(path)), leaf
 
 
 def _step(container: Any, key: Any) -> str:
+    """How a part of a container is written."""
     if isinstance(container, dict):
         return f'["{key}"]' if isinstance(key, str) else f"[{key!r}]"
     if isinstance(container, (list, tuple)):
@@ -64,7 +61,7 @@ def moved(value: Any, direction: Iterator[np.ndarray], step: float) -> Any:
             there = wide(leaf) + step * next(direction)
             yield np.asarray(there) if isinstance(leaf, np.ndarray) else type(wide(leaf))(there)
 
-    return filled(value, leaves([leaf for _, leaf in float_leaves(value, "")]), keep=True)
+    return filled(value, leaves([leaf for _, leaf in float_leaves(value)]), keep=True)
 
 
 def typed(value: Any, vector: Iterator[np.ndarray], keep: bool = False) -> Any:
@@ -78,7 +75,7 @@ def typed(value: Any, vector: Iterator[np.ndarray], keep: bool = False) -> Any:
             else:
                 yield leaf.dtype.type(part) if isinstance(leaf, np.generic) else type(leaf)(part)
 
-    return filled(value, leaves([leaf for _, leaf in float_leaves(value, "")]), keep)
+    return filled(value, leaves([leaf for _, leaf in float_leaves(value)]), keep)
 
 
 def vector_of(value: Any, tangent: Any, name: str) -> Vector:
@@ -90,7 +87,7 @@ def vector_of(value: Any, tangent: Any, name: str) -> Vector:
     if inside is not None:
         found = parts(tangent)
         if found is None or set(found) != set(inside):
-            if tangent is None and not any(True for _ in float_leaves(value, "")):
+            if tangent is None and not any(True for _ in float_leaves(value)):
                 return []
             raise Mismatch(f"{name} is a {type(value).__name__}, but its derivative is {tangent!r}")
         return [

@@ -107,6 +107,11 @@ NONE = Opaque(type(None))
 BOTTOM = Bottom()
 
 
+def dtype_name(kind: Kind) -> str:
+    """The name of the dtype of a number or an array, "" for anything else."""
+    return kind.dtype if isinstance(kind, (Scalar, Array)) else ""
+
+
 def is_float(kind: Kind) -> bool:
     """Whether values of this kind can carry a derivative."""
     if isinstance(kind, (Scalar, Array)):

@@ -125,13 +125,18 @@ def subexpressions(expr: Expr) -> Iterator[Expr]:
         yield from subexpressions(child)
 
 
-def names_in(expr: Expr) -> Iterator[str]:
-    """The variables that an expression reads, with repetition."""
+def reads_of(expr: Expr) -> Iterator[Name]:
+    """The reads of variables in an expression."""
     if isinstance(expr, Name):
-        yield expr.id
+        yield expr
     else:
         for child in children(expr):
-            yield from names_in(child)
+            yield from reads_of(child)
+
+
+def names_in(expr: Expr) -> Iterator[str]:
+    """The variables that an expression reads, with repetition."""
+    return (read.id for read in reads_of(expr))
 
 
 def blocks(stmt: Stmt) -> tuple[tuple[Stmt, ...], ...]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from srcgrad.analysis.infer import kind_of
 from srcgrad.codegen import text_of
-from srcgrad.ir.kinds import Array, DictOf, ListOf, Scalar, rank
+from srcgrad.ir.kinds import Array, DictOf, ListOf, Scalar, dtype_name, rank
 from srcgrad.ir.nodes import (
     Assign,
     BoolOp,
@@ -104,7 +104,7 @@ def _simplified(expr: Op, retained: bool) -> Expr:
         case Op(op="*", args=(Const() as one, x)) if _is(one, 1) and _replaces(x, one, retained):
             return x
         case Op(op="*" | "/" | "**" as op, args=(x, Const() as one)) if _is(one, 1) and _replaces(x, one, retained):
-            return x if op != "/" or _dtype(x).startswith(("float", "complex")) else expr
+            return x if op != "/" or dtype_name(x.kind).startswith(("float", "complex")) else expr
         case Op(op="+", args=(Const() as zero, x)) if _is(zero, 0) and _replaces(x, zero, retained):
             return x
         case Op(op="+" | "-", args=(x, Const() as zero)) if _is(zero, 0) and _replaces(x, zero, retained):
@@ -149,17 +149,13 @@ def _computed(expr: Op) -> Expr | None:
     return Const(value, kind=kind_of(Const(value)), pos=expr.pos)
 
 
-def _dtype(expr: Expr) -> str:
-    return expr.kind.dtype if isinstance(expr.kind, (Scalar, Array)) else ""
-
-
 def _numeric(expr: Expr) -> bool:
-    return _dtype(expr) not in ("", "bool")
+    return dtype_name(expr.kind) not in ("", "bool")
 
 
 def _replaces(x: Expr, literal: Const, retained: bool) -> bool:
     """Whether x may stand for `x op literal`: of the same dtype, and not an array that something else holds."""
-    dtype = _dtype(x)
+    dtype = dtype_name(x.kind)
     if isinstance(literal.value, float) and not dtype.startswith(("float", "complex")):
         return False
     if dtype in ("", "bool") or getattr(x.kind, "optional", False):

@@ -5,7 +5,9 @@ Operators simplify as a person would who writes the result down (see arithmetic)
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -22,7 +24,8 @@ from srcgrad.rules import arithmetic
 from srcgrad.rules.arithmetic import negated
 
 __all__ = [
-    "Like", "Sym", "chosen", "conj", "const", "guarded", "helper", "lift", "negated", "picked", "unbroadcast",
+    "Like", "Sym", "chosen", "conj", "const", "guarded", "helper", "lift", "negated", "picked", "total",
+    "unbroadcast",
     "using_math", "xp",
 ]  # fmt: skip
 
@@ -216,7 +219,9 @@ def helper(fn: Callable[..., Any], text: str = "") -> Callable[..., Sym]:
     return build
 
 
-_negated = negated
+def total(terms: Sequence[Sym]) -> Sym:
+    """The sum of one term or more."""
+    return functools.reduce(operator.add, terms)
 
 
 def conj(x: Sym) -> Sym:
@@ -269,8 +274,7 @@ def unbroadcast(s: Sym, node: Kind, arg: Kind, x: Sym, others: Sequence[Kind] = 
     if part == ():
         if whole == ():
             return s
-        total = _np_sum(s)
-        return total
+        return _np_sum(s)
     if _only_numbers(others):
         return s
     if whole is None or part is None:

@@ -17,6 +17,7 @@ from srcgrad.ir.nodes import Call, Cond, Const, Expr, Op, Pack
 from srcgrad.rules.build import (
     Sym,
     cast,
+    chosen,
     guarded,
     kind_of,
     lift,
@@ -24,9 +25,6 @@ from srcgrad.rules.build import (
     unbroadcast,
     using_math,
     xp,
-)
-from srcgrad.rules.build import (
-    chosen as picked,
 )
 from srcgrad.rules.registry import Rule, as_prim
 
@@ -203,12 +201,11 @@ def applied(d: Sym, partial: Any, unbounded: bool = False) -> Sym:
 
     unbounded: d may be infinite; what was not chosen is zero nevertheless.
     """
-    choose = picked if isinstance(d.kind, Scalar) else xp.where
     if isinstance(partial, Choice):
-        return choose(partial.lost, 0.0, d * partial.partial) if unbounded else d * partial.partial
+        return chosen(partial.lost, 0.0, d * partial.partial) if unbounded else d * partial.partial
     if isinstance(partial, Mask):
         if unbounded:
-            return choose(partial.condition, d, 0.0)
+            return chosen(partial.condition, d, 0.0)
         if rank(d.kind) == 0 and rank(partial.condition.kind) == 0:
             return d * partial.condition
         return xp.where(partial.condition, d, 0.0)

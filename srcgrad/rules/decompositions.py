@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from srcgrad import runtime
 from srcgrad.errors import KindError
 from srcgrad.ir.kinds import rank
-from srcgrad.rules.build import Sym, helper, unbroadcast, xp
+from srcgrad.rules.build import Sym, helper, total, unbroadcast, xp
 from srcgrad.rules.linalg import flipped, ranks
 from srcgrad.rules.registry import constant, flat, jvp, linear, vjp
 from srcgrad.rules.shapes import back
@@ -114,10 +115,7 @@ def _multi_dot(d: Sym, arrays: Any) -> Any:
 def _multi_dot_tangent(t: list[Sym | None], arrays: Any) -> Sym:
     """One product for each factor, with its tangent in its place."""
     terms = [xp.linalg.multi_dot([*arrays[:k], x, *arrays[k + 1 :]]) for k, x in enumerate(t) if x is not None]
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
+    return total(terms)
 
 
 @linear(runtime.least_squares, "b", domain="matrix")
@@ -144,8 +142,8 @@ def _least_squares_tangent(t: tuple[Sym | None, Sym | None], out: Sym, a: Sym, b
         return inverse @ of_b
     moved = inverse @ (inverse.T @ (of_a.T @ (b - a @ out))) - inverse @ (of_a @ out)
     turned = of_a.T @ (inverse.T @ out)
-    total = moved + (turned - inverse @ (a @ turned))
-    return total if of_b is None else total + inverse @ of_b
+    found = moved + (turned - inverse @ (a @ turned))
+    return found if of_b is None else found + inverse @ of_b
 
 
 # ---- decompositions ------------------------------------------------------------------------------------------
@@ -163,44 +161,34 @@ def _log_abs_det_tangent(t: Sym, a: Sym) -> Sym:
     return _relative(a, t)
 
 
-@vjp(np.linalg.eigvalsh, "a", domain="matrix")
-def _eigvalsh(d: Sym, a: Sym) -> Sym:
-    return helper(runtime.eigenvalues_adjoint)(d, a)
+def _by_helpers(fn: Any, wrt: str, adjoint: Any, tangent: Any) -> None:
+    """Rules that call helpers, of the adjoint or tangent and those arguments, or the result, that they name."""
+    for declare, function in ((vjp(fn, wrt, domain="matrix"), adjoint), (jvp(fn, wrt), tangent)):
+        names = tuple(inspect.signature(function).parameters)
+
+        def build(function: Any = function, names: tuple[str, ...] = names, **given: Any) -> Sym:
+            return helper(function)(*(given[name] for name in names))
+
+        every = dict.fromkeys((*names, wrt))
+        build.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in every]
+        )
+        declare(build)
 
 
-@jvp(np.linalg.eigvalsh, "a")
-def _eigvalsh_tangent(t: Sym, a: Sym) -> Sym:
-    return helper(runtime.eigenvalues_tangent)(t, a)
+_by_helpers(np.linalg.eigvalsh, "a", runtime.eigenvalues_adjoint, runtime.eigenvalues_tangent)
+_by_helpers(runtime.eigenvectors, "a", runtime.eigenvectors_adjoint, runtime.eigenvectors_tangent)
+_by_helpers(np.linalg.svdvals, "x", runtime.singular_values_adjoint, runtime.singular_values_tangent)
+_by_helpers(np.linalg.cholesky, "a", runtime.cholesky_adjoint, runtime.cholesky_tangent)
 
-
-@vjp(runtime.eigenvectors, "a", domain="matrix")
-def _eigenvectors(d: Sym, a: Sym) -> Sym:
-    return helper(runtime.eigenvectors_adjoint)(d, a)
-
-
-@jvp(runtime.eigenvectors, "a")
-def _eigenvectors_tangent(t: Sym, a: Sym) -> Sym:
-    return helper(runtime.eigenvectors_tangent)(t, a)
-
-
-@vjp(np.linalg.svdvals, "x", domain="matrix")
-def _svdvals(d: Sym, x: Sym) -> Sym:
-    return helper(runtime.singular_values_adjoint)(d, x)
-
-
-@jvp(np.linalg.svdvals, "x")
-def _svdvals_tangent(t: Sym, x: Sym) -> Sym:
-    return helper(runtime.singular_values_tangent)(t, x)
-
-
-@vjp(np.linalg.cholesky, "a", domain="matrix")
-def _cholesky(d: Sym, out: Sym, a: Sym) -> Sym:
-    return helper(runtime.cholesky_adjoint)(d, out)
-
-
-@jvp(np.linalg.cholesky, "a")
-def _cholesky_tangent(t: Sym, out: Sym, a: Sym) -> Sym:
-    return helper(runtime.cholesky_tangent)(t, out)
+# factors of what was decomposed once (see defined/several)
+_by_helpers(runtime.svd_s, "a", runtime.svd_s_adjoint, runtime.svd_s_tangent)
+_by_helpers(runtime.svd_u, "a", runtime.svd_u_adjoint, runtime.svd_u_tangent)
+_by_helpers(runtime.svd_vt, "a", runtime.svd_vt_adjoint, runtime.svd_vt_tangent)
+_by_helpers(runtime.qr_q, "a", runtime.qr_q_adjoint, runtime.qr_q_tangent)
+_by_helpers(runtime.qr_r, "a", runtime.qr_r_adjoint, runtime.qr_r_tangent)
+flat((runtime.svd_u, runtime.svd_s, runtime.svd_vt), "u", "s", "vt")
+flat((runtime.qr_q, runtime.qr_r), "q", "r")
 
 
 @vjp(np.linalg.pinv, "a", domain="matrix")
@@ -220,59 +208,3 @@ def _pinv_tangent(t: Sym, out: Sym, a: Sym) -> Sym:
         + (flipped(t) - out @ a @ flipped(t)) @ flipped(out) @ out
         - out @ t @ out
     )
-
-
-# ---- factors that were decomposed once (see specialize/rewrites) ----------------------------------------------
-
-@vjp(runtime.svd_s, "a", domain="matrix")
-def _svd_s(d: Sym, a: Sym, u: Sym, s: Sym, vt: Sym) -> Sym:
-    return helper(runtime.svd_s_adjoint)(d, u, vt)
-
-
-@jvp(runtime.svd_s, "a")
-def _svd_s_tangent(t: Sym, a: Sym, u: Sym, s: Sym, vt: Sym) -> Sym:
-    return helper(runtime.svd_s_tangent)(t, u, s, vt)
-
-
-@vjp(runtime.svd_u, "a", domain="matrix")
-def _svd_u(d: Sym, a: Sym, u: Sym, s: Sym, vt: Sym) -> Sym:
-    return helper(runtime.svd_u_adjoint)(d, u, s, vt)
-
-
-@jvp(runtime.svd_u, "a")
-def _svd_u_tangent(t: Sym, a: Sym, u: Sym, s: Sym, vt: Sym) -> Sym:
-    return helper(runtime.svd_u_tangent)(t, u, s, vt)
-
-
-@vjp(runtime.svd_vt, "a", domain="matrix")
-def _svd_vt(d: Sym, a: Sym, u: Sym, s: Sym, vt: Sym) -> Sym:
-    return helper(runtime.svd_vt_adjoint)(d, u, s, vt)
-
-
-@jvp(runtime.svd_vt, "a")
-def _svd_vt_tangent(t: Sym, a: Sym, u: Sym, s: Sym, vt: Sym) -> Sym:
-    return helper(runtime.svd_vt_tangent)(t, u, s, vt)
-
-
-@vjp(runtime.qr_q, "a", domain="matrix")
-def _qr_q(d: Sym, a: Sym, q: Sym, r: Sym) -> Sym:
-    return helper(runtime.qr_q_adjoint)(d, a, q, r)
-
-
-@jvp(runtime.qr_q, "a")
-def _qr_q_tangent(t: Sym, a: Sym, q: Sym, r: Sym) -> Sym:
-    return helper(runtime.qr_q_tangent)(t, q, r)
-
-
-@vjp(runtime.qr_r, "a", domain="matrix")
-def _qr_r(d: Sym, a: Sym, q: Sym, r: Sym) -> Sym:
-    return helper(runtime.qr_r_adjoint)(d, a, q, r)
-
-
-@jvp(runtime.qr_r, "a")
-def _qr_r_tangent(t: Sym, a: Sym, q: Sym, r: Sym) -> Sym:
-    return helper(runtime.qr_r_tangent)(t, q, r)
-
-
-flat((runtime.svd_u, runtime.svd_s, runtime.svd_vt), "u", "s", "vt")
-flat((runtime.qr_q, runtime.qr_r), "q", "r")

@@ -15,7 +15,7 @@ import numpy as np
 from srcgrad.errors import KindError, NoRuleError
 from srcgrad.ir.kinds import Array, Scalar, is_complex
 from srcgrad.ir.nodes import Pack
-from srcgrad.rules.build import Sym, chosen, conj, const, helper, picked, xp
+from srcgrad.rules.build import Sym, chosen, conj, const, helper, picked, total, xp
 from srcgrad.rules.contributions import Choice, Mask
 from srcgrad.rules.registry import constant, elementwise, jvp, vjp
 
@@ -82,19 +82,12 @@ def _hypot(d: Sym, out: Sym, coordinates: list[Sym]) -> list[Sym]:
 
 @jvp(math.hypot, "coordinates")
 def _hypot_tangent(t: list[Sym | None], out: Sym, coordinates: list[Sym]) -> Sym:
-    return _total([x * x_dot for x, x_dot in zip(coordinates, t, strict=True) if x_dot is not None]) / positive(out)
+    return total([x * x_dot for x, x_dot in zip(coordinates, t, strict=True) if x_dot is not None]) / positive(out)
 
 
 def positive(x: Sym) -> Sym:
     """A denominator that is x, or 1 where x is 0."""
     return x + x.eq(0)
-
-
-def _total(terms: list[Sym]) -> Sym:
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
 
 
 def _is_array(x: Any) -> bool:
@@ -133,7 +126,7 @@ def _dist_tangent(t: tuple[Any, Any], out: Sym, p: Any, q: Any) -> Sym:
         if pair[0] is not None or pair[1] is not None:
             moved = (0 if pair[0] is None else pair[0]) - (0 if pair[1] is None else pair[1])
             terms.append((p[k] - q[k]) * moved)
-    return _total(terms) / positive(out)
+    return total(terms) / positive(out)
 
 
 # ---- exponentials and logarithms -----------------------------------------------------------------------------
@@ -294,10 +287,8 @@ def _share(d: Sym, args: list[Sym], out: Sym) -> list[Sym]:
         a, b = args
         return [d * 0.5 * (a.eq(out) * 1.0 + b.ne(out)), d * 0.5 * (b.eq(out) * 1.0 + a.ne(out))]
     hits = [a.eq(out) for a in args]
-    total = hits[0] * 1.0
-    for hit in hits[1:]:
-        total = total + hit
-    return [d * hit / total for hit in hits]
+    number = total([hits[0] * 1.0, *hits[1:]])
+    return [d * hit / number for hit in hits]
 
 
 @jvp((max, min), "args")
@@ -309,8 +300,8 @@ def _extremum_tangent(t: list[Sym | None], args: list[Sym], out: Sym) -> Sym:
             ((this, moved),) = pairs
             return picked(this.ne(out), 0.0, picked(a.eq(b), 0.5 * moved, moved))
         return picked(a.eq(b), 0.5 * (of_a + of_b), picked(a.eq(out), of_a, of_b))
-    shared = _total([picked(x.eq(out), x_dot, 0.0) for x, x_dot in pairs])
-    return shared / _total([x.eq(out) * 1.0 for x in args])
+    shared = total([picked(x.eq(out), x_dot, 0.0) for x, x_dot in pairs])
+    return shared / total([x.eq(out) * 1.0 for x in args])
 
 
 def inside(a: Sym, a_min: Sym | None = None, a_max: Sym | None = None) -> Mask | int:

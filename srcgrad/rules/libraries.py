@@ -53,6 +53,8 @@ def _found(value: Any) -> tuple[str, str]:
 
 @functools.cache
 def _names(library: str) -> dict[int, str]:
-    """Identity of what a library offers -> its name there. Modules hold what they offer, so identities stay."""
+    """Identity of what a library offers -> its name there, its own where it has several. Modules hold what they offer,
+    so identities stay."""
     offered = vars(sys.modules[library])
-    return {id(value): name for name, value in offered.items() if callable(value) and not name.startswith("_")}
+    names = {id(value): name for name, value in offered.items() if callable(value) and not name.startswith("_")}
+    return names | {id(value): name for name, value in offered.items() if getattr(value, "__name__", "") == name}

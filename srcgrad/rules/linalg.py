@@ -13,7 +13,7 @@ import numpy as np
 
 from srcgrad.errors import KindError
 from srcgrad.ir.kinds import dims, not_one, rank
-from srcgrad.rules.build import Sym, conj, unbroadcast, xp
+from srcgrad.rules.build import Sym, conj, total, unbroadcast, xp
 from srcgrad.rules.elementwise import direction
 from srcgrad.rules.reductions import literal, mean_where, options, spread
 from srcgrad.rules.registry import jvp, linear, symmetric, vjp
@@ -205,10 +205,7 @@ def _einsum_tangent(t: list[Sym | None], subscripts: Any, operands: list[Sym], o
         xp.einsum(subscripts, *operands[:k], moved, *operands[k + 1 :], **given)
         for k, moved in enumerate(t) if moved is not None
     ]  # fmt: skip
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
+    return total(terms)
 
 
 # ---- norms and traces ----------------------------------------------------------------------------------------

@@ -15,7 +15,18 @@ import numpy as np
 
 from srcgrad.analysis.infer import ELEMENTWISE, infer_call, infer_op
 from srcgrad.errors import KindError, NoRuleError
-from srcgrad.ir.kinds import Array, Kind, ListOf, Opaque, Scalar, dims, forget_value, is_complex, rank
+from srcgrad.ir.kinds import (
+    Array,
+    Kind,
+    ListOf,
+    Opaque,
+    Scalar,
+    dims,
+    dtype_name,
+    forget_value,
+    is_complex,
+    rank,
+)
 from srcgrad.ir.nodes import Call, Const, Expr, Load, Name, Op, Pack
 from srcgrad.rules import arithmetic
 from srcgrad.rules.build import (
@@ -222,7 +233,7 @@ def _full(
     if out.expr in leaves or found.intersection(whole) or found.issuperset(wide):
         return s
     missing = whole[:1] or [name for name in wide if name not in found]
-    if rank(s.kind) == 0 and len(missing) == 1 and getattr(kinds[missing[0]], "dtype", "") == _dtype(node):
+    if rank(s.kind) == 0 and len(missing) == 1 and getattr(kinds[missing[0]], "dtype", "") == dtype_name(node):
         return xp.full_like(syms[missing[0]], s)
     for name in missing:
         s = s + xp.zeros_like(syms[name])
@@ -254,10 +265,6 @@ def _spans(kind: Kind, node: Kind) -> bool:
     if part is None or whole is None or len(part) != len(whole):
         return False
     return all(axis_kept(n, m) is True for n, m in zip(whole, part, strict=True))
-
-
-def _dtype(kind: Kind) -> str:
-    return getattr(kind, "dtype", "")
 
 
 def _of_kind(s: Sym, node: Kind) -> Sym:

@@ -75,30 +75,30 @@ def eigenvectors_tangent(t, a):
     return v @ (gaps_between(w) * (flip(v) @ from_lower(t) @ v))
 
 
-def singular_values_adjoint(d, a):
+def singular_values_adjoint(d, x):
     """The adjoint of a matrix from that of its singular values."""
-    u, _, vt = np.linalg.svd(a, full_matrices=False)
+    u, _, vt = np.linalg.svd(x, full_matrices=False)
     return (u * d[..., None, :]) @ vt
 
 
-def singular_values_tangent(t, a):
+def singular_values_tangent(t, x):
     """The tangent of the singular values of a matrix from that of the matrix."""
-    u, _, vt = np.linalg.svd(a, full_matrices=False)
+    u, _, vt = np.linalg.svd(x, full_matrices=False)
     return np.sum(u * (t @ flip(vt)), axis=-2)
 
 
-def cholesky_adjoint(d, factor):
+def cholesky_adjoint(d, out):
     """The adjoint of a matrix from that of its Cholesky factor (Murray 2016)."""
-    inner = np.tril(flip(factor) @ d)
-    inner = inner - 0.5 * (inner * np.eye(factor.shape[-1], dtype=factor.dtype))
-    inner = np.linalg.solve(flip(factor), flip(np.linalg.solve(flip(factor), flip(inner))))
+    inner = np.tril(flip(out) @ d)
+    inner = inner - 0.5 * (inner * np.eye(out.shape[-1], dtype=out.dtype))
+    inner = np.linalg.solve(flip(out), flip(np.linalg.solve(flip(out), flip(inner))))
     return to_lower(0.5 * (inner + flip(inner)))
 
 
-def cholesky_tangent(t, factor):
+def cholesky_tangent(t, out):
     """The tangent of the Cholesky factor of a matrix from that of the matrix (Murray 2016)."""
-    inner = np.linalg.solve(factor, flip(np.linalg.solve(factor, from_lower(t))))
-    return factor @ (np.tril(inner) - 0.5 * (inner * np.eye(factor.shape[-1], dtype=factor.dtype)))
+    inner = np.linalg.solve(out, flip(np.linalg.solve(out, from_lower(t))))
+    return out @ (np.tril(inner) - 0.5 * (inner * np.eye(out.shape[-1], dtype=out.dtype)))
 
 
 def matrix_power_derivative(a, e, n):

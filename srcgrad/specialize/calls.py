@@ -17,9 +17,10 @@ from srcgrad.ir.kinds import BOTTOM, NONE, Bottom
 from srcgrad.ir.nodes import Apply, Assign, Call, Const, Definition, Effect, Expr, Name, Pos, Prim, Star
 from srcgrad.rules.effects import DECLARED
 from srcgrad.rules.refused import WRITES, reason_of
-from srcgrad.rules.registry import effect, lookup, missing, own_rule
+from srcgrad.rules.registry import effect, missing, own_rule
 from srcgrad.specialize.arguments import argument, bind_arguments, positional_arguments
 from srcgrad.specialize.defined import call_source, written
+from srcgrad.specialize.spelling import plain_function
 from srcgrad.specialize.state import Frame, Restart, State
 from srcgrad.specialize.values import (
     Bound,
@@ -166,8 +167,7 @@ def call_static(s: State, fn: Static, args: list[Value], kwargs: dict[str, Value
         given = [s.describe_constant(a, "argument") for a in target.args]
         named = {k: s.describe_constant(v, k) for k, v in target.keywords.items()}
         return call_value(s, inner, [*given, *args], {**named, **kwargs}, pos)
-    rule_known = lookup(target) is not None
-    if not rule_known and isinstance(target, types.FunctionType) and not _is_library(target):
+    if isinstance(target, types.FunctionType) and plain_function(target):
         return call_closure(s, s.function(target), args, kwargs, pos)
     if hasattr(target, "py_func"):
         return call_closure(s, s.function(target.py_func), args, kwargs, pos)
@@ -188,10 +188,6 @@ def _hashable(target: object) -> bool:
     except TypeError:
         return False
     return True
-
-
-def _is_library(fn: types.FunctionType) -> bool:
-    return (fn.__module__ or "").split(".")[0] in ("numpy", "scipy", "math", "srcgrad")
 
 
 def call_primitive(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:

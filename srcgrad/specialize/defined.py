@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Hashable
 from dataclasses import replace
@@ -9,11 +10,11 @@ from typing import Any
 
 from srcgrad.analysis.infer import kind_of
 from srcgrad.errors import SrcgradError, UnsupportedError
-from srcgrad.ir.kinds import Array, is_float
-from srcgrad.ir.nodes import Const, Expr, Name, Pos, Prim, Slice
+from srcgrad.ir.kinds import Array, Opaque, is_float
+from srcgrad.ir.nodes import Call, Const, Expr, Name, Pos, Prim, Slice
 from srcgrad.ir.walk import rebuild
 from srcgrad.rules.build import Sym
-from srcgrad.rules.defined import BRACKETS, DEFINITIONS, WRITTEN, Declined, holder
+from srcgrad.rules.defined import BRACKETS, DEFINITIONS, WRITTEN, Declined, holder, results
 from srcgrad.rules.registry import lookup
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr
@@ -55,16 +56,30 @@ def as_defined(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value]
     if definition is None or not any(_may_vary(value) for value in [*args, *kwargs.values()]):
         return None
     try:
-        bound = inspect.signature(definition).bind(*args, **kwargs)
+        bound = _signature(definition).bind(*args, **kwargs)
     except TypeError:  # of other parameters the function's own rule knows
         return None
+    before, used = len(s.out), set(s.used)
     for name, value in bound.arguments.items():
         bound.arguments[name] = (
             tuple(_given(s, v, pos) for v in value) if isinstance(value, tuple) else _given(s, value, pos)
         )
-    if any(isinstance(value, Sym) for name, value in bound.arguments.items() if name in _KNOWN):
-        return None
-    return _made(s, lambda: definition(*bound.args, **bound.kwargs), pos)
+    made = None
+    if not any(isinstance(value, Sym) for name, value in bound.arguments.items() if name in _KNOWN):
+        made = _made(s, lambda: definition(*bound.args, **bound.kwargs), pos)
+    if made is None:  # nor do the variables stay that were made for it
+        del s.out[before:]
+        s.used = used
+    return made
+
+
+_signature = functools.cache(inspect.signature)
+
+
+def results_of(s: State, call: Call) -> Value:
+    """The value of a call: a tuple of its results where it has several."""
+    made = _made(s, lambda: results(Sym(call)), call.pos) if call.kind == Opaque(tuple) else None
+    return Leaf(call) if made is None else made
 
 
 def in_brackets(s: State, owner: Any, index: Value, pos: Pos | None) -> Value | None:
@@ -91,7 +106,8 @@ def _made(s: State, build: Callable[[], Any], pos: Pos | None) -> Value | None:
     finally:
         holder.reset(token)
     if isinstance(made, tuple):
-        return Struct("tuple", {k: _placed(item, pos) for k, item in enumerate(made)})
+        named = type(made) if hasattr(made, "_fields") else None
+        return Struct("tuple", {k: _placed(item, pos) for k, item in enumerate(made)}, named)
     return None if made is None else _placed(made, pos)
 
 
@@ -119,8 +135,9 @@ def _given(s: State, value: Value, pos: Pos | None) -> Any:
     if isinstance(expr, Slice):
         ends = (expr.lo, expr.hi, expr.step)
         return slice(*(None if e is None else e.value if isinstance(e, Const) else Sym(e) for e in ends))
-    return Sym(s.temporary(expr, "given").expr if isinstance(kind_of(expr), Array) and not isinstance(
-        expr, Name) else expr)
+    kind = kind_of(expr)
+    again = isinstance(expr, Name) or not (is_float(kind) or isinstance(kind, Array))  # what may be read again
+    return Sym(expr if again else s.temporary(expr, "given").expr)
 
 
 def _may_vary(value: Value) -> bool:

@@ -12,11 +12,11 @@ from srcgrad.specialize.values import (
     Bound,
     Leaf,
     LinearMap,
-    Static,
     Struct,
     Transformed,
     Value,
     describe,
+    is_none,
     leaves,
 )
 
@@ -29,7 +29,7 @@ def jvp_of(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | Non
     primals, tangents = (_items(given[name], name, pos) for name in ("primals", "tangents"))
     if len(primals) != len(tangents):
         raise KindError(f"there are {len(primals)} primals and {len(tangents)} tangents", pos=pos)
-    wrt = tuple(k for k, tangent in enumerate(tangents) if not _is_none(tangent))
+    wrt = tuple(k for k, tangent in enumerate(tangents) if not is_none(tangent))
     fn = _forward(given["function"], wrt, True, pos)
     for k in wrt:
         _check(tangents[k], primals[k], f"the tangent of argument {k}", pos)
@@ -54,7 +54,7 @@ def call_linear(s: State, fn: LinearMap, args: list[Value], kwargs: dict[str, Va
     """Call what linearize gave with one tangent for each argument."""
     if kwargs or len(args) != len(fn.args):
         raise KindError(f"a linear map takes {len(fn.args)} tangents, one for each argument", pos=pos)
-    if any(_is_none(args[k]) for k in fn.wrt):
+    if any(is_none(args[k]) for k in fn.wrt):
         raise UnsupportedError("a tangent is None here", "Give zeros.", pos)
     for k in fn.wrt:
         _check(args[k], fn.args[k], f"the tangent of argument {k}", pos)
@@ -78,10 +78,6 @@ def _items(value: Value, name: str, pos: Pos | None) -> list[Value]:
         f"jvp takes a tuple of {name}, not {describe(value)}",
         "Write jvp(f, (x, y), (x_dot, y_dot)); for one argument jvp(f, (x,), (x_dot,)).", pos,
     )  # fmt: skip
-
-
-def _is_none(value: Value) -> bool:
-    return isinstance(value, Static) and value.value is None
 
 
 def _has_floats(value: Value) -> bool:

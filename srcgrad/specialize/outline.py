@@ -13,7 +13,7 @@ from typing import Any
 from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import Array, Dim, Extent, Kind, Scalar, forget_value
 from srcgrad.ir.nodes import Assign, Call, Const, Definition, Expr, Free, Invoke, Name, Node, Pos, Stmt
-from srcgrad.ir.walk import expressions_of, map_own, rebuild, statements, subexpressions, with_blocks
+from srcgrad.ir.walk import expressions_of, map_own, reads_of, rebuild, statements, subexpressions, with_blocks
 from srcgrad.rules.solved import Solved
 from srcgrad.specialize.environments import copy_environment
 from srcgrad.specialize.state import Frame, State
@@ -277,7 +277,7 @@ def close_callees(callees: dict[str, Callee], leaves_of_inputs: set[str]) -> Non
         found = set()
         for stmt in statements(callee.body):
             for expr in expressions_of(stmt):
-                for part in _names(expr):
+                for part in reads_of(expr):
                     if part.id in leaves_of_inputs and part.id not in own:
                         found.add(part.id)
                         kinds[part.id] = part.kind
@@ -331,10 +331,6 @@ def _hidden_in(expr: Expr, callees: dict[str, Callee]) -> Expr:
     if isinstance(expr, Call) and isinstance(expr.prim.fn, Solved):
         return dataclasses.replace(expr, args=(*expr.args, *callees[expr.prim.fn.equation].hidden))
     return expr
-
-
-def _names(expr: Any) -> list[Name]:
-    return [e for e in subexpressions(expr) if isinstance(e, Name)]
 
 
 def _structs(value: Value) -> list[Struct]:

@@ -6,17 +6,18 @@ import dataclasses
 import sys
 from typing import Any
 
-from srcgrad.analysis.infer import elementwise, infer_items
+from srcgrad.analysis.infer import elementwise
 from srcgrad.analysis.infer_dummies import by_dummies, shares_memory
 from srcgrad.analysis.operands import kind_of
 from srcgrad.errors import KindError, NoRuleError, UnsupportedError
-from srcgrad.ir.kinds import NONE, Array, Kind, Opaque, Scalar, is_float
-from srcgrad.ir.nodes import Call, Const, DictPack, Expr, Load, Pos, Prim
+from srcgrad.ir.kinds import NONE, Array, Kind, Scalar, is_float
+from srcgrad.ir.nodes import Call, DictPack, Pos, Prim
 from srcgrad.rules.bodies import broadcast_kind
 from srcgrad.rules.registry import RULES, Rule
 from srcgrad.specialize.arguments import argument
-from srcgrad.specialize.spelling import is_library, spelling_of
-from srcgrad.specialize.values import Leaf, Static, Struct, Value, leaves
+from srcgrad.specialize.defined import results_of
+from srcgrad.specialize.spelling import public_name, spelling_of
+from srcgrad.specialize.values import Static, Struct, Value, is_none, leaves
 
 
 def call_own(
@@ -26,7 +27,7 @@ def call_own(
     prim = Prim(fn.value, callee_text(s, fn))
     nin = getattr(fn.value, "nin", None)
     has_out = "out_" in rule.params  # an argument of the name
-    if ("out" in kwargs and not has_out and not _is_none(kwargs["out"])) or (isinstance(nin, int) and len(args) > nin):
+    if ("out" in kwargs and not has_out and not is_none(kwargs["out"])) or (isinstance(nin, int) and len(args) > nin):
         raise NoRuleError(f"{prim.text} with a rule of its own is called with `out`", "Write `x[...] = ...`.", pos)
     kwargs = {key: value for key, value in kwargs.items() if key != "out" or has_out}
     for value in (*args, *kwargs.values()):
@@ -52,22 +53,7 @@ def call_own(
     if isinstance(kind, Array) and rule.view == "never" and shares_memory(prim, exprs, keywords):
         if rule.fn in RULES:  # it may return its argument
             RULES[rule.fn] = dataclasses.replace(RULES[rule.fn], view="always")
-    if kind == Opaque(tuple):
-        kinds = infer_items(prim, exprs, keywords)
-        if kinds is not None:
-            held = s.temporary(call, "results").expr
-            return Struct("tuple", {k: Leaf(_item(held, k, item)) for k, item in enumerate(kinds)})
-    return Leaf(call)
-
-
-def _item(held: Expr, k: int, kind: Kind) -> Expr:
-    if isinstance(kind, Array) and kind.dims is not None:
-        kind = dataclasses.replace(kind, dims=(None,) * len(kind.dims))
-    return Load(held, Const(k, kind=Scalar("int64", value=k)), kind=kind)
-
-
-def _is_none(value: Value) -> bool:
-    return isinstance(value, Static) and value.value is None
+    return results_of(s, call)
 
 
 def result_kind(rule: Rule, prim: Prim, exprs: Any, keywords: Any, pos: Pos | None) -> Kind:
@@ -113,25 +99,3 @@ def callee_text(s: Any, fn: Static) -> str:
     hint = next(h for h in hints if h.isidentifier() and h != "<lambda>")
     named[id(fn.value)] = s.fresh(hint)
     return named[id(fn.value)]
-
-
-def public_name(value: Any) -> str:
-    """The shortest dotted name under which a library offers an object, "" for what is no library's."""
-    name = getattr(value, "__name__", "")
-    if not name.isidentifier():
-        return ""
-    module = getattr(value, "__module__", None)
-    if module is not None:
-        if not isinstance(module, str) or module.split(".")[0] not in sys.modules:
-            return ""
-        if not is_library(sys.modules[module.split(".")[0]]):
-            return ""
-        parts = module.split(".")
-        homes = [".".join(parts[:k]) for k in range(1, len(parts) + 1)]
-    else:  # a ufunc does not say where it comes from
-        known = sorted(sys.modules, key=lambda m: (m.count("."), m))
-        homes = [m for m in known if m.split(".")[0] in ("numpy", "scipy")]
-    for home in homes:
-        if not any(p.startswith("_") for p in home.split(".")) and getattr(sys.modules.get(home), name, None) is value:
-            return f"np{home[5:]}.{name}" if home.split(".")[0] == "numpy" else f"{home}.{name}"
-    return ""

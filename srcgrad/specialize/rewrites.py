@@ -1,30 +1,25 @@
-"""Calls that are written as others: those that write into an argument given by position, that return their argument,
-or that have several results."""
+"""Calls that are written as others: those that write into an argument given by position, or return their argument."""
 
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from srcgrad import runtime
-from srcgrad.analysis.infer import infer_items, kind_of
+from srcgrad.analysis.infer import kind_of
 from srcgrad.analysis.infer_dummies import shares_memory
 from srcgrad.analysis.signatures import MISSING, const, signature
-from srcgrad.errors import KindError, NoRuleError, UnsupportedError
-from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, rank
-from srcgrad.ir.nodes import Call, Const, Expr, Load, Name, Pos, Prim
-from srcgrad.rules.build import Sym, helper, xp
+from srcgrad.errors import NoRuleError, UnsupportedError
+from srcgrad.ir.kinds import Array, Opaque, Scalar, rank
+from srcgrad.ir.nodes import Call, Pos, Prim
 from srcgrad.rules.registry import full_name, lookup
-from srcgrad.specialize.defined import as_defined
+from srcgrad.specialize.defined import as_defined, results_of
 from srcgrad.specialize.state import State
-from srcgrad.specialize.statistics import STATISTICS
-from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr
-from srcgrad.specialize.written import Rewrite, held
+from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr, is_none
+
+Rewrite = Callable[[State, Prim, list[Value], dict[str, Value], Pos | None], Value | None]
 
 # ---- out, by position ----------------------------------------------------------------------------------------
 
@@ -38,23 +33,15 @@ def positional_out(prim: Prim, args: list[Value], kwargs: dict[str, Value]) -> t
         outs = args[at:] if isinstance(prim.fn, np.ufunc) else args[at : at + 1]
         if not outs:
             return args, kwargs
-        given = [out for out in outs if not _is_none(out)]
+        given = [out for out in outs if not is_none(out)]
         if not given and not isinstance(prim.fn, np.ufunc):
             return args, kwargs  # None, in its place before other arguments
         rest = dict(zip(names, args[at + 1 :], strict=False)) if not isinstance(prim.fn, np.ufunc) else {}
         out = given[0] if len(given) == 1 else Struct("tuple", dict(enumerate(given)))
         return args[:at], {**rest, **kwargs, **({"out": out} if given else {})}
-    if _is_none(kwargs["out"]):
+    if is_none(kwargs["out"]):
         return args, {key: value for key, value in kwargs.items() if key != "out"}
     return args, kwargs
-
-
-def _is_none(value: Value) -> bool:
-    return (
-        isinstance(value, Static)
-        and value.value is None
-        or (isinstance(value, Leaf) and isinstance(value.expr, Const) and value.expr.value is None)
-    )
 
 
 def _place_of_out(fn: Any) -> tuple[int, list[str]]:
@@ -173,134 +160,9 @@ def _conjugate(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value]
     return args[0] if prim.style == "method" and real and not kwargs else None
 
 
-# ---- several results -----------------------------------------------------------------------------------------
-
-
-def _several(builder: Callable[..., list[Any] | None]) -> Rewrite:
-    """A function whose results are written as several calls, each of one result. None: a result with no rule."""
-
-    def rewrite(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
-        try:
-            parameters = inspect.signature(builder).bind(*args, **kwargs).arguments
-        except TypeError:
-            return None
-        syms: dict[str, Any] = {}
-        for name, value in parameters.items():
-            if isinstance(value, tuple):
-                syms[name] = [held(s, item, pos) for item in value]
-            else:
-                syms[name] = held(s, value, pos)
-        made = builder(*(syms.get("arrays") or ()), **{k: v for k, v in syms.items() if k != "arrays"})
-        if made is None or any(item is None for item in made):
-            call = results(s, _call(prim, args, kwargs, pos))
-            if made is None or not isinstance(call, Struct):
-                return call
-            made = [call.items[k] if item is None else item for k, item in enumerate(made)]
-        values = [item if isinstance(item, (Leaf, Struct)) else Leaf(replace(item.expr, pos=pos)) for item in made]
-        return Struct("tuple", dict(enumerate(values)), _NAMED.get(prim.fn))
-
-    return rewrite
-
-
-_NAMED: dict[Any, type] = {
-    fn: type(fn(np.eye(1))) for fn in (np.linalg.slogdet, np.linalg.eigh, np.linalg.svd, np.linalg.qr)
-}  # fmt: skip
-"""The classes of tuples with names that functions return."""
-
-
-def _call(prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Call:
-    from srcgrad.analysis.infer import infer_call
-
-    exprs = tuple(as_expr(arg, pos) for arg in args)
-    keywords = tuple((key, as_expr(arg, pos)) for key, arg in kwargs.items())
-    return Call(prim, exprs, keywords, kind=infer_call(prim, exprs, keywords), pos=pos)
-
-
-def _meshgrid(*arrays: Sym, indexing: str = "xy") -> list[Sym] | None:
-    n = len(arrays)
-    if n < 2 or any(rank(x.kind) != 1 for x in arrays) or indexing not in ("xy", "ij"):
-        return None
-    order = [1, 0, *range(2, n)] if indexing == "xy" else list(range(n))
-    shape = tuple(arrays[order[k]].size for k in range(n))
-    return [helper(runtime.grid)(x, shape, order[k]) for k, x in enumerate(arrays)]
-
-
-def _math_modf(x: Sym) -> list[Sym]:
-    return [helper(math.fmod, "math.fmod")(x, 1.0), helper(float)(helper(math.trunc, "math.trunc")(x))]
-
-
-def _matrix(a: Any, *items: Any) -> list[Any] | None:
-    return list(items) if isinstance(a, Sym) and rank(a.kind) is not None else None
-
-
-def _factors(*parts: Callable[..., Any], defaults: dict[str, Any]) -> Rewrite:
-    """A decomposition that is done once: each of its results is what a function of all of them gives.
-
-    defaults: the other arguments for which that is so, each with the values that it may have.
-    """
-
-    def rewrite(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
-        given = {**dict(zip(defaults, args[1:], strict=False)), **kwargs}
-        for name, value in given.items():
-            found = value.value if isinstance(value, Static) else const(as_expr(value, pos))
-            if name not in defaults or found not in defaults[name]:
-                return None
-        if rank(as_expr(args[0], pos).kind) is None:
-            return None
-        a = Sym(as_expr(args[0], pos))
-        if not isinstance(a.expr, Name):
-            a = Sym(s.temporary(a.expr, "given").expr)
-        found = results(s, _call(prim, [Leaf(a.expr), *args[1:]], kwargs, pos))
-        if not isinstance(found, Struct):
-            return None
-        of_all = [Sym(as_expr(item, pos)) for item in found.values()]
-        made = [Leaf(replace(helper(part)(a, *of_all).expr, pos=pos)) for part in parts]
-        return Struct("tuple", dict(enumerate(made)), _NAMED.get(prim.fn))
-
-    return rewrite
-
-
-_svd_factors = _factors(
-    runtime.svd_u, runtime.svd_s, runtime.svd_vt, defaults={"full_matrices": (True, False), "compute_uv": (True,)}
-)
-_qr_factors = _factors(runtime.qr_q, runtime.qr_r, defaults={"mode": ("reduced",)})
-
-
-def _svd(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
-    vectors = kwargs.get("compute_uv")
-    if len(args) == 1 and vectors is not None and const(as_expr(vectors, pos)) is False:
-        return Leaf(helper(np.linalg.svdvals, "np.linalg.svdvals")(as_expr(args[0], pos)).expr)
-    return _svd_factors(s, prim, args, kwargs, pos)
-
-
-def _qr(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
-    given = args[1] if len(args) == 2 else kwargs.get("mode")
-    if given is not None and const(as_expr(given, pos)) == "r":
-        both = _qr_factors(s, prim, args[:1], {}, pos)
-        return both.items[1] if isinstance(both, Struct) else None
-    return _qr_factors(s, prim, args, kwargs, pos)
-
-
-def _lstsq(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
-    """The first result of np.linalg.lstsq; the others are constants."""
-    whole = results(s, _call(prim, args, kwargs, pos))
-    if not isinstance(whole, Struct):
-        return None
-    first = _call(Prim(runtime.least_squares, "least_squares"), args, kwargs, pos)
-    return Struct("tuple", {**whole.items, 0: Leaf(first)})
-
-
 _REWRITES: dict[Any, Rewrite] = {
     np.nan_to_num: _nan_to_num, np.astype: _astype, np.array: _array, np.diag: _diag, np.conjugate: _conjugate,
     **dict.fromkeys((np.float64, np.float32, np.int64, np.int32, np.int16, np.int8, np.uint8, np.bool_), _typed),
-    np.modf: _several(lambda x: [xp.fmod(x, 1.0), xp.trunc(x)]), math.modf: _several(_math_modf),
-    np.divmod: _several(lambda x, y: [xp.floor_divide(x, y), xp.mod(x, y)]),
-    np.meshgrid: _several(_meshgrid),
-    np.linalg.slogdet: _several(
-        lambda a: _matrix(a, helper(runtime.sign_of_det)(a), helper(runtime.log_abs_det)(a))),
-    np.linalg.eigh: _several(lambda a: _matrix(a, xp.linalg.eigvalsh(a), helper(runtime.eigenvectors)(a))),
-    np.linalg.svd: _svd, np.linalg.qr: _qr, np.linalg.lstsq: _lstsq,
-    **STATISTICS,
 }  # fmt: skip
 
 
@@ -319,19 +181,4 @@ def results(s: State, call: Call) -> Value:
                 "Write it with indexing, reshape or transpose.",
                 call.pos,
             )
-    if call.kind != Opaque(tuple):
-        return Leaf(call)
-    try:
-        kinds = infer_items(call.prim, call.args, call.kwargs)
-    except KindError:
-        kinds = None
-    if kinds is None:
-        return Leaf(call)
-    held = s.temporary(call, "results").expr
-    return Struct("tuple", {k: Leaf(_item(held, k, kind, call.pos)) for k, kind in enumerate(kinds)})
-
-
-def _item(held: Expr, k: int, kind: Kind, pos: Pos | None) -> Load:
-    if isinstance(kind, Array) and kind.dims is not None:
-        kind = replace(kind, dims=(None,) * len(kind.dims))  # lengths may depend on values
-    return Load(held, Const(k, kind=Scalar("int64", value=k)), kind=kind, pos=pos)
+    return results_of(s, call)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import enum
 import sys
 import types
@@ -21,9 +20,9 @@ FIXED = (*NAMED, bool, int, float, complex, tuple, dict, type(None), types.Ellip
 """What a library's attribute may be to be taken as it is."""
 
 RESERVED = {
-    "np", "math", "cmath", "scipy", "abs", "all", "any", "bool", "complex", "dict", "divmod", "enumerate", "float", "int",
-    "isinstance", "len", "list", "max", "min", "pow", "print", "range", "reversed", "round", "slice", "sorted", "str",
-    "sum", "tuple", "type", "zip",
+    "np", "math", "cmath", "scipy", "abs", "all", "any", "bool", "complex", "dict", "divmod", "enumerate", "float",
+    "int", "isinstance", "len", "list", "max", "min", "pow", "print", "range", "reversed", "round", "slice", "sorted",
+    "str", "sum", "tuple", "type", "zip",
 }  # fmt: skip
 """What generated code calls: variables of the user's with these names are renamed."""
 
@@ -36,7 +35,7 @@ def is_library(owner: Any) -> bool:
 
 
 def plain_function(value: Any) -> bool:
-    """Whether a callable is a Python function of the user's."""
+    """Whether a callable is a Python function of the user's, or of a module of Python's that is read like these."""
     function = getattr(value, "__func__", value)
     if not isinstance(function, types.FunctionType):
         return False
@@ -50,22 +49,39 @@ def plain_function(value: Any) -> bool:
 
 
 def spelling_of(value: Any) -> str:
-    """The dotted name of a library's object in generated code."""
+    """The name of an object in generated code: dotted where that is what NumPy, math or SciPy call it."""
     if isinstance(value, types.ModuleType):
-        parts = value.__name__.split(".")
-        return ".".join(["np", *parts[1:]]) if parts[0] == "numpy" else value.__name__
+        return _spelled(value.__name__)
+    found = public_name(value)
+    return found if found.split(".")[0] in ("np", "math", "cmath", "scipy") else getattr(value, "__name__", "")
+
+
+def public_name(value: Any) -> str:
+    """The shortest dotted name under which a library offers an object, "" for what is no library's."""
+    name = getattr(value, "__name__", "")
+    if name and vars(np).get(name) is value:
+        return f"np.{name}"
     if offered := library_name(value):
         return offered
-    name = getattr(value, "__name__", "")
-    if isinstance(value, np.ufunc) or getattr(np, name, None) is value:
-        return f"np.{name}" if hasattr(np, name) else name
-    module = getattr(value, "__module__", "") or ""
-    if module.startswith("numpy") and name:
-        for prefix, owner in (("np.linalg", np.linalg), ("np.fft", np.fft), ("np.random", np.random)):
-            if getattr(owner, name, None) is value:
-                return f"{prefix}.{name}"
-    if module in ("builtins", "") or getattr(builtins, name, None) is value:
-        return name
-    if module in ("math", "cmath"):
-        return f"{module}.{name}"
-    return f"{module}.{name}" if module.split(".")[0] == "scipy" else name
+    if not name.isidentifier():
+        return ""
+    module = getattr(value, "__module__", None)
+    if module is not None:
+        head = module.split(".")[0] if isinstance(module, str) else ""
+        if head not in sys.modules or not is_library(sys.modules[head]):
+            return ""
+        parts = module.split(".")
+        homes = [".".join(parts[:k]) for k in range(1, len(parts) + 1)]
+    else:  # a ufunc does not say where it comes from
+        known = sorted(sys.modules, key=lambda m: (m.count("."), m))
+        homes = [m for m in known if m.split(".")[0] in ("numpy", "scipy")]
+    for home in homes:
+        public = home in sys.modules and not any(part.startswith("_") for part in home.split("."))
+        if public and vars(sys.modules[home]).get(name) is value:
+            return f"{_spelled(home)}.{name}"
+    return ""
+
+
+def _spelled(module: str) -> str:
+    """The name of a module in generated code."""
+    return f"np{module[5:]}" if module.split(".")[0] == "numpy" else module

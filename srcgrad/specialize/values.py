@@ -354,6 +354,13 @@ def same_object(a: object, b: object) -> bool:
     return False
 
 
+def is_none(value: Value) -> bool:
+    """Whether a value is known to be None."""
+    if isinstance(value, Leaf):
+        return isinstance(value.expr, Const) and value.expr.value is None
+    return isinstance(value, Static) and value.value is None
+
+
 def describe(value: Value) -> str:
     """A value in a user's words."""
     from srcgrad.ir.kinds import text

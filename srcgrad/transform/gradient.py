@@ -28,7 +28,17 @@ from srcgrad.ir.nodes import (
     Stmt,
     Store,
 )
-from srcgrad.ir.walk import expressions_of, names_in, root, set_by, statements, subexpressions, substitute, with_blocks
+from srcgrad.ir.walk import (
+    expressions_of,
+    names_in,
+    reads_of,
+    root,
+    set_by,
+    statements,
+    subexpressions,
+    substitute,
+    with_blocks,
+)
 from srcgrad.optimize.pipeline import optimize
 from srcgrad.optimize.watch import Place, Watch
 from srcgrad.rules.build import Sym
@@ -112,7 +122,7 @@ def prepare(specialised: Specialised, wish: Wish) -> Ready:
     body, results, result_paths = take_results(program, wish)
     seeds = seed_names(results, program) if wish.mode in (*GRADIENTS, "vjp") else []
     entry = {name: kind for name, (_, kind) in program.inputs.leaves.items()}
-    returned_names = {e.id for _, leaf in leaves(program.result) for e in _names(leaf.expr)}
+    returned_names = {e.id for _, leaf in leaves(program.result) for e in reads_of(leaf.expr)}
     final = returned_names | {n for r in results for n in names_in(r)}
     body, renamed = split_webs(body, set(entry), final, program.used)
     results = [Name(renamed.get(r.id, r.id), kind=r.kind, pos=r.pos) for r in results]
@@ -209,7 +219,7 @@ def remarks(body: Sequence[Stmt]) -> list[Stmt]:
 
 
 def _rename(expr: Expr, table: dict[str, str]) -> Expr:
-    return substitute(expr, {e.id: Name(table[e.id], kind=e.kind) for e in _names(expr) if e.id in table})
+    return substitute(expr, {e.id: Name(table[e.id], kind=e.kind) for e in reads_of(expr) if e.id in table})
 
 
 def _rename_value(value: Value, table: dict[str, str]) -> Value:
@@ -218,10 +228,6 @@ def _rename_value(value: Value, table: dict[str, str]) -> Value:
     if isinstance(value, Struct):
         return Struct(value.type, {k: _rename_value(v, table) for k, v in value.items.items()}, value.cls)
     return value
-
-
-def _names(expr: Expr) -> list[Name]:
-    return [e for e in subexpressions(expr) if isinstance(e, Name)]
 
 
 def _rebind(

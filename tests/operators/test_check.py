@@ -197,7 +197,7 @@ def test_another_version_of_srcgrad(project, monkeypatch):
 
 @pytest.mark.parametrize(("spoil", "reason"), [
     (lambda p: (p / "some_model.py").unlink(), "there is no module some_model"),
-    (lambda p: change(p, "def loss", "def gain"), "some_model has no loss"),
+    (lambda p: change(p, "def loss", "def gain"), "some_model has no function loss"),
     (lambda p: change(p, "LIMIT = 3.0", "LIMIT = 1 / 0"), "ZeroDivisionError"),
     (lambda p: change(p, "LIMIT = 3.0", "LIMIT = ("), "SyntaxError"),
     (lambda p: change(p, "srcgrad: primal", "srcgrad primal", "gradient.py"), "no header"),

@@ -1,7 +1,16 @@
 """Functions of NumPy that are differentiated as what they are made of."""
 
-from srcgrad.rules.defined import calling, joining, matrices, moving, picking, products  # noqa: F401  (they register)
+from srcgrad.rules.defined import (  # noqa: F401  (they register)
+    calling,
+    joining,
+    matrices,
+    moving,
+    picking,
+    products,
+    several,
+    statistics,
+)
 from srcgrad.rules.defined.products import BRACKETS
-from srcgrad.rules.defined.registry import DEFINITIONS, WRITTEN, Declined, holder, written_as
+from srcgrad.rules.defined.registry import DEFINITIONS, WRITTEN, Declined, holder, results, written_as
 
-__all__ = ["BRACKETS", "DEFINITIONS", "WRITTEN", "Declined", "holder", "written_as"]
+__all__ = ["BRACKETS", "DEFINITIONS", "WRITTEN", "Declined", "holder", "results", "written_as"]

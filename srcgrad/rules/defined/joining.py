@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.rules.build import Sym, xp
+from srcgrad.rules.build import Sym, total, xp
 from srcgrad.rules.defined.registry import array, flattened, hold, ndim, written_as
 from srcgrad.rules.shapes import place
 
@@ -68,10 +68,7 @@ def broadcast_arrays(*args: Any) -> tuple[Sym, ...]:
     ranks = [ndim(x) for x in args]
     if len(set(ranks)) == 1 and len(args) == 1:
         return (args[0],)
-    total = array(args[0])
-    for other in args[1:]:
-        total = total + other
-    shape = xp.shape(total)
+    shape = xp.shape(total([array(x) for x in args]))
     return tuple(xp.broadcast_to(x, shape) for x in args)
 
 

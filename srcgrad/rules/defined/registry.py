@@ -2,18 +2,22 @@
 
 Both modes, and derivatives of any order, then follow from the rules of these. A definition takes the parameters of
 its function: arrays as Syms, lists as lists, what is known when compiling as it is. It returns the expression, or
-None where it leaves the call to the function's own rule.
+None where it leaves the call to the function's own rule. Of a function with several results it returns a tuple.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from srcgrad.ir.kinds import rank
+from srcgrad.analysis.infer import infer_items
+from srcgrad.errors import KindError
+from srcgrad.ir.kinds import Array, Kind, Scalar, rank
+from srcgrad.ir.nodes import Call, Const, Expr, Load, Pos
 from srcgrad.rules.build import Sym, xp
 
 Definition = Callable[..., Any]
@@ -57,6 +61,26 @@ def in_python(*fns: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callab
 def hold(x: Sym, hint: str) -> Sym:
     """The expression in a variable, for what is used more than once."""
     return holder.get()(x, hint)
+
+
+def results(call: Sym) -> tuple[Sym, ...]:
+    """The results of a call that has several, which is made once; raises Declined where their kinds are not known."""
+    made = call.expr
+    assert isinstance(made, Call)
+    try:
+        kinds = infer_items(made.prim, made.args, made.kwargs)
+    except KindError:
+        kinds = None
+    if kinds is None:
+        raise Declined
+    held = hold(call, "results").expr
+    return tuple(Sym(_result(held, k, kind, made.pos)) for k, kind in enumerate(kinds))
+
+
+def _result(held: Expr, k: int, kind: Kind, pos: Pos | None) -> Load:
+    if isinstance(kind, Array) and kind.dims is not None:
+        kind = replace(kind, dims=(None,) * len(kind.dims))  # lengths may depend on values
+    return Load(held, Const(k, kind=Scalar("int64", value=k)), kind=kind, pos=pos)
 
 
 def ndim(x: Any) -> int:

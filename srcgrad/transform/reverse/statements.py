@@ -14,7 +14,7 @@ from srcgrad.analysis.aliases import sources
 from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Scalar
 from srcgrad.ir.nodes import Assign, Call, Effect, Expr, For, Load, Name, Node, Pos, Prim, Push, Stmt, Store
 from srcgrad.ir.walk import names_in, root, substitute
-from srcgrad.rules.build import Sym, _negated, xp
+from srcgrad.rules.build import Sym, negated, xp
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.reverse.chunks import Chunk
 from srcgrad.transform.reverse.expressions import Term, Walk, add
@@ -259,7 +259,7 @@ def _fresh(expr: Expr) -> bool:
 
 def _signed(total: Expr) -> tuple[Expr, str]:
     """`-e` is added as `-= e`."""
-    positive = _negated(total)
+    positive = negated(total)
     return (positive, "-") if positive is not None else (total, "+")
 
 

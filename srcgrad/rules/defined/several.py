@@ -1,0 +1,98 @@
+"""Functions with several results: each of them as a call of its own, or as what a function of all of them gives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from srcgrad import runtime
+from srcgrad.rules.build import Sym, helper, xp
+from srcgrad.rules.defined.registry import array, hold, ndim, results, written_as
+
+NAMED: dict[Any, Any] = {
+    fn: type(fn(np.eye(1))) for fn in (np.linalg.eigh, np.linalg.slogdet, np.linalg.svd, np.linalg.qr)
+}
+"""The classes of tuples with names that functions return."""
+
+
+@written_as(np.modf)
+def modf(x: Any) -> tuple[Sym, Sym]:
+    return xp.fmod(x, 1.0), xp.trunc(x)
+
+
+@written_as(math.modf)
+def math_modf(x: Any) -> tuple[Sym, Sym]:
+    return helper(math.fmod, "math.fmod")(x, 1.0), helper(float)(helper(math.trunc, "math.trunc")(x))
+
+
+@written_as(np.divmod)
+def divmod_(x1: Any, x2: Any) -> tuple[Sym, Sym]:
+    return xp.floor_divide(x1, x2), xp.mod(x1, x2)
+
+
+@written_as(np.meshgrid)
+def meshgrid(*xi: Any, indexing: Any = "xy") -> tuple[Sym, ...] | None:
+    n = len(xi)
+    if n < 2 or any(ndim(x) != 1 for x in xi) or indexing not in ("xy", "ij"):
+        return None
+    arrays = [array(x) for x in xi]
+    order = [1, 0, *range(2, n)] if indexing == "xy" else list(range(n))
+    shape = tuple(arrays[order[k]].size for k in range(n))
+    return tuple(helper(runtime.grid)(x, shape, order[k]) for k, x in enumerate(arrays))
+
+
+# ---- decompositions ------------------------------------------------------------------------------------------
+
+
+@written_as(np.linalg.slogdet)
+def slogdet(a: Any) -> Any:
+    a = _matrix(a)
+    return NAMED[np.linalg.slogdet](helper(runtime.sign_of_det)(a), helper(runtime.log_abs_det)(a))
+
+
+@written_as(np.linalg.eigh)
+def eigh(a: Any) -> Any:
+    a = _matrix(a)
+    return NAMED[np.linalg.eigh](xp.linalg.eigvalsh(a), helper(runtime.eigenvectors)(a))
+
+
+def _matrix(a: Any) -> Sym:
+    a = array(a)
+    ndim(a)
+    return a
+
+
+def _of_all(a: Any, fn: Callable[..., Sym], *parts: Callable[..., Any], **options: Any) -> list[Sym]:
+    """A decomposition that is done once: each of its results is what a function of all of them gives."""
+    a = hold(_matrix(a), "given")
+    factors = results(fn(a, **options))
+    return [helper(part)(a, *factors) for part in parts]
+
+
+@written_as(np.linalg.svd)
+def svd(a: Any, full_matrices: Any = True, compute_uv: Any = True) -> Any:
+    if compute_uv is False:
+        return xp.linalg.svdvals(_matrix(a))
+    if compute_uv is not True or not isinstance(full_matrices, bool):
+        return None
+    options = {} if full_matrices else {"full_matrices": False}
+    return NAMED[np.linalg.svd](*_of_all(a, xp.linalg.svd, runtime.svd_u, runtime.svd_s, runtime.svd_vt, **options))
+
+
+@written_as(np.linalg.qr)
+def qr(a: Any, mode: Any = "reduced") -> Any:
+    if mode not in ("reduced", "r"):
+        return None
+    both = _of_all(a, xp.linalg.qr, runtime.qr_q, runtime.qr_r)
+    return NAMED[np.linalg.qr](*both) if mode == "reduced" else both[1]
+
+
+@written_as(np.linalg.lstsq)
+def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
+    """The first result; the others are constants."""
+    options = {} if rcond is None else {"rcond": rcond}
+    _, *others = results(xp.linalg.lstsq(a, b, **options))
+    return helper(runtime.least_squares)(a, b, **options), *others
