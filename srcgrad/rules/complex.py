@@ -15,6 +15,7 @@ import operator
 
 import numpy as np
 
+from srcgrad import runtime
 from srcgrad.ir.kinds import is_complex
 from srcgrad.rules import decompositions, linalg, numerical, reductions, shapes, statistics  # noqa: F401  (what is declared here is theirs)
 from srcgrad.rules.build import Sym, conj, const, helper, xp
@@ -97,7 +98,10 @@ holds_for_complex(
     np.sin, np.cos, np.tan, np.arcsin, np.arccos, np.arctan, np.sinh, np.cosh, np.tanh, np.arcsinh, np.arccosh,
     np.arctanh, np.sinc, abs, np.abs, np.absolute, np.real, np.angle, np.where,
     np.prod, np.var, np.std, np.linalg.norm, np.linalg.det, np.linalg.inv, np.linalg.solve,
-    np.linalg.matrix_power, np.linalg.multi_dot, np.gradient,
+    np.linalg.matrix_power, np.linalg.multi_dot, np.linalg.eigvalsh, np.linalg.svdvals, np.linalg.cholesky,
+    np.linalg.pinv, runtime.eigenvectors, runtime.svd_s, runtime.svd_u, runtime.svd_vt, runtime.qr_q, runtime.qr_r,
+    runtime.eigen_values, runtime.eigen_vectors, runtime.log_abs_det, runtime.phase_of_det, runtime.least_squares,
+    np.gradient,
     np.cumprod, np.trapezoid, np.average, np.polyval, np.vander, builtins.complex, np.complex128, np.complex64,
     *(getattr(cmath, name) for name in (
         "exp", "log", "log10", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan", "asinh",

@@ -10,8 +10,8 @@ import numpy as np
 from srcgrad import runtime
 from srcgrad.errors import KindError
 from srcgrad.ir.kinds import rank
-from srcgrad.rules.build import Sym, helper, total, unbroadcast, xp
-from srcgrad.rules.linalg import flipped, ranks
+from srcgrad.rules.build import Sym, conj, helper, total, unbroadcast, xp
+from srcgrad.rules.linalg import dagger, flipped, ranks
 from srcgrad.rules.registry import constant, flat, jvp, linear, vjp
 from srcgrad.rules.shapes import back
 
@@ -126,12 +126,13 @@ def _least_squares_right(d: Sym, a: Sym, b: Sym) -> Sym:
 @vjp(runtime.least_squares, "a", domain="matrix")
 def _least_squares_left(d: Sym, out: Sym, a: Sym, b: Sym) -> Sym:
     """From the derivative of the pseudo-inverse at constant rank (Golub and Pereyra 1973)."""
-    inverse = xp.linalg.pinv(a)
-    moved = inverse.T @ d
+    inverse, d = xp.linalg.pinv(a), conj(d)
+    moved = conj(inverse.T) @ d
     if rank(b.kind) == 1:
-        return (xp.outer(b - a @ out, inverse @ moved) - xp.outer(moved, out)
-                + xp.outer(inverse.T @ out, d - a.T @ moved))  # fmt: skip
-    return ((b - a @ out) @ (inverse @ moved).T - moved @ out.T + inverse.T @ out @ (d - a.T @ moved).T)
+        return conj(xp.outer(b - a @ out, conj(inverse @ moved)) - xp.outer(moved, conj(out))
+                    + xp.outer(conj(inverse.T) @ out, conj(d - conj(a.T) @ moved)))  # fmt: skip
+    return conj((b - a @ out) @ conj((inverse @ moved).T) - moved @ conj(out.T)
+                + conj(inverse.T) @ out @ conj((d - conj(a.T) @ moved).T))  # fmt: skip
 
 
 @jvp(runtime.least_squares, "a", "b")
@@ -140,8 +141,8 @@ def _least_squares_tangent(t: tuple[Sym | None, Sym | None], out: Sym, a: Sym, b
     inverse = xp.linalg.pinv(a)
     if of_a is None:
         return inverse @ of_b
-    moved = inverse @ (inverse.T @ (of_a.T @ (b - a @ out))) - inverse @ (of_a @ out)
-    turned = of_a.T @ (inverse.T @ out)
+    moved = inverse @ (conj(inverse.T) @ (conj(of_a.T) @ (b - a @ out))) - inverse @ (of_a @ out)
+    turned = conj(of_a.T) @ (conj(inverse.T) @ out)
     found = moved + (turned - inverse @ (a @ turned))
     return found if of_b is None else found + inverse @ of_b
 
@@ -149,6 +150,17 @@ def _least_squares_tangent(t: tuple[Sym | None, Sym | None], out: Sym, a: Sym, b
 # ---- decompositions ------------------------------------------------------------------------------------------
 
 constant(runtime.sign_of_det)
+
+
+@vjp(runtime.phase_of_det, "a", domain="matrix")
+def _phase_of_det(d: Sym, out: Sym, a: Sym) -> Sym:
+    scale = (1j * d * out).real
+    return -(1j * (scale if rank(a.kind) == 2 else scale[..., None, None]) * flipped(xp.linalg.inv(a)))
+
+
+@jvp(runtime.phase_of_det, "a")
+def _phase_of_det_tangent(t: Sym, out: Sym, a: Sym) -> Sym:
+    return 1j * out * xp.imag(_relative(a, t))
 
 
 @vjp(runtime.log_abs_det, "a", domain="matrix")
@@ -162,12 +174,18 @@ def _log_abs_det_tangent(t: Sym, a: Sym) -> Sym:
 
 
 def _by_helpers(fn: Any, wrt: str, adjoint: Any, tangent: Any) -> None:
-    """Rules that call helpers, of the adjoint or tangent and those arguments, or the result, that they name."""
+    """Rules that call helpers, of the adjoint or tangent and those arguments, or the result, that they name.
+
+    Helpers take and give adjoints as the literature has them for complex matrices: as conjugates of ours.
+    """
     for declare, function in ((vjp(fn, wrt, domain="matrix"), adjoint), (jvp(fn, wrt), tangent)):
         names = tuple(inspect.signature(function).parameters)
 
         def build(function: Any = function, names: tuple[str, ...] = names, **given: Any) -> Sym:
-            return helper(function)(*(given[name] for name in names))
+            if "d" in given:
+                given["d"] = conj(given["d"])
+            made = helper(function)(*(given[name] for name in names))
+            return conj(made) if "d" in given else made
 
         every = dict.fromkeys((*names, wrt))
         build.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -180,6 +198,9 @@ _by_helpers(np.linalg.eigvalsh, "a", runtime.eigenvalues_adjoint, runtime.eigenv
 _by_helpers(runtime.eigenvectors, "a", runtime.eigenvectors_adjoint, runtime.eigenvectors_tangent)
 _by_helpers(np.linalg.svdvals, "x", runtime.singular_values_adjoint, runtime.singular_values_tangent)
 _by_helpers(np.linalg.cholesky, "a", runtime.cholesky_adjoint, runtime.cholesky_tangent)
+_by_helpers(runtime.eigen_values, "a", runtime.eigen_values_adjoint, runtime.eigen_values_tangent)
+_by_helpers(runtime.eigen_vectors, "a", runtime.eigen_vectors_adjoint, runtime.eigen_vectors_tangent)
+flat((runtime.eigen_values, runtime.eigen_vectors), "w", "v")
 
 # factors of what was decomposed once (see defined/several)
 _by_helpers(runtime.svd_s, "a", runtime.svd_s_adjoint, runtime.svd_s_tangent)
@@ -194,17 +215,17 @@ flat((runtime.qr_q, runtime.qr_r), "q", "r")
 @vjp(np.linalg.pinv, "a", domain="matrix")
 def _pinv(d: Sym, out: Sym, a: Sym) -> Sym:
     """At constant rank (Golub and Pereyra 1973)."""
-    return (
-        (flipped(d) - a @ (out @ flipped(d))) @ (out @ flipped(out))
-        + (flipped(out) @ out) @ (flipped(d) - (flipped(d) @ out) @ a)
-        - flipped(out) @ d @ flipped(out)
+    return conj(
+        (flipped(d) - a @ (out @ flipped(d))) @ (out @ dagger(out))
+        + (dagger(out) @ out) @ (flipped(d) - (flipped(d) @ out) @ a)
+        - dagger(out) @ conj(d) @ dagger(out)
     )
 
 
 @jvp(np.linalg.pinv, "a")
 def _pinv_tangent(t: Sym, out: Sym, a: Sym) -> Sym:
     return (
-        out @ flipped(out) @ (flipped(t) - flipped(t) @ a @ out)
-        + (flipped(t) - out @ a @ flipped(t)) @ flipped(out) @ out
+        out @ dagger(out) @ (dagger(t) - dagger(t) @ a @ out)
+        + (dagger(t) - out @ a @ dagger(t)) @ dagger(out) @ out
         - out @ t @ out
     )

@@ -28,6 +28,11 @@ def ranks(a: Sym, b: Sym) -> tuple[int, int]:
     return m, n
 
 
+def dagger(x: Sym) -> Sym:
+    """The conjugate transpose of a matrix, or of each matrix of a stack."""
+    return conj(flipped(x))
+
+
 def flipped(x: Sym) -> Sym:
     """The transpose of a matrix, or of each matrix of a stack."""
     return x.T if rank(x.kind) == 2 else x.swapaxes(-1, -2)

@@ -8,7 +8,7 @@ values together does not change, such as u @ vt, has its true derivative.
 
 import numpy as np
 
-from srcgrad.runtime.matrices import flip, gaps_between, inverse_of
+from srcgrad.runtime.matrices import flip, from_lower, gaps_between, inverse_of
 
 
 def svd_u(a, u, s, vt):
@@ -41,7 +41,7 @@ def svd_s_adjoint(d, u, vt):
 def svd_s_tangent(t, u, s, vt):
     """The tangent of the singular values of a matrix from that of the matrix."""
     k = s.shape[-1]
-    return np.sum(u[..., :, :k] * (t @ flip(vt[..., :k, :])), axis=-2)
+    return np.sum((u[..., :, :k].conj() * (t @ flip(vt[..., :k, :]))).real, axis=-2)
 
 
 def svd_u_adjoint(d, u, s, vt):
@@ -99,7 +99,7 @@ def qr_adjoint(d_q, d_r, a, q, r):
     rest = d_r[..., :, m:]
     d_q = d_q + a[..., :, m:] @ flip(rest)
     inner = r[..., :, :m] @ flip(d_r[..., :, :m]) - flip(d_q) @ q
-    inner = np.tril(inner) + flip(np.tril(inner, -1))
+    inner = from_lower(inner)
     first = flip(np.linalg.solve(r[..., :, :m], flip(d_q + q @ inner)))
     return np.concatenate([first, q @ rest], axis=-1)
 
@@ -115,10 +115,11 @@ def qr_r_adjoint(d, a, q, r):
 
 
 def qr_rotation(t, q, r):
-    """The skew matrix W of dQ = Q W + ..., and the tangent of the matrix divided by the square part of r."""
+    """The skew (skew-Hermitian) matrix W of dQ = Q W + ..., and the tangent of the matrix divided by the square part of r."""
     m = q.shape[-1]
     scaled = flip(np.linalg.solve(flip(r[..., :, :m]), flip(t[..., :, :m])))
-    inner = np.tril(flip(q) @ scaled, -1)
+    inner = flip(q) @ scaled
+    inner = np.tril(inner, -1) + 0.5 * (inner * np.eye(m, dtype=q.real.dtype))
     return inner - flip(inner), scaled
 
 

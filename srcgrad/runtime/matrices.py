@@ -1,7 +1,8 @@
 """Single results of NumPy's decompositions, and adjoints and tangents of decompositions.
 
 eigh, eigvalsh and cholesky read the lower triangle alone: that is where their adjoints are, and all that matters of
-a matrix' tangent.
+a matrix' tangent. For complex matrices transposes are conjugate ones, and adjoints are in the convention of the papers
+named: conjugates of those of docs/complex.md.
 """
 # mypy: allow-untyped-defs, allow-untyped-calls
 
@@ -24,18 +25,23 @@ def eigenvectors(a):
 
 
 def flip(a):
-    """The transpose of a matrix, or of each matrix of a stack."""
-    return np.swapaxes(a, -1, -2)
+    """The conjugate transpose of a matrix, or of each matrix of a stack."""
+    return np.swapaxes(a, -1, -2).conj()
+
+
+def diagonal_part(a):
+    """The real part of the diagonal of a matrix, as a matrix."""
+    return a.real * np.eye(a.shape[-1], dtype=a.real.dtype)
 
 
 def to_lower(d):
     """The adjoint of a matrix of which only the lower triangle is read, from that of the symmetric matrix."""
-    return np.tril(d) + flip(np.triu(d, 1))
+    return np.tril(d, -1) + diagonal_part(d) + flip(np.triu(d, 1))
 
 
 def from_lower(t):
     """The symmetric matrix that has the lower triangle of t."""
-    return np.tril(t) + flip(np.tril(t, -1))
+    return np.tril(t, -1) + diagonal_part(t) + flip(np.tril(t, -1))
 
 
 def gaps_between(w):
@@ -60,7 +66,7 @@ def eigenvalues_adjoint(d, a):
 def eigenvalues_tangent(t, a):
     """The tangent of the eigenvalues of a symmetric matrix from that of the matrix."""
     v = np.linalg.eigh(a)[1]
-    return np.sum(v * (from_lower(t) @ v), axis=-2)
+    return np.sum((v.conj() * (from_lower(t) @ v)).real, axis=-2)
 
 
 def eigenvectors_adjoint(d, a):
@@ -84,7 +90,7 @@ def singular_values_adjoint(d, x):
 def singular_values_tangent(t, x):
     """The tangent of the singular values of a matrix from that of the matrix."""
     u, _, vt = np.linalg.svd(x, full_matrices=False)
-    return np.sum(u * (t @ flip(vt)), axis=-2)
+    return np.sum((u.conj() * (t @ flip(vt))).real, axis=-2)
 
 
 def cholesky_adjoint(d, out):
@@ -107,6 +113,48 @@ def matrix_power_derivative(a, e, n):
     above = np.concatenate([a, e], axis=-1)
     below = np.concatenate([np.zeros_like(a), a], axis=-1)
     return np.linalg.matrix_power(np.concatenate([above, below], axis=-2), n)[..., :m, m:]
+
+
+def phase_of_det(a):
+    """The first result of np.linalg.slogdet, where it is a complex number of size 1."""
+    return np.linalg.slogdet(a)[0]
+
+
+def eigen_values(a, w, v):
+    """The eigenvalues of a, of which w, v are those and the eigenvectors."""
+    return w.copy()
+
+
+def eigen_vectors(a, w, v):
+    """The eigenvectors of a, of size 1; w, v are the eigenvalues and these."""
+    return v.copy()
+
+
+def eigen_values_adjoint(d, v):
+    """The adjoint of a matrix from that of its eigenvalues (Giles 2008, 3.1)."""
+    return np.linalg.solve(flip(v), d[..., :, None] * flip(v))
+
+
+def eigen_values_tangent(t, v):
+    """The tangent of the eigenvalues of a matrix from that of the matrix (Giles 2008, 3.1)."""
+    return np.sum(np.swapaxes(np.linalg.solve(v, t), -1, -2) * v, axis=-2)
+
+
+def eigen_vectors_adjoint(d, w, v):
+    """The adjoint of a matrix from that of its eigenvectors, which keep their size and their phase.
+
+    Giles 2008, 3.1, and the projection of d that the two ask for.
+    """
+    turned = flip(v) @ d
+    own = np.sum(v.conj() * d, axis=-2)[..., None, :]
+    inner = gaps_between(w).conj() * (turned - (flip(v) @ v) * own)
+    return np.linalg.solve(flip(v), inner @ flip(v))
+
+
+def eigen_vectors_tangent(t, w, v):
+    """The tangent of the eigenvectors of a matrix, which keep their size and their phase (Giles 2008, 3.1)."""
+    moved = v @ (gaps_between(w) * np.linalg.solve(v, t @ v))
+    return moved - v * np.sum(v.conj() * moved, axis=-2)[..., None, :]
 
 
 def least_squares(a, b, rcond=None):

@@ -69,13 +69,41 @@ CALLS = [
     "np.trapezoid(z)", "np.gradient(z[0])", "np.nansum(z)", "np.ediff1d(z[0])", "complex(z[0, 0].real, z[0, 1].imag)",
     "np.sum(z, where=np.abs(w) > 0.7)", "np.var(z, where=np.abs(w) > 0.5)", "z.astype(np.complex64) * 1j",
     "np.abs(z) ** 2", "np.sqrt((z * z.conj()).real)", "np.exp(1j * np.angle(z))", "(z.real + 1j * w.imag) ** 2",
-    "np.polyval(z[0], w[0])", "np.average(z[:, 0], weights=[1.0, 2.0])", "np.sinc(z)", "z ** 2.5", "2.0 ** z", "(-2.0) ** z",
+    "np.polyval(z[0], w[0])", "np.average(z, weights=np.abs(w))", "np.sinc(z)", "z ** 2.5", "2.0 ** z", "(-2.0) ** z",
     "sum([z[0, 0], w[0, 0], 1.0])", "np.float_power(z, w)", "np.sign(z)", "np.isfinite(z) * z",
 ]  # fmt: skip
 MATRICES = [
-    "np.linalg.inv(z)", "np.linalg.det(z)", "np.linalg.solve(z, w)", "np.linalg.solve(z, w[0])", "np.linalg.matrix_power(z, 3)",
-    "np.linalg.multi_dot([z, w, z])", "np.linalg.inv(z + z.conj().T)",
+    "np.linalg.inv(z)", "np.linalg.det(z)", "np.linalg.solve(z, w)", "np.linalg.solve(z, w[0])",
+    "np.linalg.matrix_power(z, 3)", "np.linalg.multi_dot([z, w, z])", "np.linalg.inv(z + z.conj().T)",
+    "np.linalg.slogdet(z)[0]", "np.linalg.slogdet(z)[1]", "np.linalg.pinv(z[:2])", "np.linalg.pinv(z[:, :2])",
+    "np.linalg.lstsq(z[:, :2], w)[0]", "np.linalg.lstsq(z[:, :2], w[0])[0]", "np.linalg.lstsq(z[:2], w[:2])[0]",
+    "np.linalg.eigvalsh(z @ z.conj().T)", "np.linalg.eigvalsh(z)", "np.linalg.cholesky(z @ z.conj().T + np.eye(3))",
+    "np.linalg.cholesky(z.conj().T @ z + np.eye(3)) @ w", "np.linalg.svdvals(z)", "np.linalg.norm(z, 2)",
+    "np.linalg.norm(z, 'nuc')", "np.linalg.cond(z)", "np.linalg.eigvals(z)", "np.linalg.eigvals(z.real) + 0j",
+    "np.linalg.svd(z, compute_uv=False)", "np.linalg.qr(z)[1]", "np.linalg.qr(z, 'r')", "np.linalg.qr(z)[0] @ w",
+    "np.linalg.qr(z[:, :2])[0]", "np.linalg.qr(z[:2])[1]", "np.linalg.tensorsolve(z, w[0])",
 ]  # fmt: skip
+# what does not depend on the phases of the vectors
+PHASELESS = [
+    "np.linalg.eigh(z @ z.conj().T)[1]; return np.abs(v) ** 2",
+    "np.linalg.eigh(z @ z.conj().T)[1]; return (v * [1.0, 2.0, 3.0]) @ v.conj().T",
+    "np.linalg.svd(z)[0]; return (v * [1.0, 2.0, 3.0]) @ v.conj().T",
+    "np.linalg.svd(z)[2]; return v.conj().T @ (v * np.array([[1.0], [2.0], [3.0]]))",
+    "np.linalg.svd(z[:, :2], full_matrices=False); return v.U @ (np.sin(v.S)[:, None] * v.Vh)",
+    "np.linalg.svd(z[:2], full_matrices=False); return v[0] @ v[2]",
+    "np.linalg.eig(z)[1]; return np.abs(v) ** 2",
+    "np.linalg.eig(z.real)[1]; return (v * [1.0, 2.0, 3.0]) @ v.conj().T",
+    "np.linalg.eig(z); return (v[1] * np.sin(v[0])) @ np.linalg.inv(v[1])",
+]
+
+
+@pytest.mark.parametrize("call", PHASELESS)
+def test_vectors_up_to_their_phases(call):
+    rng = rng_for(call)
+    f = load(f"import numpy as np\ndef f(z):\n    v = {call}\n")
+    check_grads(f, (eval(MATRIX, {"rng": rng, "np": np}),), order=2)
+
+
 FFT = [
     *(f"np.fft.{name}(z{rest})" for name in ("fft", "ifft")
       for rest in ("", ", axis=0", ", n=5", ", n=2, axis=1", ", norm='ortho'", ", 4, 0, 'forward'", ".real", ".real, n=2")),

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from srcgrad import runtime
+from srcgrad.ir.kinds import dtype_name, is_complex
 from srcgrad.rules.build import Sym, helper, xp
 from srcgrad.rules.defined.registry import array, hold, ndim, results, written_as
 
 NAMED: dict[Any, Any] = {
-    fn: type(fn(np.eye(1))) for fn in (np.linalg.eigh, np.linalg.slogdet, np.linalg.svd, np.linalg.qr)
+    fn: type(fn(np.eye(1))) for fn in (np.linalg.eig, np.linalg.eigh, np.linalg.slogdet, np.linalg.svd, np.linalg.qr)
 }
 """The classes of tuples with names that functions return."""
 
@@ -50,13 +51,34 @@ def meshgrid(*xi: Any, indexing: Any = "xy") -> tuple[Sym, ...] | None:
 @written_as(np.linalg.slogdet)
 def slogdet(a: Any) -> Any:
     a = _matrix(a)
-    return NAMED[np.linalg.slogdet](helper(runtime.sign_of_det)(a), helper(runtime.log_abs_det)(a))
+    sign = runtime.phase_of_det if is_complex(a.kind) else runtime.sign_of_det
+    return NAMED[np.linalg.slogdet](helper(sign)(a), helper(runtime.log_abs_det)(a))
 
 
 @written_as(np.linalg.eigh)
 def eigh(a: Any) -> Any:
     a = _matrix(a)
     return NAMED[np.linalg.eigh](xp.linalg.eigvalsh(a), helper(runtime.eigenvectors)(a))
+
+
+def _eigen(a: Any, *parts: Callable[..., Any]) -> list[Sym]:
+    """Parts of np.linalg.eig. They are complex whatever the values: their dtype is to be known beforehand."""
+    a = hold(_matrix(a), "given")
+    wide = "complex64" if dtype_name(a.kind) in ("float32", "complex64") else "complex128"
+    factors = results(xp.linalg.eig(a))
+    if not is_complex(a.kind):
+        factors = tuple(hold(factor.astype(wide), "complex") for factor in factors)
+    return [helper(part)(a, *factors) for part in parts]
+
+
+@written_as(np.linalg.eig)
+def eig(a: Any) -> Any:
+    return NAMED[np.linalg.eig](*_eigen(a, runtime.eigen_values, runtime.eigen_vectors))
+
+
+@written_as(np.linalg.eigvals)
+def eigvals(a: Any) -> Sym:
+    return _eigen(a, runtime.eigen_values)[0]
 
 
 def _matrix(a: Any) -> Sym:
