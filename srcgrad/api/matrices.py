@@ -48,13 +48,15 @@ class Turn:
     """One differentiation: by what, and how.
 
     mode: "gradient" (the first turn only: the generated gradient is what is differentiated further), "forward",
-    "reverse", or "auto" for one of these two.
+    "reverse", or "auto" for one of these two. holomorphic: the function is, so that either mode gives its complex
+    derivative.
     """
 
     argnums: Any
     mode: str
     chunk_size: int | None = None
     has_aux: bool = False
+    holomorphic: bool = False
 
 
 @dataclass
@@ -191,17 +193,33 @@ class MatrixFunction(Operator):
         """Forward where there are no more inputs than results: one sweep for each input, or for each result."""
         if turn.mode != "auto":
             return turn.mode
-        inputs = by.units(call.bound).count
+        units = by.units(call.bound)
+        inputs = units.count
+        if _is_complex(units) and not turn.holomorphic:
+            return "reverse"
         if inputs == 1:
             return "forward"
         out = call.run()
-        return "forward" if inputs <= Directions(out[0] if turn.has_aux else out).count else "reverse"
+        results = Directions(out[0] if turn.has_aux else out)
+        if _is_complex(results) and not turn.holomorphic:
+            return "forward"
+        return "forward" if inputs <= results.count else "reverse"
+
+    def _refuse_complex(self, units: Directions, turn: Turn, what: str) -> None:
+        """A real Jacobian of complex numbers would leave out a part of what they depend on."""
+        if _is_complex(units) and not turn.holomorphic:
+            raise ArgumentError(
+                f"{what} of {self.__name__} are complex, so it has no {self._name} by {turn.mode} mode",
+                "Give holomorphic=True to jacobian if it is holomorphic; or take real and imaginary parts.",
+                position(self._target),
+            )
 
     def _forward(self, call: Call, turn: Turn, rest: tuple[Turn, ...], by: Wrt) -> Found:
         made = self._derivatives.of(call.function, by.names(call.function), "jvp")
         compiled, given = made._find(made._plain, call.args, call.kwargs)
         self._last = compiled
         units = by.units(call.bound)
+        self._refuse_complex(units, turn, "the arguments")
         if rest:
             found = self._each(compiled, given, units, lambda unit: unit, rest)
         else:
@@ -234,6 +252,7 @@ class MatrixFunction(Operator):
         out = out[0] if turn.has_aux else out
         refuse_result(out, self._target, self._name)
         units = Directions(out)
+        self._refuse_complex(units, turn, "the results")
         if rest:
             found = self._each(
                 compiled, given, units, lambda unit: tuple(part(unit, path) for path in compiled.seed_paths), rest
@@ -334,9 +353,13 @@ class MatrixFunction(Operator):
         return self.primal, self._own, self._name
 
 
+def _is_complex(units: Directions) -> bool:
+    return any(np.iscomplexobj(leaf) for _, leaf, _, _ in units.places)
+
+
 def _joined(dtype: np.dtype[Any], argument: Any) -> np.dtype[Any]:
     """The dtype of the derivative of a result by an argument: a Python float takes that of the result."""
-    if isinstance(argument, float) and not isinstance(argument, np.floating):
+    if isinstance(argument, (float, complex)) and not isinstance(argument, np.inexact):
         return dtype
     return np.promote_types(dtype, dtype_of(argument))
 
@@ -353,7 +376,7 @@ def _checked(mode: str, chunk_size: int | None) -> None:
 
 def jacobian(
     function: Callable[..., Any] | None = None, argnums: Argnums = 0, mode: str = "auto",
-    chunk_size: int | None = None, has_aux: bool = False,
+    chunk_size: int | None = None, has_aux: bool = False, holomorphic: bool = False,
 ) -> Any:  # fmt: skip
     """The Jacobian of a function: the derivatives of all its results by all numbers in its arguments.
 
@@ -365,31 +388,33 @@ def jacobian(
     argnums: which arguments to differentiate by, positions or names. mode: "forward" takes one sweep for each input,
     "reverse" one for each result; "auto" takes forward mode if there are no more inputs than results, for which it
     runs the function once. chunk_size: how many directions to hold at a time; None: as many as fit into 64 MiB.
-    has_aux: the function returns (result, aux), and the callable (jacobian, aux).
+    has_aux: the function returns (result, aux), and the callable (jacobian, aux). holomorphic: the function takes and
+    returns complex numbers and is holomorphic; without it a Jacobian of real results by complex arguments is taken in
+    reverse mode, one of complex results by real arguments in forward mode.
 
     Raises ArgumentError for options and arguments that do not fit, NonScalarError if the result holds no floats. Works
     as a decorator, with and without arguments. The Jacobian of a Jacobian, of `hessian(f)` or of `grad(f)` is one too.
     """
     _checked(mode, chunk_size)
     if function is None:
-        return lambda f: jacobian(f, argnums, mode, chunk_size, has_aux)
-    return MatrixFunction(function, (Turn(_plain(argnums), mode, chunk_size, has_aux),))
+        return lambda f: jacobian(f, argnums, mode, chunk_size, has_aux, holomorphic)
+    return MatrixFunction(function, (Turn(_plain(argnums), mode, chunk_size, has_aux, holomorphic),))
 
 
 def jacfwd(
     function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False,
-    chunk_size: int | None = None,
+    chunk_size: int | None = None, holomorphic: bool = False,
 ) -> Any:  # fmt: skip
     """The Jacobian by forward mode: one sweep for each number in the arguments. See jacobian."""
-    return jacobian(function, argnums, "forward", chunk_size, has_aux)
+    return jacobian(function, argnums, "forward", chunk_size, has_aux, holomorphic)
 
 
 def jacrev(
     function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False,
-    chunk_size: int | None = None,
+    chunk_size: int | None = None, holomorphic: bool = False,
 ) -> Any:  # fmt: skip
     """The Jacobian by reverse mode: one sweep for each number in the result. See jacobian."""
-    return jacobian(function, argnums, "reverse", chunk_size, has_aux)
+    return jacobian(function, argnums, "reverse", chunk_size, has_aux, holomorphic)
 
 
 def hessian(function: Callable[..., Any] | None = None, argnums: Argnums = 0, chunk_size: int | None = None) -> Any:

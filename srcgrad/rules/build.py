@@ -344,8 +344,8 @@ def cast(s: Sym, arg: Kind) -> Sym:
     if not isinstance(arg, Array) and not (isinstance(arg, Scalar) and not arg.weak):
         return s
     kind = s.kind
-    if isinstance(kind, Scalar) and kind.weak:
-        return s
+    if isinstance(kind, Scalar) and (kind.weak or (is_complex(arg) and not is_complex(kind))):
+        return s  # it takes the dtype of what it meets
     if isinstance(kind, (Scalar, Array)) and kind.dtype != arg.dtype:
         return number(s, arg.dtype) if isinstance(s.expr, Cond) else s.astype(arg.dtype)
     return s

@@ -115,7 +115,7 @@ def qr_r_adjoint(d, a, q, r):
 
 
 def qr_rotation(t, q, r):
-    """The skew (skew-Hermitian) matrix W of dQ = Q W + ..., and the tangent of the matrix divided by the square part of r."""
+    """The skew-Hermitian matrix W of dQ = Q W + ..., and the tangent of the matrix divided by the square part of r."""
     m = q.shape[-1]
     scaled = flip(np.linalg.solve(flip(r[..., :, :m]), flip(t[..., :, :m])))
     inner = flip(q) @ scaled

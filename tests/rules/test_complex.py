@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-from srcgrad import check_grads, elementwise_grad, grad, jvp, value_and_grad, vjp
+from srcgrad import check_grads, elementwise_grad, grad, hessian, jacfwd, jacobian, jacrev, jvp, value_and_grad, vjp
 from srcgrad.errors import ArgumentError, NonScalarError, NoRuleError
 from srcgrad.rules.registry import RULES
 from tests.support import load
@@ -106,7 +106,8 @@ def test_vectors_up_to_their_phases(call):
 
 FFT = [
     *(f"np.fft.{name}(z{rest})" for name in ("fft", "ifft")
-      for rest in ("", ", axis=0", ", n=5", ", n=2, axis=1", ", norm='ortho'", ", 4, 0, 'forward'", ".real", ".real, n=2")),
+      for rest in ("", ", axis=0", ", n=5", ", n=2, axis=1", ", norm='ortho'", ", 4, 0, 'forward'", ".real",
+                   ".real, n=2")),
     *(f"np.fft.rfft(z.real{rest})" for rest in ("", ", axis=0", ", n=5", ", n=6", ", n=2", ", norm='ortho'",
                                                 ", 4, 0, 'forward'")),
     *(f"np.fft.irfft(z{rest})" for rest in ("", ", axis=0", ", n=5", ", n=6", ", n=2", ", norm='ortho'",
@@ -117,8 +118,9 @@ FFT = [
       for rest in ("", ", axes=(1, 0)", ", s=(3, 4), axes=(0, 1)", ", norm='ortho'")),
     *(f"np.fft.{name}(z{rest})" for name in ("irfft2", "irfftn")
       for rest in ("", ", axes=(1, 0)", ", s=(3, 4), axes=(0, 1)", ", norm='ortho'")),
-    "np.fft.hfft(z)", "np.fft.hfft(z, n=5, norm='ortho')", "np.fft.ihfft(z.real)", "np.fft.ihfft(z.real, 4, 0, 'forward')",
-    "np.fft.fftshift(z)", "np.fft.ifftshift(z, axes=1)", "np.fft.fftshift(z, axes=(0,))", "np.fft.fft(np.stack([z, w]))[1]",
+    "np.fft.hfft(z)", "np.fft.hfft(z, n=5, norm='ortho')", "np.fft.ihfft(z.real)",
+    "np.fft.ihfft(z.real, 4, 0, 'forward')", "np.fft.fftshift(z)", "np.fft.ifftshift(z, axes=1)",
+    "np.fft.fftshift(z, axes=(0,))", "np.fft.fft(np.stack([z, w]))[1]",
     "np.fft.fftfreq(5, z[0, 0].real)", "np.fft.fftfreq(3) * z", "np.fft.irfft(np.fft.rfft(z.real) * w[:, :2])",
 ]  # fmt: skip
 
@@ -127,8 +129,11 @@ FFT = [
 def test_calls(call):
     rng = rng_for(call)
     f = load(f"import numpy as np\ndef f(z, w):\n    return {call}\n")
-    single = "complex64" in call
-    check_grads(f, (draw(rng, (2, 3)), draw(rng, (2, 3))), order=1 if single else 2, **({"rtol": 1e-3} if single else {}))
+    arguments = draw(rng, (2, 3)), draw(rng, (2, 3))
+    if "complex64" in call:
+        check_grads(f, arguments, rtol=1e-3)
+    else:
+        check_grads(f, arguments, order=2)
 
 
 @pytest.mark.parametrize("call", MATRICES)
@@ -144,3 +149,106 @@ def test_fourier_transforms(call):
     rng = rng_for(call)
     f = load(f"import numpy as np\ndef f(z, w):\n    return {call}\n")
     check_grads(f, (draw(rng, (2, 3)), draw(rng, (2, 3))), order=2)
+
+
+# ---- the convention ------------------------------------------------------------------------------------------
+
+
+def power(z):
+    return np.sum(np.abs(z) ** 2 * z.real)
+
+
+def cube(z):
+    return z**3 * 1j
+
+
+def test_gradients_are_dx_minus_i_dy():
+    z = np.array([1 + 2j, 3 - 1j])
+    x, y = z.real, z.imag
+    expected = (3 * x**2 + y**2) - 1j * (2 * x * y)
+    np.testing.assert_allclose(grad(power)(z), expected)
+    value, found = value_and_grad(power)(z)
+    assert value == power(z) and found.dtype == complex
+    np.testing.assert_allclose(jacobian(lambda z: np.stack([z.real, z.imag]))(z[0]), [1, -1j])
+
+
+def test_holomorphic_functions_have_complex_derivatives():
+    z = np.array([1 + 2j, 3 - 1j])
+    np.testing.assert_allclose(grad(lambda z: np.sum(cube(z)), holomorphic=True)(z), 3j * z**2)
+    np.testing.assert_allclose(elementwise_grad(cube, holomorphic=True)(z), 3j * z**2)
+    for matrix in (jacobian, jacfwd, jacrev):
+        np.testing.assert_allclose(matrix(cube, holomorphic=True)(z), np.diag(3j * z**2))
+    assert grad(cube, holomorphic=True)(1 + 1j) == 3j * (1 + 1j) ** 2
+
+
+def test_tangents_and_adjoints():
+    z = np.array([1 + 2j, 3 - 1j])
+    out, moved = jvp(cube, (z,), (np.array([1j, 2.0]),))
+    np.testing.assert_allclose(moved, 3j * z**2 * [1j, 2.0])
+    out, pullback = vjp(cube, z)
+    np.testing.assert_allclose(pullback(np.array([1j, 2.0]))[0], 3j * z**2 * [1j, 2.0])
+
+
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+def test_dtypes_stay(dtype):
+    z = np.array([[1 + 2j, 3 - 1j], [0.5j, 1.0]], dtype)
+    programs = [power, lambda z: np.sum(np.abs(np.fft.fft(z))), lambda z: np.linalg.norm(z @ z),
+                lambda z: np.var(z.imag), lambda z: np.sum(np.linalg.svdvals(z)), lambda z: np.sum(np.angle(z * 2))]
+    for f in programs:
+        assert grad(f)(z).dtype == dtype
+    x = z.real
+    assert grad(lambda x: np.sum(np.abs(np.fft.rfft(x))))(x).dtype == x.dtype
+    assert grad(lambda x: np.sum(np.abs(x * z)))(x).dtype == x.dtype
+
+
+def test_real_arguments_have_real_gradients():
+    def f(x, y):
+        z = np.zeros(3, complex)
+        z[0], z[1:] = x, y
+        for k in range(2):
+            z = z * z + 0.3j * x
+            z[k] += y[0]
+        return np.sum(np.abs(z) ** 2)
+
+    check_grads(f, (0.7, np.array([0.2, -0.4])), order=2)
+    found = grad(f, (0, 1))(0.7, np.array([0.2, -0.4]))
+    assert isinstance(found[0], float) and found[1].dtype == float
+
+
+def test_parts_that_are_views():
+    def f(x):
+        z = np.zeros(3, complex)
+        z.real[:] = x
+        z.real[0] *= 2.0
+        v = z.real
+        z[1] = x[0] * 1j + x[1]
+        return np.sum(v**3) + np.sum(np.abs(z) ** 2)
+
+    check_grads(f, (np.array([0.3, -0.7, 1.1]),), order=1)
+
+
+def test_zero_has_the_slope_zero():
+    z = np.array([0j, 1 + 1j])
+    assert np.all(np.isfinite(grad(lambda z: np.sum(np.abs(z)))(z))) and grad(lambda z: np.sum(np.abs(z)))(z)[0] == 0
+    assert grad(np.linalg.norm)(0 * z)[0] == 0
+
+
+def test_what_is_refused():
+    z = np.array([1 + 2j, 3 - 1j])
+    with pytest.raises(NonScalarError, match="(?s)complex number.*holomorphic=True"):
+        grad(lambda z: np.sum(z))(z)
+    with pytest.raises(ArgumentError, match="is real, and a holomorphic function"):
+        grad(lambda x: np.sum(x * 1j), holomorphic=True)(z.real)
+    with pytest.raises(NoRuleError, match="np.maximum is known for real numbers only"):
+        grad(lambda z: np.sum(np.abs(np.maximum(z, 1j))))(z)
+    with pytest.raises(NoRuleError, match="np.sort is known for real numbers only"):
+        grad(lambda z: np.abs(np.sort(z)[0]))(z)
+    with pytest.raises(NoRuleError, match="np.correlate is known for real numbers only"):
+        grad(lambda z: np.abs(np.correlate(z, z)[0]))(z)
+    for matrix in (jacobian, jacfwd, jacrev):
+        with pytest.raises(ArgumentError, match="(?s)are complex.*holomorphic=True"):
+            matrix(np.conj)(z)
+    with pytest.raises(ArgumentError, match="are complex"):
+        hessian(power)(z)
+    with pytest.raises(ArgumentError, match="complex, but the value is real"):
+        vjp(power, z)[1](1j)

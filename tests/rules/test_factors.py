@@ -91,7 +91,7 @@ def test_a_module_has_the_helpers_that_its_helpers_call(tmp_path):
 
 
 @pytest.mark.parametrize("f, word", [
-    (lambda x: np.linalg.eig(x)[0].real.sum(), "eig"), (lambda x: np.pad(x, 1, mode="mean").sum(), "np.pad"),
+    (lambda x: np.pad(x, 1, mode="mean").sum(), "np.pad"),
     (lambda x: np.linalg.eigh(x, UPLO="U")[0].sum(), "eigh"), (lambda x: np.linalg.qr(x, "complete")[0].sum(), "qr"),
     (lambda x: np.linalg.pinv(x, hermitian=True).sum(), "hermitian"),
 ])  # fmt: skip
