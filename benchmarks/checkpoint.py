@@ -18,9 +18,6 @@ out. Nothing else should run at the same time.
 from __future__ import annotations
 
 import argparse
-import datetime
-import os
-import platform
 import sys
 import time
 import tracemalloc
@@ -29,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from measuring import made_by  # isort: skip  (ahead of NumPy)
 import numpy as np
 
 import srcgrad
@@ -164,12 +162,9 @@ def main(argv: list[str] | None = None) -> int:
     large = [r for r in rows if r.trips == 100_000 and r.extra > MOST]
     print(table(rows))
     if options.markdown:
-        versions = f"Python {platform.python_version()}, NumPy {np.__version__}"
-        machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
         head = (
             "# Memory and time of checkpointed loops\n\n"
-            f"Made by `python benchmarks/checkpoint.py --markdown FILE` on {datetime.date.today()}; "
-            f"{versions}, {machine}.\n"
+            f"{made_by('checkpoint.py')}\n"
             "`extra MB`: most memory held by the gradient, less that of the primal. `runs`: of trips, over their "
             "number;\n`optimum`: the fewest possible. `time`: of the gradient over that of the primal, while memory is "
             "traced.\n\n"

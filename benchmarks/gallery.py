@@ -20,12 +20,9 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
-import datetime
-import gc
+import functools
 import importlib.util
 import inspect
-import os
-import platform
 import sys
 import tempfile
 import time
@@ -36,12 +33,12 @@ from statistics import median
 from types import ModuleType
 from typing import Any
 
+from measuring import in_turns, lasting, made_by  # isort: skip  (ahead of NumPy)
 import numpy as np
 
 import srcgrad
 
 GALLERY = Path(__file__).resolve().parents[1] / "tests" / "gallery"
-SHORTEST = 5e-3  # seconds that one measurement lasts at least
 
 
 # ---- inputs --------------------------------------------------------------------------------------------------
@@ -148,28 +145,10 @@ def with_callees(name: str, functions: dict[str, ast.FunctionDef]) -> list[ast.F
     return [functions[name] for name in reached]
 
 
-def lasting(function: Callable[..., Any], args: tuple[Any, ...], calls: int) -> float:
-    """Seconds for one of so many calls."""
-    start = time.perf_counter()
-    for _ in range(calls):
-        function(*args)
-    return (time.perf_counter() - start) / calls
-
-
 def ratio(ours: Callable[..., Any], theirs: Callable[..., Any], args: tuple[Any, ...], repeats: int) -> float:
     """Time of ours over time of theirs, measured in turns."""
-    calls = 1
-    while calls * lasting(theirs, args, calls) < SHORTEST:
-        calls *= 2
-    for function in ours, theirs:
-        function(*args)
-    gc.collect()
-    gc.disable()
-    try:
-        pairs = [(lasting(ours, args, calls), lasting(theirs, args, calls)) for _ in range(repeats)]
-    finally:
-        gc.enable()
-    return median(pair[0] for pair in pairs) / median(pair[1] for pair in pairs)
+    ours_took, theirs_took = in_turns([functools.partial(ours, *args), functools.partial(theirs, *args)], repeats)
+    return median(ours_took) / median(theirs_took)
 
 
 def compile_ms(file: Path, args: tuple[Any, ...], argnums: int | tuple[int, ...], repeats: int = 5) -> float:
@@ -188,7 +167,7 @@ def compile_ms(file: Path, args: tuple[Any, ...], argnums: int | tuple[int, ...]
             gradient = srcgrad.grad(primal, argnums=argnums)
             gradient(*args)
             first = time.perf_counter() - start
-            times.append(first - lasting(gradient, args, 1))
+            times.append(first - lasting(functools.partial(gradient, *args), 1))
     return 1e3 * median(times)
 
 
@@ -235,12 +214,10 @@ def summary(rows: list[Row]) -> str:
 
 
 def markdown(rows: list[Row], failed: dict[str, str]) -> str:
-    versions = f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.system()} {platform.machine()}"
     lines = [
         "# Generated gradients against hand-written ones",
         "",
-        f"Made by `python benchmarks/gallery.py --markdown FILE` on {datetime.date.today():%Y-%m-%d}; {versions}, "
-        f"{os.cpu_count()} cores.",
+        made_by("gallery.py"),
         "`small` and `large`: time of the generated gradient over that of the hand-written one, on the gallery's own "
         "inputs and on larger ones, call overhead included.",
         "",

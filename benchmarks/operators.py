@@ -17,40 +17,17 @@ of srcgrad's operator over that of JAX's. JAX computes in float64 here.
 from __future__ import annotations
 
 import argparse
-import datetime
-import gc
-import os
-import platform
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")  # one thread each: threads that wait for one another are not measured
+from measuring import in_turns, made_by  # isort: skip  (ahead of NumPy)
+import numpy as np
+from peers import VERSIONS, anp, autograd, jax, jnp
 
-import numpy as np  # noqa: E402
-
-import srcgrad  # noqa: E402
-
-try:
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
-    import jax.numpy as jnp
-except ImportError:
-    jax = None
-try:
-    import autograd
-    import autograd.numpy as anp
-except ImportError:
-    autograd = None
-
-SHORTEST = 5e-3  # seconds that one measurement lasts at least
-
+import srcgrad
 
 # ---- functions, in plain NumPy; `xp` is what the peers replace ---------------------------------------------
 
@@ -131,29 +108,9 @@ class Row:
     note: str = ""
 
 
-def lasting(call: Callable[[], Any], calls: int) -> float:
-    """Seconds for one of so many calls."""
-    start = time.perf_counter()
-    for _ in range(calls):
-        call()
-    return (time.perf_counter() - start) / calls
-
-
 def medians(calls: list[Callable[[], Any]], repeats: int) -> list[float]:
     """Median seconds of each, measured in turns."""
-    counts = []
-    for call in calls:
-        call()
-        count = 1
-        while count * lasting(call, count) < SHORTEST:
-            count *= 2
-        counts.append(count)
-    gc.collect()
-    times: list[list[float]] = [[] for _ in calls]
-    for _ in range(repeats):
-        for found, call, count in zip(times, calls, counts, strict=True):
-            found.append(lasting(call, count))
-    return [median(found) for found in times]
+    return [median(found) for found in in_turns(calls, repeats)]
 
 
 def row(what: str, case: str, pairs: dict[str, tuple[Callable[[], Any], Callable[[], Any]]], repeats: int) -> Row:
@@ -259,14 +216,10 @@ def cells(found: Row) -> tuple[str, ...]:
 
 
 def markdown(rows: list[Row]) -> str:
-    versions = [f"Python {platform.python_version()}", f"NumPy {np.__version__}"]
-    versions += [f"JAX {jax.__version__}"] if jax is not None else []
-    versions += ["autograd"] if autograd is not None else []
     lines = [
         "# Operators",
         "",
-        f"Made by `python benchmarks/operators.py --markdown FILE` on {datetime.date.today():%Y-%m-%d}; "
-        f"{', '.join(versions)}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores.",
+        made_by("operators.py", *VERSIONS),
         "Each figure is the time of the operator over that of what it is made of in the same tool: `jvp` over the "
         "function, `hvp` over the gradient, the Jacobian of n outputs over n pullbacks. `ours / JAX` compares the "
         "operators themselves; JAX is jitted.",

@@ -11,47 +11,27 @@ turns in one run; JAX is jitted and computes in float64; BLAS runs on one thread
 from __future__ import annotations
 
 import argparse
-import datetime
 import functools
-import gc
 import importlib
-import os
-import platform
 import sys
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")  # one thread each: threads that wait for one another are not measured
+from measuring import in_turns, made_by  # isort: skip  (ahead of NumPy)
+import numpy as np
+from peers import VERSIONS, anp, autograd, jax, jnp
 
-import numpy as np  # noqa: E402
+import srcgrad
+from srcgrad.rules.registry import RULES, Rule, lookup
 
-import srcgrad  # noqa: E402
-from srcgrad.rules.registry import RULES, Rule, lookup  # noqa: E402
-
-try:
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
-    import jax.numpy as jnp
-except ImportError:
-    jax = None
-try:
-    import autograd
-    import autograd.numpy as anp
-except ImportError:
-    autograd = None
-
-SHORTEST = 3e-3  # seconds that one measurement lasts at least
 N = 100_000
 AIM = 4.0  # gradients that take longer than so many calls of the function are marked
 NOISE = 1.15  # and those that take longer than so much of autograd's: by medians, and by the best measurements too
 SLOWER = "slower than autograd"
+PEERS = {"jax": jax, "autograd": autograd}
 
 # ---- what is called ------------------------------------------------------------------------------------------
 
@@ -261,28 +241,6 @@ class Row:
     note: str = ""
 
 
-def lasting(call: Callable[[], Any], calls: int) -> float:
-    """Seconds for one of so many calls."""
-    start = time.perf_counter()
-    for _ in range(calls):
-        call()
-    return (time.perf_counter() - start) / calls
-
-
-def measurements(calls: list[Callable[[], Any]], repeats: int) -> list[list[float]]:
-    """Seconds of each, measured in turns."""
-    counts = []
-    for call in calls:
-        call()
-        counts.append(max(1, round(SHORTEST / max(lasting(call, 1), 1e-7))))
-    gc.collect()
-    times: list[list[float]] = [[] for _ in calls]
-    for _ in range(repeats):
-        for found, call, count in zip(times, calls, counts, strict=True):
-            found.append(lasting(call, count))
-    return times
-
-
 def with_numpy(case: Case) -> Callable[..., Any]:
     """The case as a function of NumPy alone, as a user would write it."""
     call = case.call
@@ -322,7 +280,7 @@ def measured(case: Case, repeats: int) -> Row:
     pairs = {"srcgrad": (functools.partial(ours, case.x), functools.partial(f, case.x))}
     notes = []
     for peer, make in (("jax", with_jax), ("autograd", with_autograd)):
-        if globals()[peer] is None:
+        if PEERS[peer] is None:
             continue
         try:
             gradient, primal, got = make(case)
@@ -332,7 +290,7 @@ def measured(case: Case, repeats: int) -> Row:
             notes.append(f"{peer} differs")
         pairs[peer] = (gradient, primal)
     names = list(pairs)
-    taken = measurements([call for name in names for call in pairs[name]], repeats)
+    taken = in_turns([call for name in names for call in pairs[name]], repeats)
     times, best = [median(found) for found in taken], [min(found) for found in taken]
     ratio = {name: times[2 * k] / times[2 * k + 1] for k, name in enumerate(names)}
     over = {name: times[0] / times[2 * k] for k, name in enumerate(names)}
@@ -359,16 +317,12 @@ def cells(found: Row) -> tuple[str, ...]:
 
 
 def markdown(rows: list[Row], without: list[str]) -> str:
-    versions = [f"Python {platform.python_version()}", f"NumPy {np.__version__}"]
-    versions += [f"JAX {jax.__version__}"] if jax is not None else []
-    versions += ["autograd"] if autograd is not None else []
     above = [row for row in rows if f"above {AIM:g}" in row.note]
     slower = [row for row in rows if SLOWER in row.note]
     lines = [
         "# Rules",
         "",
-        f"Made by `python benchmarks/rules.py --markdown FILE` on {datetime.date.today():%Y-%m-%d}; "
-        f"{', '.join(versions)}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores.",
+        made_by("rules.py", *VERSIONS),
         "The function is `sum(f(x) ** 2)`. `srcgrad`, `JAX`, `autograd`: its gradient over itself, each in its "
         "own tool (JAX jitted). `ours / JAX`, `ours / autograd`: the time of our gradient over theirs. Empty: the tool "
         "lacks the function, or its derivative. Marked is what the best measurements show as well as the medians.",

@@ -685,17 +685,6 @@ def least_of_pairs(x):
     return best[0]
 
 
-@CASES(X4, wrap="callee")
-def sums_or_none(x):
-    r = None
-    for v in x:
-        if v > 0:
-            r = (v, v * v) if r is None else (r[0] + v, r[1] * v)
-    if r is None:
-        return 0.0 * x[0]
-    return r[0] * r[1]
-
-
 @CASES(X4)
 def best_or_none(x):
     best = None

@@ -1,6 +1,7 @@
 """What the tests of functions in whole programs share."""
 
 import numpy as np
+import pytest
 
 from srcgrad import grad, jvp
 
@@ -15,6 +16,21 @@ ARRAYS = {
 
 def matrices(key):
     return ARRAYS[key].copy()
+
+
+class Programs(list):
+    """Functions of one array each: `@program("M")` adds one, `@program.each` runs a test with f and x of each."""
+
+    def __call__(self, key):
+        def add(f):
+            self.append((f, key))
+            return f
+
+        return add
+
+    def each(self, test):
+        cases = [pytest.param(f, matrices(key), id=f.__name__) for f, key in self]
+        return pytest.mark.parametrize("f, x", cases)(test)
 
 
 def hold(f, x):

@@ -1,20 +1,11 @@
 """Norms, decompositions and systems, of matrices and of stacks of them, in whole programs."""
 
 import numpy as np
-import pytest
 
-from tests.rules.defined_support import hold, matrices
+from tests.rules.defined_support import Programs, hold
 
 W = np.random.default_rng(5).standard_normal((4, 3))
-PROGRAMS = []
-
-
-def program(key):
-    def add(f):
-        PROGRAMS.append((f, key))
-        return f
-
-    return add
+program = Programs()
 
 
 @program("A")
@@ -327,6 +318,6 @@ def pinvA(x):
     return np.sum(np.linalg.pinv(x) ** 2)
 
 
-@pytest.mark.parametrize("f, key", PROGRAMS, ids=lambda v: getattr(v, "__name__", None))
-def test_both_modes(f, key):
-    hold(f, matrices(key))
+@program.each
+def test_both_modes(f, x):
+    hold(f, x)

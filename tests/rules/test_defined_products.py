@@ -1,20 +1,11 @@
 """Products of arrays, in whole programs: both modes, against central differences."""
 
 import numpy as np
-import pytest
 
-from tests.rules.defined_support import hold, matrices
+from tests.rules.defined_support import Programs, hold
 
 W = np.random.default_rng(5).standard_normal((4, 3))
-PROGRAMS = []
-
-
-def program(key):
-    def add(f):
-        PROGRAMS.append((f, key))
-        return f
-
-    return add
+program = Programs()
 
 
 @program("A")
@@ -262,11 +253,11 @@ def tracem(x):
     return (x @ x).trace()
 
 
-@pytest.mark.parametrize("f, key", PROGRAMS, ids=lambda v: getattr(v, "__name__", None))
-def test_both_modes(f, key):
-    hold(f, matrices(key))
+@program.each
+def test_both_modes(f, x):
+    hold(f, x)
 
 
-@pytest.mark.parametrize("f, key", PROGRAMS, ids=lambda v: getattr(v, "__name__", None))
-def test_single_precision_stays(f, key):
-    hold(f, matrices(key).astype("float32"))
+@program.each
+def test_single_precision_stays(f, x):
+    hold(f, x.astype("float32"))

@@ -6,18 +6,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from srcgrad import grad
 from srcgrad.errors import KindError
-from tests.rules.defined_support import hold, matrices
+from tests.rules.defined_support import Programs, hold
 
 MASK = np.array([True, False, True, True, False])
-PROGRAMS = []
-
-
-def program(key):
-    def add(f):
-        PROGRAMS.append((f, key))
-        return f
-
-    return add
+program = Programs()
 
 
 @program("V")
@@ -455,14 +447,14 @@ def rollaxes(x):
     return np.sum(np.roll(x, (1, 2), axis=(0, 1)) * x)
 
 
-@pytest.mark.parametrize("f, key", PROGRAMS, ids=lambda v: getattr(v, "__name__", None))
-def test_both_modes(f, key):
-    hold(f, matrices(key))
+@program.each
+def test_both_modes(f, x):
+    hold(f, x)
 
 
-@pytest.mark.parametrize("f, key", PROGRAMS, ids=lambda v: getattr(v, "__name__", None))
-def test_single_precision_stays(f, key):
-    hold(f, matrices(key).astype("float32"))
+@program.each
+def test_single_precision_stays(f, x):
+    hold(f, x.astype("float32"))
 
 
 def functions_that_are_too_many(x):
