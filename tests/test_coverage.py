@@ -79,6 +79,10 @@ CANDIDATES = ((V,), (P,), (V, W), (P, V), (A,), (A, V), (V, 2), (A, 0), (A, 0, 1
 """Arguments to try, in turn; the derivative is by the first, or the first part of the first."""
 
 CALLS = {
+    "angle": lambda x: np.angle(x + 1j * x**2),
+    "imag": lambda x: np.imag(x * (1 + 2j)),
+    "eig": lambda x: np.linalg.eig(np.outer(x, W) + np.diag(P))[0],
+    "eigvals": lambda x: np.linalg.eigvals(np.outer(x, W) + np.diag(P)),
     "array": lambda x: np.array([x, 2 * x]),
     "astype": lambda x: np.astype(x, np.float64),
     "average": lambda x: np.average(x, weights=W),
@@ -199,12 +203,14 @@ def test_what_is_called_differentiable_is(module, entry):
         if result is None:
             continue
         weights = np.cos(np.arange(result.size)).reshape(result.shape) + 2
+        if np.iscomplexobj(result):
+            weights = weights + 0.5j
 
         def f(x, call=call, weights=weights):
-            return np.sum(weights * call(x))
+            return np.real(np.sum(weights * call(x)))
 
         v = R.standard_normal(x.shape)
-        step = 1e-2 if result.dtype == np.float32 else 1e-6
+        step = 1e-2 if result.dtype.name in ("float32", "complex64") else 1e-6
         expected = (f(x + step * v) - f(x - step * v)) / (2 * step)
         if abs(expected) < 1e-3 or not np.isfinite(expected):
             continue  # a constant here, or a kink
@@ -223,6 +229,6 @@ def result_of(call, x):
     """What NumPy makes of the call: floats, all finite; else None."""
     with contextlib.suppress(Exception):
         result = np.asarray(call(x))
-        if result.dtype in (np.float64, np.float32) and np.all(np.isfinite(result)):
+        if result.dtype.name in ("float64", "float32", "complex128", "complex64") and np.all(np.isfinite(result)):
             return result
     return None

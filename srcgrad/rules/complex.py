@@ -21,7 +21,7 @@ from srcgrad.rules import decompositions, linalg, numerical, reductions, shapes,
 from srcgrad.rules.build import Sym, conj, const, helper, xp
 from srcgrad.rules.defined.registry import written_as
 from srcgrad.rules.elementwise import positive
-from srcgrad.rules.registry import constant, elementwise, holds_for_complex, holds_for_reals, linear, vjp
+from srcgrad.rules.registry import constant, elementwise, holds_for_complex, holds_for_reals, jvp, linear, vjp
 
 # ---- parts ---------------------------------------------------------------------------------------------------
 
@@ -44,7 +44,8 @@ def _turn(z: Sym, deg: Sym | None = None, out: Sym | None = None) -> Sym | int:
     return -(unit * 1j / z)
 
 
-elementwise((np.angle, cmath.phase), _turn, singular=True)
+elementwise(np.angle, _turn, None, singular=True)
+elementwise(cmath.phase, lambda z, out: _turn(z), singular=True)
 
 
 elementwise(builtins.complex, lambda real, imag, out: 1, lambda real, imag, out: 1j)
@@ -85,6 +86,11 @@ elementwise(cmath.rect, lambda r, phi, out: xp.exp(1j * phi), lambda r, phi, out
 @vjp(cmath.log, "z", singular=True, variadic="base")
 def _log(d: Sym, z: Sym, base: list[Sym], out: Sym) -> Sym:
     return d / (z * helper(cmath.log, "cmath.log")(base[0])) if base else d / z
+
+
+@jvp(cmath.log, "z")
+def _log_tangent(t: Sym, z: Sym, base: list[Sym], out: Sym) -> Sym:
+    return t / (z * helper(cmath.log, "cmath.log")(base[0])) if base else t / z
 
 
 constant(cmath.isnan, cmath.isinf, cmath.isfinite, cmath.isclose)

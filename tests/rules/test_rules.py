@@ -50,7 +50,14 @@ def name_of(fn):
     return f"{getattr(fn, '__module__', '') or ''}.{getattr(fn, '__name__', fn)}"
 
 
-ELEMENTWISE = [r for r in RULES.values() if r.form == "elementwise" and r.fn not in (np.where, np.clip)]
+# what only matters for complex numbers: see test_complex
+OF_COMPLEX = {fn for fn in RULES if name_of(fn).startswith(("cmath.", "numpy.fft."))} | {
+    complex, np.complex64, np.complex128, np.angle, np.imag, np.conjugate, runtime.phase_of_det, runtime.eigen_values,
+    runtime.eigen_vectors, runtime.resized_like, runtime.scaled_inside,
+}  # fmt: skip
+ELEMENTWISE = [
+    r for r in RULES.values() if r.form == "elementwise" and r.fn not in {np.where, np.clip, *OF_COMPLEX}
+]
 SCALAR_ONLY = (abs, float)
 ONE = [((3,),), ((2, 3),), ((),), ((1, 3),), ((0,),)]
 TWO = [((3,), (3,)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((2, 3), ()), ((), (2,)), ((1,), (4,)), ((), ()), ((2, 3),
@@ -297,7 +304,7 @@ def test_general(case, mode):
 
 def test_every_rule_has_a_case():
     general = {fn for fn, rule in RULES.items() if rule.form == "general"} | {np.where, np.clip}
-    aliases = {np.amax, np.amin, np.imag}
+    aliases = {np.amax, np.amin, *OF_COMPLEX}
     aliases |= {runtime.numerical_vjp, runtime.numerical_jvp}  # of functions: see tests/own
     aliases |= set(FACTORS)  # whose arguments are not independent: see test_factors
     assert not {name_of(fn) for fn in general - aliases - {case[0] for case in CASES}}
