@@ -9,7 +9,7 @@ import pytest
 from tests.support import load
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = ["operators.md"]
+PAGES = ["operators.md", "complex.md"]
 
 
 def blocks(text):

@@ -360,7 +360,7 @@ def _is_complex(units: Directions) -> bool:
 def _joined(dtype: np.dtype[Any], argument: Any) -> np.dtype[Any]:
     """The dtype of the derivative of a result by an argument: a Python float takes that of the result."""
     if isinstance(argument, (float, complex)) and not isinstance(argument, np.inexact):
-        return dtype
+        return np.result_type(dtype, np.complex64) if isinstance(argument, complex) else dtype
     return np.promote_types(dtype, dtype_of(argument))
 
 

@@ -26,7 +26,7 @@ from srcgrad.rules.registry import constant, elementwise, holds_for_complex, hol
 # ---- parts ---------------------------------------------------------------------------------------------------
 
 
-@linear(np.imag, "val", view="maybe")
+@linear(np.imag, "val", view="readonly")  # it can be written, but its adjoint is no view of the adjoint
 def _imag(d: Sym, val: Sym) -> Sym | float:
     return -(1j * d) if is_complex(val.kind) else 0.0
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from srcgrad import check_grads, elementwise_grad, grad, hessian, jacfwd, jacobian, jacrev, jvp, value_and_grad, vjp
-from srcgrad.errors import ArgumentError, NonScalarError, NoRuleError
+from srcgrad.errors import AliasError, ArgumentError, NonScalarError, NoRuleError
 from srcgrad.rules.registry import RULES
 from tests.support import load
 
@@ -252,3 +252,22 @@ def test_what_is_refused():
         hessian(power)(z)
     with pytest.raises(ArgumentError, match="complex, but the value is real"):
         vjp(power, z)[1](1j)
+
+
+def writes_into_the_imaginary_part(x):
+    z = x + 0j
+    z.imag[0] = 2.0
+    return np.sum(np.abs(z) ** 2)
+
+
+def holds_an_imaginary_part(x):
+    z = x * 1j
+    v = z.imag
+    z[0] = 3.0
+    return np.sum(v**2)
+
+
+@pytest.mark.parametrize("f", [writes_into_the_imaginary_part, holds_an_imaginary_part])
+def test_imaginary_parts_of_what_is_written(f):
+    with pytest.raises(AliasError, match="imaginary part"):
+        grad(f)(np.array([1.0, 2.0]))
