@@ -256,8 +256,8 @@ def _settle_classes(
         for expr in [*aliases_of.values(), *repeated]:
             if read_only(expr) or (_repeats(expr) and (len(members) > 1 or _is_nested(expr.kind))):
                 raise AliasError(
-                    "an array is written in place while a read-only view or the imaginary part of it, or a list that repeats it, "
-                    "is in use",
+                    "an array is written in place while a read-only view or the imaginary part of it, or a list that "
+                    "repeats it, is in use",
                     "Take a copy of the array first.",
                     expr.pos,
                 )
