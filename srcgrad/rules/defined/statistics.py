@@ -11,7 +11,7 @@ from srcgrad import runtime
 from srcgrad.errors import UnsupportedError
 from srcgrad.ir.kinds import Array, dims, dtype_name, is_float
 from srcgrad.rules.build import Sym, conj, helper, xp
-from srcgrad.rules.defined.registry import Declined, Definition, array, ndim, written_as
+from srcgrad.rules.defined.registry import Declined, Definition, array, hold, ndim, written_as
 from srcgrad.rules.reductions import options
 
 # ---- keywords of reductions ----------------------------------------------------------------------------------
@@ -286,3 +286,27 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Sym
     if left is not None:
         made = choose(x < xp[0], left, made)
     return made if right is None else choose(x > xp[-1], right, made)
+
+
+# ---- averages ------------------------------------------------------------------------------------------------
+
+
+@written_as(np.average)
+def average(a: Any, axis: Any = None, weights: Any = None, returned: Any = False, *, keepdims: Any = False) -> Any:
+    """Weights of one axis, and the sum of the weights; the rest is left to the function's own rule."""
+    a, along = array(a), options(axis, keepdims)
+    if weights is None:
+        mean = xp.mean(a, **along)
+        return None if not returned else (mean, xp.sum(xp.ones_like(a), **along))
+    w = array(weights)
+    if ndim(w) == ndim(a):
+        if isinstance(weights, Sym) and not returned and not keepdims:
+            return None
+        total = hold(xp.sum(w, **along), "total")
+        made = xp.sum(a * w, **along) / total
+        return (made, total) if returned else made
+    if ndim(w) != 1 or not isinstance(axis, int):
+        raise Declined
+    made = xp.tensordot(a, w, ((axis % ndim(a),), (0,))) / xp.sum(w)
+    made = xp.expand_dims(made, axis) if keepdims else made
+    return (made, xp.full_like(made, xp.sum(w))) if returned else made
