@@ -15,7 +15,7 @@ import numpy as np
 from srcgrad.errors import KindError, NoRuleError
 from srcgrad.ir.kinds import Array, Scalar
 from srcgrad.ir.nodes import Pack
-from srcgrad.rules.build import Sym, chosen, const, helper, picked, total, xp
+from srcgrad.rules.build import Sym, chosen, const, helper, lift, number, picked, total, xp
 from srcgrad.rules.contributions import Choice, Mask
 from srcgrad.rules.registry import constant, elementwise, jvp, vjp
 
@@ -209,8 +209,10 @@ def sign(x: Sym) -> Sym:
 
 
 def above(x: Sym, y: Sym) -> Sym:
-    """1 where x > y, 0 where x < y, one half at a tie."""
-    return helper(np.heaviside, "np.heaviside")(x - y, 0.5)
+    """1 where x > y, 0 where x < y, one half at a tie: np.heaviside takes ten times as long."""
+    arrays = [value.kind for value in (x, y) if isinstance(value.kind, Array)]
+    half = number(Sym(lift(0.5)), "float32") if {kind.dtype for kind in arrays} == {"float32"} else 0.5
+    return (x > y) + half * x.eq(y)
 
 
 elementwise((abs, np.abs, np.absolute, np.fabs, math.fabs), lambda x, out: sign(x), domain="away from 0")
@@ -295,7 +297,9 @@ def inside(a: Sym, a_min: Sym | None = None, a_max: Sym | None = None) -> Mask |
         tests.append(a >= a_min)
     if a_max is not None and const(a_max.expr) is not None:
         tests.append(a <= a_max)
-    return 1 if not tests else Mask(tests[0] if len(tests) == 1 else tests[0] & tests[1])
+    if not tests:
+        return 1
+    return Mask(tests[0] if len(tests) == 1 else tests[0] & tests[1], factor=True)
 
 
 def below(a: Sym, a_min: Sym, a_max: Sym | None = None) -> Mask:

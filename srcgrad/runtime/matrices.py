@@ -18,11 +18,6 @@ def log_abs_det(a):
     return np.linalg.slogdet(a)[1]
 
 
-def eigenvectors(a):
-    """The eigenvectors of a symmetric matrix: the second result of np.linalg.eigh."""
-    return np.linalg.eigh(a)[1]
-
-
 def flip(a):
     """The transpose of a matrix, or of each matrix of a stack."""
     return np.swapaxes(a, -1, -2)
@@ -61,18 +56,6 @@ def eigenvalues_tangent(t, a):
     """The tangent of the eigenvalues of a symmetric matrix from that of the matrix."""
     v = np.linalg.eigh(a)[1]
     return np.sum(v * (from_lower(t) @ v), axis=-2)
-
-
-def eigenvectors_adjoint(d, a):
-    """The adjoint of a symmetric matrix from that of its eigenvectors (Giles 2008, 3.1)."""
-    w, v = np.linalg.eigh(a)
-    return to_lower(v @ (gaps_between(w) * (flip(v) @ d)) @ flip(v))
-
-
-def eigenvectors_tangent(t, a):
-    """The tangent of the eigenvectors of a symmetric matrix from that of the matrix (Giles 2008, 3.1)."""
-    w, v = np.linalg.eigh(a)
-    return v @ (gaps_between(w) * (flip(v) @ from_lower(t) @ v))
 
 
 def singular_values_adjoint(d, x):

@@ -54,9 +54,21 @@ def slogdet(a: Any) -> Any:
 
 
 @written_as(np.linalg.eigh)
-def eigh(a: Any) -> Any:
+def eigh(a: Any, UPLO: Any = "L") -> Any:
+    if UPLO not in ("L", "l", "U", "u"):
+        return None
     a = _matrix(a)
-    return NAMED[np.linalg.eigh](xp.linalg.eigvalsh(a), helper(runtime.eigenvectors)(a))
+    if UPLO in ("U", "u"):  # the lower triangle of the transpose
+        a = a.T if ndim(a) == 2 else a.swapaxes(-1, -2)
+    return NAMED[np.linalg.eigh](*_of_all(a, xp.linalg.eigh, runtime.eigh_values, runtime.eigh_vectors))
+
+
+@written_as(np.linalg.eigvalsh)
+def eigvalsh(a: Any, UPLO: Any = "L") -> Sym | None:
+    if UPLO not in ("U", "u"):
+        return None
+    a = _matrix(a)
+    return xp.linalg.eigvalsh(a.T if ndim(a) == 2 else a.swapaxes(-1, -2))
 
 
 def _matrix(a: Any) -> Sym:
