@@ -59,6 +59,12 @@ def inlining(by: Inliner) -> Iterator[None]:
         inliner.reset(token)
 
 
+def held(value: Sym, hint: str) -> Sym:
+    """The value in a variable ahead of the adjoint or tangent, for what a rule reads more than once."""
+    by = inliner.get()
+    return value if by is None or isinstance(value.expr, (Name, Const)) else by.hold(value, hint)
+
+
 @dataclass(frozen=True, eq=False)
 class Body:
     """The builder that a body is: a function of Syms.

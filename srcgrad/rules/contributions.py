@@ -52,9 +52,13 @@ class Contribution:
 
 @dataclass(frozen=True)
 class Mask:
-    """A partial derivative that is 1 where the condition holds and 0 elsewhere."""
+    """A partial derivative that is 1 where the condition holds and 0 elsewhere.
+
+    factor: it is printed as a factor, which is faster than np.where, if the adjoint is known to be finite.
+    """
 
     condition: Sym
+    factor: bool = False
 
 
 @dataclass(frozen=True)
@@ -207,7 +211,7 @@ def applied(d: Sym, partial: Any, unbounded: bool = False) -> Sym:
     if isinstance(partial, Mask):
         if unbounded:
             return choose(partial.condition, d, 0.0)
-        if rank(d.kind) == 0 and rank(partial.condition.kind) == 0:
+        if partial.factor or rank(d.kind) == 0 and rank(partial.condition.kind) == 0:
             return d * partial.condition
         return xp.where(partial.condition, d, 0.0)
     return d * partial

@@ -195,19 +195,21 @@ def _by_helpers(fn: Any, wrt: str, adjoint: Any, tangent: Any) -> None:
 
 
 _by_helpers(np.linalg.eigvalsh, "a", runtime.eigenvalues_adjoint, runtime.eigenvalues_tangent)
-_by_helpers(runtime.eigenvectors, "a", runtime.eigenvectors_adjoint, runtime.eigenvectors_tangent)
 _by_helpers(np.linalg.svdvals, "x", runtime.singular_values_adjoint, runtime.singular_values_tangent)
 _by_helpers(np.linalg.cholesky, "a", runtime.cholesky_adjoint, runtime.cholesky_tangent)
-_by_helpers(runtime.eigen_values, "a", runtime.eigen_values_adjoint, runtime.eigen_values_tangent)
-_by_helpers(runtime.eigen_vectors, "a", runtime.eigen_vectors_adjoint, runtime.eigen_vectors_tangent)
-flat((runtime.eigen_values, runtime.eigen_vectors), "w", "v")
+_by_helpers(runtime.eig_values, "a", runtime.eig_values_adjoint, runtime.eig_values_tangent)
+_by_helpers(runtime.eig_vectors, "a", runtime.eig_vectors_adjoint, runtime.eig_vectors_tangent)
+flat((runtime.eig_values, runtime.eig_vectors), "w", "v")
 
 # factors of what was decomposed once (see defined/several)
+_by_helpers(runtime.eigh_values, "a", runtime.eigh_values_adjoint, runtime.eigh_values_tangent)
+_by_helpers(runtime.eigh_vectors, "a", runtime.eigh_vectors_adjoint, runtime.eigh_vectors_tangent)
 _by_helpers(runtime.svd_s, "a", runtime.svd_s_adjoint, runtime.svd_s_tangent)
 _by_helpers(runtime.svd_u, "a", runtime.svd_u_adjoint, runtime.svd_u_tangent)
 _by_helpers(runtime.svd_vt, "a", runtime.svd_vt_adjoint, runtime.svd_vt_tangent)
 _by_helpers(runtime.qr_q, "a", runtime.qr_q_adjoint, runtime.qr_q_tangent)
 _by_helpers(runtime.qr_r, "a", runtime.qr_r_adjoint, runtime.qr_r_tangent)
+flat((runtime.eigh_values, runtime.eigh_vectors), "w", "v")
 flat((runtime.svd_u, runtime.svd_s, runtime.svd_vt), "u", "s", "vt")
 flat((runtime.qr_q, runtime.qr_r), "q", "r")
 

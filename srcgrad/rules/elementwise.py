@@ -15,7 +15,7 @@ import numpy as np
 from srcgrad.errors import KindError, NoRuleError
 from srcgrad.ir.kinds import Array, Scalar, is_complex
 from srcgrad.ir.nodes import Pack
-from srcgrad.rules.build import Sym, chosen, conj, const, helper, picked, total, xp
+from srcgrad.rules.build import Sym, chosen, conj, const, helper, lift, number, picked, total, xp
 from srcgrad.rules.contributions import Choice, Mask
 from srcgrad.rules.registry import constant, elementwise, jvp, vjp
 
@@ -215,8 +215,10 @@ def sign(x: Sym) -> Sym:
 
 
 def above(x: Sym, y: Sym) -> Sym:
-    """1 where x > y, 0 where x < y, one half at a tie."""
-    return helper(np.heaviside, "np.heaviside")(x - y, 0.5)
+    """1 where x > y, 0 where x < y, one half at a tie: np.heaviside takes ten times as long."""
+    arrays = [value.kind for value in (x, y) if isinstance(value.kind, Array)]
+    half = number(Sym(lift(0.5)), "float32") if {kind.dtype for kind in arrays} == {"float32"} else 0.5
+    return (x > y) + half * x.eq(y)
 
 
 def direction(x: Sym) -> Sym:
@@ -311,7 +313,9 @@ def inside(a: Sym, a_min: Sym | None = None, a_max: Sym | None = None) -> Mask |
         tests.append(a >= a_min)
     if a_max is not None and const(a_max.expr) is not None:
         tests.append(a <= a_max)
-    return 1 if not tests else Mask(tests[0] if len(tests) == 1 else tests[0] & tests[1])
+    if not tests:
+        return 1
+    return Mask(tests[0] if len(tests) == 1 else tests[0] & tests[1], factor=True)
 
 
 def below(a: Sym, a_min: Sym, a_max: Sym | None = None) -> Mask:

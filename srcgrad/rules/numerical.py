@@ -9,8 +9,9 @@ import numpy as np
 from srcgrad import runtime
 from srcgrad.errors import KindError
 from srcgrad.ir.kinds import rank
+from srcgrad.rules.bodies import held
 from srcgrad.rules.build import Sym, const, helper, xp
-from srcgrad.rules.reductions import count, literal, mean_where, options, spread
+from srcgrad.rules.reductions import count, literal, mean_where, options, shared, spread
 from srcgrad.rules.registry import jvp, linear, vjp
 
 
@@ -38,8 +39,9 @@ def _cumprod_tangent(t: Sym, a: Sym, axis: Any = None) -> Sym:
 def _ptp(d: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
     k = literal(axis)
     along = {"keepdims": True} if k is None else {"axis": k, "keepdims": True}
-    top, low = a.eq(xp.max(a, **along)), a.eq(xp.min(a, **along))
-    return spread(d, a, axis, keepdims) * (top / top.sum(**along) - low / low.sum(**along))
+    top, low = (held(a.eq(end(a, **along)), name) for end, name in ((xp.max, "highest"), (xp.min, "lowest")))
+    d = held(spread(d, a, axis, keepdims), "d_new")
+    return d / xp.count_nonzero(top, **along) * top - d / xp.count_nonzero(low, **along) * low
 
 
 @jvp(np.ptp, "a")
@@ -97,10 +99,7 @@ def _nanmean_tangent(t: Sym, a: Sym, axis: Any = None, keepdims: Any = False) ->
 
 @vjp((np.nanmax, np.nanmin), "a", domain="distinct")
 def _nan_extremum(d: Sym, out: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
-    hits = a.eq(spread(out, a, axis, keepdims))
-    if literal(axis) is None:
-        return spread(d, a, axis, keepdims) * hits / xp.count_nonzero(hits)
-    return spread(d, a, axis, keepdims) * hits / hits.sum(axis=literal(axis), keepdims=True)
+    return shared(d, held(a.eq(spread(out, a, axis, keepdims)), "hits"), a, axis, keepdims)
 
 
 @jvp((np.nanmax, np.nanmin), "a")
@@ -214,13 +213,17 @@ def _interp_places_tangent(t: Sym, x: Sym, xp: Sym, fp: Sym) -> Sym:
 
 
 @vjp(np.vander, "x")
-def _vander(d: Sym, x: Sym, N: Any = None, increasing: Any = False) -> Sym:
-    return helper(runtime.vander_adjoint)(d, x, increasing)
+def _vander(d: Sym, out: Sym, x: Sym, N: Any = None, increasing: Any = False) -> Sym:
+    d = held(d, "d_new")
+    powers = xp.arange(d.shape[1] - 1, 0, -1) if not literal(increasing, "increasing") else xp.arange(1, d.shape[1])
+    if literal(increasing, "increasing"):
+        return (d[:, 1:] * out[:, :-1]) @ powers
+    return (d[:, :-1] * out[:, 1:]) @ powers
 
 
 @jvp(np.vander, "x")
 def _vander_tangent(t: Sym, out: Sym, x: Sym, increasing: Any = False) -> Sym:
-    return helper(runtime.vander_tangent)(t, x, out.shape[1], increasing)
+    return helper(runtime.vander_tangent)(t, out, **({"increasing": True} if literal(increasing, "increasing") else {}))
 
 
 @linear(np.polyval, "p")

@@ -14,6 +14,7 @@ from srcgrad import runtime
 from srcgrad.analysis.dims import normalize_axes
 from srcgrad.errors import KindError
 from srcgrad.ir.kinds import Dim, dims, rank
+from srcgrad.rules.bodies import held
 from srcgrad.rules.build import Sym, conj, const, helper, xp
 from srcgrad.rules.contributions import Lazy
 from srcgrad.rules.registry import constant, jvp, linear, vjp
@@ -66,18 +67,23 @@ def _mean(d: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Lazy:
 
 @vjp((np.max, np.min, np.amax, np.amin), "a", domain="distinct", accepts_lazy="scalar")
 def _extremum(d: Sym, out: Sym, a: Sym, axis: Any = None, keepdims: Any = False, initial: Any = None) -> Sym:
-    hits = a.eq(spread(out, a, axis, keepdims))
+    hits = held(a.eq(spread(out, a, axis, keepdims)), "hits")
     if initial is not None:
         tied = spread(out.eq(initial), a, axis, keepdims)
         return spread(d, a, axis, keepdims) * hits / xp.maximum(xp.sum(hits, **options(axis, True)) + tied, 1)
+    return shared(d, hits, a, axis, keepdims)
+
+
+def shared(d: Sym, hits: Sym, a: Sym, axis: Any, keepdims: Any) -> Sym:
+    """The adjoint of a reduction of a in equal parts for the elements that are hit."""
     if literal(axis) is None:
-        return d * hits / xp.count_nonzero(hits)
-    return spread(d, a, axis, keepdims) * hits / hits.sum(axis=literal(axis), keepdims=True)
+        return d / xp.count_nonzero(hits) * hits
+    return spread(d, a, axis, keepdims) / xp.count_nonzero(hits, axis=literal(axis), keepdims=True) * hits
 
 
 @jvp((np.max, np.min, np.amax, np.amin), "a")
 def _extremum_tangent(t: Sym, out: Sym, a: Sym, axis: Any = None, keepdims: Any = False, initial: Any = None) -> Sym:
-    hits = a.eq(spread(out, a, axis, keepdims))
+    hits = held(a.eq(spread(out, a, axis, keepdims)), "hits")
     if initial is not None:
         along = options(axis, keepdims)
         shared = xp.maximum(xp.sum(hits, **along) + out.eq(initial), 1)
@@ -170,12 +176,14 @@ def _cumsum(d: Sym, a: Sym, axis: Any = None) -> Sym:
 @vjp(np.sort, "a", domain="distinct")
 def _sort(d: Sym, a: Sym, axis: Any = -1) -> Sym:
     k = literal(axis)
-    if rank(a.kind) == 1:
-        return d[xp.argsort(xp.argsort(a))]
-    if k is None:
-        return d[xp.argsort(xp.argsort(a, axis=None))].reshape(a.shape)
-    order = xp.argsort(xp.argsort(a, axis=k), axis=k)
-    return xp.take_along_axis(d, order, axis=k)
+    given = {} if k == -1 or rank(a.kind) == 1 else {"axis": k}
+    back = helper(runtime.put_along)(d, xp.argsort(a, **given), *([] if k in (-1, None) or not given else [k]))
+    return back.reshape(a.shape) if k is None and given else back
+
+
+@linear(runtime.put_along, "values")
+def _put_along(d: Sym, values: Sym, indices: Any, axis: Any = -1) -> Sym:
+    return xp.take_along_axis(d, indices, axis=literal(axis))
 
 
 @jvp(np.sort, "a")

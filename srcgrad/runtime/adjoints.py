@@ -15,6 +15,10 @@ def split_like(joined, arrays, axis=0):
 
 def products_of_others(x, axis=None):
     """For each element of x the product of all others, of those along `axis` if given: safe where x is 0."""
+    if np.size(x) > 0:
+        whole = np.prod(x, axis=axis, keepdims=True)
+        if np.all(np.isfinite(whole) & (np.abs(whole) > np.finfo(whole.dtype).tiny)):  # no 0, no rounding to 0
+            return whole / x
     along = np.reshape(x, -1) if axis is None else np.moveaxis(x, axis, 0)
     if along.shape[0] == 0:
         return np.ones_like(x)

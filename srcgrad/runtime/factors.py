@@ -8,7 +8,7 @@ values together does not change, such as u @ vt, has its true derivative.
 
 import numpy as np
 
-from srcgrad.runtime.matrices import flip, from_lower, gaps_between, inverse_of
+from srcgrad.runtime.matrices import flip, from_lower, gaps_between, inverse_of, to_lower
 
 
 def svd_u(a, u, s, vt):
@@ -78,6 +78,73 @@ def svd_vt_tangent(t, u, s, vt):
     turned = inverse_of(s[..., None, :] + s[..., :, None]) * (inner - flip(inner))
     core = 0.5 * (gaps_between(s) * (inner + flip(inner)) - turned)
     return flip(core) @ vt + inverse_of(s)[..., :, None] * (moved - inner @ vt)
+
+
+def eigh_values(a, w, v):
+    """The eigenvalues of a, of which w, v is the decomposition."""
+    return w.copy()
+
+
+def eigh_vectors(a, w, v):
+    """The eigenvectors of a, of which w, v is the decomposition."""
+    return v.copy()
+
+
+def eigh_values_adjoint(d, v):
+    """The adjoint of a symmetric matrix from that of its eigenvalues."""
+    return to_lower((v * d[..., None, :]) @ flip(v))
+
+
+def eigh_values_tangent(t, v):
+    """The tangent of the eigenvalues of a symmetric matrix from that of the matrix."""
+    return np.sum((v.conj() * (from_lower(t) @ v)).real, axis=-2)
+
+
+def eigh_vectors_adjoint(d, w, v):
+    """The adjoint of a symmetric matrix from that of its eigenvectors (Giles 2008, 3.1)."""
+    return to_lower(v @ (gaps_between(w) * (flip(v) @ d)) @ flip(v))
+
+
+def eigh_vectors_tangent(t, w, v):
+    """The tangent of the eigenvectors of a symmetric matrix from that of the matrix (Giles 2008, 3.1)."""
+    return v @ (gaps_between(w) * (flip(v) @ from_lower(t) @ v))
+
+
+def eig_values(a, w, v):
+    """The eigenvalues of a, of which w, v are those and the eigenvectors."""
+    return w.copy()
+
+
+def eig_vectors(a, w, v):
+    """The eigenvectors of a, of size 1; w, v are the eigenvalues and these."""
+    return v.copy()
+
+
+def eig_values_adjoint(d, v):
+    """The adjoint of a matrix from that of its eigenvalues (Giles 2008, 3.1)."""
+    return np.linalg.solve(flip(v), d[..., :, None] * flip(v))
+
+
+def eig_values_tangent(t, v):
+    """The tangent of the eigenvalues of a matrix from that of the matrix (Giles 2008, 3.1)."""
+    return np.sum(np.swapaxes(np.linalg.solve(v, t), -1, -2) * v, axis=-2)
+
+
+def eig_vectors_adjoint(d, w, v):
+    """The adjoint of a matrix from that of its eigenvectors, which keep their size and their phase.
+
+    Giles 2008, 3.1, and the projection of d that the two ask for.
+    """
+    turned = flip(v) @ d
+    own = np.sum(v.conj() * d, axis=-2)[..., None, :]
+    inner = gaps_between(w).conj() * (turned - (flip(v) @ v) * own)
+    return np.linalg.solve(flip(v), inner @ flip(v))
+
+
+def eig_vectors_tangent(t, w, v):
+    """The tangent of the eigenvectors of a matrix, which keep their size and their phase (Giles 2008, 3.1)."""
+    moved = v @ (gaps_between(w) * np.linalg.solve(v, t @ v))
+    return moved - v * np.sum(v.conj() * moved, axis=-2)[..., None, :]
 
 
 def qr_q(a, q, r):

@@ -19,11 +19,6 @@ def log_abs_det(a):
     return np.linalg.slogdet(a)[1]
 
 
-def eigenvectors(a):
-    """The eigenvectors of a symmetric matrix: the second result of np.linalg.eigh."""
-    return np.linalg.eigh(a)[1]
-
-
 def flip(a):
     """The conjugate transpose of a matrix, or of each matrix of a stack."""
     return np.swapaxes(a, -1, -2).conj()
@@ -69,18 +64,6 @@ def eigenvalues_tangent(t, a):
     return np.sum((v.conj() * (from_lower(t) @ v)).real, axis=-2)
 
 
-def eigenvectors_adjoint(d, a):
-    """The adjoint of a symmetric matrix from that of its eigenvectors (Giles 2008, 3.1)."""
-    w, v = np.linalg.eigh(a)
-    return to_lower(v @ (gaps_between(w) * (flip(v) @ d)) @ flip(v))
-
-
-def eigenvectors_tangent(t, a):
-    """The tangent of the eigenvectors of a symmetric matrix from that of the matrix (Giles 2008, 3.1)."""
-    w, v = np.linalg.eigh(a)
-    return v @ (gaps_between(w) * (flip(v) @ from_lower(t) @ v))
-
-
 def singular_values_adjoint(d, x):
     """The adjoint of a matrix from that of its singular values."""
     u, _, vt = np.linalg.svd(x, full_matrices=False)
@@ -118,43 +101,6 @@ def matrix_power_derivative(a, e, n):
 def phase_of_det(a):
     """The first result of np.linalg.slogdet, where it is a complex number of size 1."""
     return np.linalg.slogdet(a)[0]
-
-
-def eigen_values(a, w, v):
-    """The eigenvalues of a, of which w, v are those and the eigenvectors."""
-    return w.copy()
-
-
-def eigen_vectors(a, w, v):
-    """The eigenvectors of a, of size 1; w, v are the eigenvalues and these."""
-    return v.copy()
-
-
-def eigen_values_adjoint(d, v):
-    """The adjoint of a matrix from that of its eigenvalues (Giles 2008, 3.1)."""
-    return np.linalg.solve(flip(v), d[..., :, None] * flip(v))
-
-
-def eigen_values_tangent(t, v):
-    """The tangent of the eigenvalues of a matrix from that of the matrix (Giles 2008, 3.1)."""
-    return np.sum(np.swapaxes(np.linalg.solve(v, t), -1, -2) * v, axis=-2)
-
-
-def eigen_vectors_adjoint(d, w, v):
-    """The adjoint of a matrix from that of its eigenvectors, which keep their size and their phase.
-
-    Giles 2008, 3.1, and the projection of d that the two ask for.
-    """
-    turned = flip(v) @ d
-    own = np.sum(v.conj() * d, axis=-2)[..., None, :]
-    inner = gaps_between(w).conj() * (turned - (flip(v) @ v) * own)
-    return np.linalg.solve(flip(v), inner @ flip(v))
-
-
-def eigen_vectors_tangent(t, w, v):
-    """The tangent of the eigenvectors of a matrix, which keep their size and their phase (Giles 2008, 3.1)."""
-    moved = v @ (gaps_between(w) * np.linalg.solve(v, t @ v))
-    return moved - v * np.sum(v.conj() * moved, axis=-2)[..., None, :]
 
 
 def least_squares(a, b, rcond=None):

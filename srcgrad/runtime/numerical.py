@@ -60,17 +60,15 @@ def interp_adjoint(d, x, places, values):
     return result
 
 
-def vander_adjoint(d, x, increasing=False):
-    """The adjoint of x from that of np.vander(x)."""
-    n = d.shape[1]
-    powers = np.arange(n) if increasing else np.arange(n)[::-1]
-    return np.sum(d * powers * x[:, None] ** np.maximum(powers - 1, 0), axis=1)
-
-
-def vander_tangent(t, x, n, increasing=False):
-    """The tangent of np.vander(x, n) from that of x."""
-    powers = np.arange(n) if increasing else np.arange(n)[::-1]
-    return t[:, None] * powers * x[:, None] ** np.maximum(powers - 1, 0)
+def vander_tangent(t, out, increasing=False):
+    """The tangent of out = np.vander(x) from that of x."""
+    lower, higher = out[:, :-1] if increasing else out[:, 1:], np.arange(1, out.shape[1])
+    moved = np.zeros_like(out)
+    if increasing:
+        moved[:, 1:] = t[:, None] * (lower * higher)
+    else:
+        moved[:, :-1] = t[:, None] * (lower * higher[::-1])
+    return moved
 
 
 def convolve_adjoint(d, x, other, mode="full"):
@@ -107,4 +105,11 @@ def add_along(x, indices, values, axis):
     places = list(np.ix_(*(np.arange(n) for n in indices.shape)))
     places[axis] = indices
     np.add.at(result, tuple(places), values)
+    return result
+
+
+def put_along(values, indices, axis=-1):
+    """Where np.take_along_axis(x, indices, axis) gives `values`, x; the indices are each place once."""
+    result = np.empty_like(values)
+    np.put_along_axis(result, indices, values, axis)
     return result

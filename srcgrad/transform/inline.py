@@ -35,6 +35,7 @@ class Inliner:
         self.inputs, self.used, self.named = inputs, used, named
         self.stmts: list[Stmt] = []
         self.done: dict[Any, Any] = {}
+        self.values: list[tuple[Name, Expr]] = []
 
     def inline(self, function: Any, args: dict[str, Any]) -> Any:
         """What the function gives for Syms: a Sym, None, or a list of those. Raises NotInline where the source cannot
@@ -44,10 +45,13 @@ class Inliner:
         return self.done[function]
 
     def hold(self, value: Sym, hint: str) -> Sym:
-        """The value in a variable of its own."""
-        name = Name(self.named(hint), kind=value.kind)
-        self.stmts.append(Assign(name, value.expr))
-        return Sym(name)
+        """The value in a variable of its own, the same for the same value."""
+        known = next((name for name, expr in self.values if expr == value.expr), None)
+        if known is None:
+            known = Name(self.named(hint), kind=value.kind)
+            self.values.append((known, value.expr))
+            self.stmts.append(Assign(known, value.expr))
+        return Sym(known)
 
     def name_of(self, function: Any, hint: str = "") -> str:
         """What the program calls a callable. hint: what it may be called, if it has no name yet."""

@@ -18,7 +18,8 @@ from srcgrad.rules.registry import RULES, effect
 from tests.rules.cases_statistics import STATISTICS
 from tests.rules.rule_eval import ListValue, build, check
 
-FACTORS = (runtime.svd_u, runtime.svd_s, runtime.svd_vt, runtime.qr_q, runtime.qr_r)
+FACTORS = (runtime.eigh_values, runtime.eigh_vectors, runtime.svd_u, runtime.svd_s, runtime.svd_vt, runtime.qr_q,
+           runtime.qr_r)  # fmt: skip
 
 
 def draw(rng, shape, domain, which=0):
@@ -52,8 +53,8 @@ def name_of(fn):
 
 # what only matters for complex numbers: see test_complex
 OF_COMPLEX = {fn for fn in RULES if name_of(fn).startswith(("cmath.", "numpy.fft."))} | {
-    complex, np.complex64, np.complex128, np.angle, np.imag, np.conjugate, runtime.phase_of_det, runtime.eigen_values,
-    runtime.eigen_vectors, runtime.resized_like, runtime.scaled_inside,
+    complex, np.complex64, np.complex128, np.angle, np.imag, np.conjugate, runtime.phase_of_det, runtime.eig_values,
+    runtime.eig_vectors, runtime.resized_like, runtime.scaled_inside,
 }  # fmt: skip
 ELEMENTWISE = [
     r for r in RULES.values() if r.form == "elementwise" and r.fn not in {np.where, np.clip, *OF_COMPLEX}
@@ -244,7 +245,7 @@ CASES = [
     (np.tensordot, (B234, A33, ([1], [0])), {}), (np.tensordot, (B234, B243, ((1, 2), (2, 1))), {}),
     (np.linalg.eigvalsh, (M44 + M44.T,), {}), (np.linalg.svdvals, (A23,), {}), (np.linalg.svdvals, (A32,), {}),
     (np.linalg.cholesky, (M44 @ M44.T,), {}), (np.linalg.pinv, (A23,), {}), (np.linalg.pinv, (A32,), {}),
-    (runtime.log_abs_det, (M44,), {}), (runtime.eigenvectors, (M44 + M44.T,), {}),
+    (runtime.log_abs_det, (M44,), {}),
     (runtime.grid, (V3, (2, 3), 1), {}), (runtime.grid, (V3, (3, 2, 2), 0), {}),
     *((sc.logsumexp, (x,), kw) for x, kw in [
         (V3, {}), (A23, {}), (A23, {"axis": 0}), (A23, {"axis": -1, "keepdims": True}), (B234, {"axis": (0, 2)}),
@@ -271,7 +272,7 @@ CASES = [
     (np.linalg.multi_dot, ([V2, A23],), {}), (np.linalg.multi_dot, ([A23, V3],), {}),
     *((np.linalg.solve, (a, b), {}) for a, b in [(STACK, B234[:, :2].mT), (STACK, M44[0]), (M44, STACK), (STACK, M44)]),
     *((runtime.least_squares, (a, b), {}) for a, b in [(A32, V3), (A23, V2), (A32, A32 + 1), (A23, M44[:2])]),
-    (np.linalg.eigvalsh, (STACK + STACK.mT,), {}), (runtime.eigenvectors, (STACK + STACK.mT,), {}),
+    (np.linalg.eigvalsh, (STACK + STACK.mT,), {}),
     (np.linalg.svdvals, (B234,), {}), (np.linalg.cholesky, (STACK @ STACK.mT,), {}), (np.linalg.pinv, (B234,), {}),
     (runtime.log_abs_det, (STACK,), {}),
     (np.einsum, ("ij,ij->i", A23, A23[:1]), {}), (np.einsum, ("ij,j->", A23[:, :1], V3), {}),

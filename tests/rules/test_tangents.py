@@ -330,7 +330,7 @@ def shown(call, active, args=(), ready=True):
     ("np.full_like(A, s_dot)", operator.add, "As", "s"), ("A_dot", operator.add, "As", "A"),
     ("u_dot + np.zeros_like(v)", operator.add, "uv", "u"), ("u_dot * v", operator.mul, "uv", "u"),
     ("np.full_like(x, -s_dot)", operator.sub, "xs", "s"),
-    ("np.where(x < 0, 0.0, x_dot * np.heaviside(x, 0.5))", np.maximum, ["x", 0], "x"),
+    ("np.where(x < 0, 0.0, x_dot * ((x > 0) + 0.5 * (x == 0)))", np.maximum, ["x", 0], "x"),
     ("np.where(x == y, 0.5 * (x_dot + y_dot), np.where(x > y, x_dot, y_dot))", np.maximum, "xy", "xy"),
     ("x_dot * np.sign(x)", np.abs, "x", "x"), ("np.mean(x_dot[x == out])", np.max, "x", "x"),
     ("A_dot @ x + A @ x_dot", operator.matmul, "Ax", "Ax"), ("2 * (x_dot @ x)", operator.matmul, "xx", "x"),

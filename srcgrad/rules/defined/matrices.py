@@ -9,6 +9,7 @@ import numpy as np
 
 from srcgrad.rules.build import Sym, xp
 from srcgrad.rules.defined.registry import flattened, hold, ndim, written_as
+from srcgrad.rules.linalg import dagger
 
 
 def _matrix_norm(x: Sym, ord: Any, i: int, k: int, keepdims: bool) -> Sym | None:
@@ -76,8 +77,7 @@ def cond(x: Sym, p: Any = None) -> Sym | None:
 def cholesky(a: Sym, /, *, upper: Any = False) -> Sym | None:
     if upper is not True:
         return None
-    factor = xp.linalg.cholesky(a.T if ndim(a) == 2 else a.swapaxes(-1, -2))
-    return factor.T if ndim(a) == 2 else factor.swapaxes(-1, -2)
+    return dagger(xp.linalg.cholesky(dagger(a)))
 
 
 @written_as(np.linalg.tensorinv)

@@ -12,6 +12,7 @@ from srcgrad import runtime
 from srcgrad.ir.kinds import dtype_name, is_complex
 from srcgrad.rules.build import Sym, helper, xp
 from srcgrad.rules.defined.registry import array, hold, ndim, results, written_as
+from srcgrad.rules.linalg import dagger
 
 NAMED: dict[Any, Any] = {
     fn: type(fn(np.eye(1))) for fn in (np.linalg.eig, np.linalg.eigh, np.linalg.slogdet, np.linalg.svd, np.linalg.qr)
@@ -56,9 +57,20 @@ def slogdet(a: Any) -> Any:
 
 
 @written_as(np.linalg.eigh)
-def eigh(a: Any) -> Any:
+def eigh(a: Any, UPLO: Any = "L") -> Any:
+    if UPLO not in ("L", "l", "U", "u"):
+        return None
     a = _matrix(a)
-    return NAMED[np.linalg.eigh](xp.linalg.eigvalsh(a), helper(runtime.eigenvectors)(a))
+    if UPLO in ("U", "u"):  # the lower triangle of the transpose
+        a = dagger(a)
+    return NAMED[np.linalg.eigh](*_of_all(a, xp.linalg.eigh, runtime.eigh_values, runtime.eigh_vectors))
+
+
+@written_as(np.linalg.eigvalsh)
+def eigvalsh(a: Any, UPLO: Any = "L") -> Sym | None:
+    if UPLO not in ("U", "u"):
+        return None
+    return xp.linalg.eigvalsh(dagger(_matrix(a)))
 
 
 def _eigen(a: Any, *parts: Callable[..., Any]) -> list[Sym]:
@@ -73,12 +85,12 @@ def _eigen(a: Any, *parts: Callable[..., Any]) -> list[Sym]:
 
 @written_as(np.linalg.eig)
 def eig(a: Any) -> Any:
-    return NAMED[np.linalg.eig](*_eigen(a, runtime.eigen_values, runtime.eigen_vectors))
+    return NAMED[np.linalg.eig](*_eigen(a, runtime.eig_values, runtime.eig_vectors))
 
 
 @written_as(np.linalg.eigvals)
 def eigvals(a: Any) -> Sym:
-    return _eigen(a, runtime.eigen_values)[0]
+    return _eigen(a, runtime.eig_values)[0]
 
 
 def _matrix(a: Any) -> Sym:

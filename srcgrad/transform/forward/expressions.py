@@ -162,9 +162,7 @@ class Tangents(Values):
         return self.adopt(expr, table)
 
     def _applied(self, rule: Rule, node: Op | Call, *given: Any) -> Sym:
-        """The tangent of a call; the statements of a user's rule come ahead."""
-        if not rule.own:
-            return self.apply(rule, node, *given[:-1])
+        """The tangent of a call; the statements that the rule needs come ahead."""
         inliner = self.inliner(node)
         try:
             with inlining(inliner):

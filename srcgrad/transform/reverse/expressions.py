@@ -22,6 +22,7 @@ from srcgrad.rules.build import Sym
 from srcgrad.rules.contributions import Contribution, NeedsFull, contributions, full
 from srcgrad.rules.registry import rule_of
 from srcgrad.rules.solved import Generated, Solved
+from srcgrad.transform.masks import is_singular
 from srcgrad.transform.values import MASKING, RESULT, Values
 from srcgrad.transform.webs import rebuilt
 
@@ -142,10 +143,9 @@ class Walk(Values):
         table["%out"] = node
         inner_masked = masked or (isinstance(node, Call) and node.prim.fn in MASKING)
         ready = node is self.tree and self.target is not None
-        apply = contributions
         if rule.own:
             d = self.atom(d, 2)  # the body may read it several times
-            apply = self._own_contributions(node, table)
+        apply = self._contributions(node, table)
         try:
             found = apply(rule, node, Sym(d), lazy, placeholders, out, wanted, masked, ready, unbounded)
         except NeedsFull:
@@ -157,7 +157,7 @@ class Walk(Values):
             index = (term.index,) if isinstance(term.index, int) else term.index or ()
             for k in index:
                 arg = arg[k] if isinstance(arg, list) else arg.items[k]
-            self.walk(arg, self.adopt(term.sym.expr, table), term.lazy, inner_masked, unbounded or rule.singular)
+            self.walk(arg, self.adopt(term.sym.expr, table), term.lazy, inner_masked, unbounded or is_singular(node))
 
     def _walk_solved(self, node: Call, solved: Solved, d: Expr, lazy: bool) -> None:
         """The adjoint of the solution of an equation: one linear system, then the equation's pullback."""
@@ -180,8 +180,8 @@ class Walk(Values):
                 at = Const(place, kind=Scalar("int64", True, place))
                 self.walk(arg, Load(adjoints, at, kind=forget_value(arg.kind)), False)
 
-    def _own_contributions(self, node: Op | Call, table: dict[str, Expr]) -> Callable[..., list[Contribution]]:
-        """contributions, for a user's rule: the statements of its body come ahead."""
+    def _contributions(self, node: Op | Call, table: dict[str, Expr]) -> Callable[..., list[Contribution]]:
+        """contributions; the statements that the rule needs come ahead."""
         def apply(*given: Any) -> list[Contribution]:
             inliner = self.inliner(node)
             try:
