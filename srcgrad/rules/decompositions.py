@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import numpy as np
 from srcgrad import runtime
 from srcgrad.errors import KindError
 from srcgrad.ir.kinds import rank
-from srcgrad.rules.build import Sym, helper, unbroadcast, xp
+from srcgrad.rules.build import Sym, const, helper, unbroadcast, xp
 from srcgrad.rules.linalg import flipped, ranks
 from srcgrad.rules.registry import constant, flat, jvp, linear, vjp
 from srcgrad.rules.shapes import back
@@ -81,12 +83,35 @@ def _solve_tangent(t: tuple[Sym | None, Sym | None], out: Sym, a: Sym, b: Sym) -
 @vjp(np.linalg.matrix_power, "a", view="maybe", domain="matrix")
 def _matrix_power(d: Sym, a: Sym, n: Any) -> Sym:
     """The derivative in the direction d of the power of the transpose: sums are the same, read backwards."""
-    return helper(runtime.matrix_power_derivative)(flipped(a), d, n)
+    return along(lambda whole: xp.linalg.matrix_power(whole, n), flipped(a), d)
 
 
 @jvp(np.linalg.matrix_power, "a")
 def _matrix_power_tangent(t: Sym, a: Sym, n: Any) -> Sym:
-    return helper(runtime.matrix_power_derivative)(a, t, n)
+    return along(lambda whole: xp.linalg.matrix_power(whole, n), a, t)
+
+
+def along(function: Callable[[Sym], Sym], a: Sym, direction: Sym) -> Sym:
+    """The derivative of a function of matrices along a direction, which its value at a larger matrix has as a block."""
+    found = helper(runtime.direction_of)(function(helper(runtime.with_direction)(a, direction)))
+    return Sym(replace(found.expr, kind=direction.kind))
+
+
+@vjp(runtime.with_direction, "a", "e", domain="matrix")
+def _with_direction(d: Sym, a: Sym, e: Sym) -> tuple[Sym, Sym]:
+    n = a.shape[-1]
+    first, second = slice(None, n), slice(n, None)
+    return d[..., first, first] + d[..., second, second], d[..., first, second]
+
+
+@jvp(runtime.with_direction, "a", "e")
+def _with_direction_tangent(t: tuple[Sym | None, Sym | None], a: Sym, e: Sym) -> Sym:
+    return helper(runtime.with_direction)(*(xp.zeros_like(x) if moved is None else moved for moved, x in zip(t, (a, e), strict=True)))
+
+
+@linear(runtime.direction_of, "whole", domain="matrix")
+def _direction_of(d: Sym) -> Sym:
+    return helper(runtime.with_direction)(xp.zeros_like(d), d)
 
 
 @linear(np.linalg.multi_dot, "arrays", displays=True)
@@ -173,16 +198,6 @@ def _eigvalsh_tangent(t: Sym, a: Sym) -> Sym:
     return helper(runtime.eigenvalues_tangent)(t, a)
 
 
-@vjp(runtime.eigenvectors, "a", domain="matrix")
-def _eigenvectors(d: Sym, a: Sym) -> Sym:
-    return helper(runtime.eigenvectors_adjoint)(d, a)
-
-
-@jvp(runtime.eigenvectors, "a")
-def _eigenvectors_tangent(t: Sym, a: Sym) -> Sym:
-    return helper(runtime.eigenvectors_tangent)(t, a)
-
-
 @vjp(np.linalg.svdvals, "x", domain="matrix")
 def _svdvals(d: Sym, x: Sym) -> Sym:
     return helper(runtime.singular_values_adjoint)(d, x)
@@ -254,6 +269,36 @@ def _svd_vt_tangent(t: Sym, a: Sym, u: Sym, s: Sym, vt: Sym) -> Sym:
     return helper(runtime.svd_vt_tangent)(t, u, s, vt)
 
 
+def taken(d: Sym, lower: Any = None) -> Sym:
+    """The adjoint of the triangle that is read of a symmetric matrix."""
+    return helper(runtime.to_lower if lower is None or const(lower) else runtime.to_upper)(d)
+
+
+def given(t: Sym, lower: Any = None) -> Sym:
+    """The tangent of a symmetric matrix of which one triangle is read."""
+    return helper(runtime.from_lower if lower is None or const(lower) else runtime.from_upper)(t)
+
+
+@vjp(runtime.eigh_w, "a", domain="matrix")
+def _eigh_w(d: Sym, a: Sym, w: Sym, v: Sym, lower: Any = None) -> Sym:
+    return taken(helper(runtime.eigh_w_adjoint)(d, v), lower)
+
+
+@jvp(runtime.eigh_w, "a")
+def _eigh_w_tangent(t: Sym, a: Sym, w: Sym, v: Sym, lower: Any = None) -> Sym:
+    return helper(runtime.eigh_w_tangent)(given(t, lower), v)
+
+
+@vjp(runtime.eigh_v, "a", domain="matrix")
+def _eigh_v(d: Sym, a: Sym, w: Sym, v: Sym, lower: Any = None) -> Sym:
+    return taken(helper(runtime.eigh_v_adjoint)(d, w, v), lower)
+
+
+@jvp(runtime.eigh_v, "a")
+def _eigh_v_tangent(t: Sym, a: Sym, w: Sym, v: Sym, lower: Any = None) -> Sym:
+    return helper(runtime.eigh_v_tangent)(given(t, lower), w, v)
+
+
 @vjp(runtime.qr_q, "a", domain="matrix")
 def _qr_q(d: Sym, a: Sym, q: Sym, r: Sym) -> Sym:
     return helper(runtime.qr_q_adjoint)(d, a, q, r)
@@ -276,3 +321,4 @@ def _qr_r_tangent(t: Sym, a: Sym, q: Sym, r: Sym) -> Sym:
 
 flat((runtime.svd_u, runtime.svd_s, runtime.svd_vt), "u", "s", "vt")
 flat((runtime.qr_q, runtime.qr_r), "q", "r")
+flat((runtime.eigh_w, runtime.eigh_v), "w", "v")

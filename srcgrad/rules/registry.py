@@ -222,7 +222,7 @@ def vjp(
             for k, name in enumerate(wanted):
                 builders[name] = builder if len(wanted) == 1 else _item(builder, k)
             flags = before.linear | frozenset(wanted) if linear else before.linear
-            _add(replace(before, builders=builders, handled=before.handled | frozenset(names), linear=flags))
+            _add(replace(before, builders=builders, handled=before.handled | {*names, *wanted}, linear=flags))
         return builder
 
     return register

@@ -18,11 +18,6 @@ def log_abs_det(a):
     return np.linalg.slogdet(a)[1]
 
 
-def eigenvectors(a):
-    """The eigenvectors of a symmetric matrix: the second result of np.linalg.eigh."""
-    return np.linalg.eigh(a)[1]
-
-
 def flip(a):
     """The transpose of a matrix, or of each matrix of a stack."""
     return np.swapaxes(a, -1, -2)
@@ -36,6 +31,16 @@ def to_lower(d):
 def from_lower(t):
     """The symmetric matrix that has the lower triangle of t."""
     return np.tril(t) + flip(np.tril(t, -1))
+
+
+def to_upper(d):
+    """The adjoint of a matrix of which only the upper triangle is read, from that of the symmetric matrix."""
+    return np.triu(d) + flip(np.tril(d, -1))
+
+
+def from_upper(t):
+    """The symmetric matrix that has the upper triangle of t."""
+    return np.triu(t) + flip(np.triu(t, 1))
 
 
 def gaps_between(w):
@@ -61,18 +66,6 @@ def eigenvalues_tangent(t, a):
     """The tangent of the eigenvalues of a symmetric matrix from that of the matrix."""
     v = np.linalg.eigh(a)[1]
     return np.sum(v * (from_lower(t) @ v), axis=-2)
-
-
-def eigenvectors_adjoint(d, a):
-    """The adjoint of a symmetric matrix from that of its eigenvectors (Giles 2008, 3.1)."""
-    w, v = np.linalg.eigh(a)
-    return to_lower(v @ (gaps_between(w) * (flip(v) @ d)) @ flip(v))
-
-
-def eigenvectors_tangent(t, a):
-    """The tangent of the eigenvectors of a symmetric matrix from that of the matrix (Giles 2008, 3.1)."""
-    w, v = np.linalg.eigh(a)
-    return v @ (gaps_between(w) * (flip(v) @ from_lower(t) @ v))
 
 
 def singular_values_adjoint(d, a):
@@ -101,14 +94,25 @@ def cholesky_tangent(t, factor):
     return factor @ (np.tril(inner) - 0.5 * (inner * np.eye(factor.shape[-1], dtype=factor.dtype)))
 
 
-def matrix_power_derivative(a, e, n):
-    """The derivative of the n-th power of a along e: a block of the power of [[a, e], [0, a]] (Higham 2008, 3.6)."""
-    m = a.shape[-1]
+def with_direction(a, e):
+    """[[a, e], [0, a]]: a function of it has the derivative of the function of a along e in the upper right block
+    (Mathias 1996; Higham 2008, 3.6)."""
     above = np.concatenate([a, e], axis=-1)
     below = np.concatenate([np.zeros_like(a), a], axis=-1)
-    return np.linalg.matrix_power(np.concatenate([above, below], axis=-2), n)[..., :m, m:]
+    return np.concatenate([above, below], axis=-2)
+
+
+def direction_of(whole):
+    """The upper right block of a matrix."""
+    n = whole.shape[-1] // 2
+    return whole[..., :n, n:].copy()
 
 
 def least_squares(a, b, rcond=None):
     """The solution of least squares: the first result of np.linalg.lstsq."""
     return np.linalg.lstsq(a, b, rcond)[0]
+
+
+def lstsq_x(a, b, x):
+    """The solution of least squares, of which x is known to be the value."""
+    return x.copy()

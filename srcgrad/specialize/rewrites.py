@@ -16,9 +16,10 @@ from srcgrad.analysis.infer import infer_items, kind_of
 from srcgrad.analysis.infer_dummies import shares_memory
 from srcgrad.analysis.signatures import MISSING, const, signature
 from srcgrad.errors import KindError, NoRuleError, UnsupportedError
-from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, rank
-from srcgrad.ir.nodes import Call, Const, Expr, Load, Name, Pos, Prim
+from srcgrad.ir.kinds import Array, Opaque, Scalar, rank
+from srcgrad.ir.nodes import Call, Const, Name, Pos, Prim
 from srcgrad.rules.build import Sym, helper, xp
+from srcgrad.rules.defined.registry import item_of
 from srcgrad.rules.registry import full_name, lookup
 from srcgrad.specialize.defined import as_defined
 from srcgrad.specialize.state import State
@@ -298,7 +299,7 @@ _REWRITES: dict[Any, Rewrite] = {
     np.meshgrid: _several(_meshgrid),
     np.linalg.slogdet: _several(
         lambda a: _matrix(a, helper(runtime.sign_of_det)(a), helper(runtime.log_abs_det)(a))),
-    np.linalg.eigh: _several(lambda a: _matrix(a, xp.linalg.eigvalsh(a), helper(runtime.eigenvectors)(a))),
+    np.linalg.eigh: _factors(runtime.eigh_w, runtime.eigh_v, defaults={"UPLO": ("L",)}),
     np.linalg.svd: _svd, np.linalg.qr: _qr, np.linalg.lstsq: _lstsq,
     **STATISTICS,
 }  # fmt: skip
@@ -328,10 +329,4 @@ def results(s: State, call: Call) -> Value:
     if kinds is None:
         return Leaf(call)
     held = s.temporary(call, "results").expr
-    return Struct("tuple", {k: Leaf(_item(held, k, kind, call.pos)) for k, kind in enumerate(kinds)})
-
-
-def _item(held: Expr, k: int, kind: Kind, pos: Pos | None) -> Load:
-    if isinstance(kind, Array) and kind.dims is not None:
-        kind = replace(kind, dims=(None,) * len(kind.dims))  # lengths may depend on values
-    return Load(held, Const(k, kind=Scalar("int64", value=k)), kind=kind, pos=pos)
+    return Struct("tuple", {k: Leaf(item_of(held, k, kind, call.pos)) for k, kind in enumerate(kinds)})

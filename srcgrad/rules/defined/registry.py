@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from srcgrad.ir.kinds import rank
+from srcgrad.analysis.infer import infer_items
+from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, rank
+from srcgrad.ir.nodes import Call, Const, Expr, Load, Pos
 from srcgrad.rules.build import Sym, xp
 
 Definition = Callable[..., Any]
@@ -57,6 +60,23 @@ def in_python(*fns: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callab
 def hold(x: Sym, hint: str) -> Sym:
     """The expression in a variable, for what is used more than once."""
     return holder.get()(x, hint)
+
+
+def parts(call: Sym, hint: str = "results") -> list[Sym]:
+    """The results of a call that has several, which is made once; raises Declined where their kinds are not known."""
+    assert isinstance(call.expr, Call)
+    kinds = infer_items(call.expr.prim, call.expr.args, call.expr.kwargs)
+    if kinds is None:
+        raise Declined
+    held = hold(Sym(replace(call.expr, kind=Opaque(tuple))), hint)
+    return [Sym(item_of(held.expr, k, kind)) for k, kind in enumerate(kinds)]
+
+
+def item_of(held: Expr, k: int, kind: Kind, pos: Pos | None = None) -> Load:
+    """One of several results; the lengths of its axes may depend on values."""
+    if isinstance(kind, Array) and kind.dims is not None:
+        kind = replace(kind, dims=(None,) * len(kind.dims))
+    return Load(held, Const(k, kind=Scalar("int64", value=k)), kind=kind, pos=pos)
 
 
 def ndim(x: Any) -> int:
