@@ -11,8 +11,9 @@ import numpy as np
 from srcgrad import runtime
 from srcgrad.errors import KindError
 from srcgrad.ir.kinds import rank
-from srcgrad.rules.build import Sym, const, helper, unbroadcast, xp
+from srcgrad.rules.build import Sym, helper, unbroadcast, xp
 from srcgrad.rules.linalg import flipped, ranks
+from srcgrad.rules.reductions import literal
 from srcgrad.rules.registry import constant, flat, jvp, linear, vjp
 from srcgrad.rules.shapes import back
 
@@ -106,7 +107,8 @@ def _with_direction(d: Sym, a: Sym, e: Sym) -> tuple[Sym, Sym]:
 
 @jvp(runtime.with_direction, "a", "e")
 def _with_direction_tangent(t: tuple[Sym | None, Sym | None], a: Sym, e: Sym) -> Sym:
-    return helper(runtime.with_direction)(*(xp.zeros_like(x) if moved is None else moved for moved, x in zip(t, (a, e), strict=True)))
+    both = (xp.zeros_like(x) if moved is None else moved for moved, x in zip(t, (a, e), strict=True))
+    return helper(runtime.with_direction)(*both)
 
 
 @linear(runtime.direction_of, "whole", domain="matrix")
@@ -271,12 +273,12 @@ def _svd_vt_tangent(t: Sym, a: Sym, u: Sym, s: Sym, vt: Sym) -> Sym:
 
 def taken(d: Sym, lower: Any = None) -> Sym:
     """The adjoint of the triangle that is read of a symmetric matrix."""
-    return helper(runtime.to_lower if lower is None or const(lower) else runtime.to_upper)(d)
+    return helper(runtime.to_lower if lower is None or literal(lower) else runtime.to_upper)(d)
 
 
 def given(t: Sym, lower: Any = None) -> Sym:
     """The tangent of a symmetric matrix of which one triangle is read."""
-    return helper(runtime.from_lower if lower is None or const(lower) else runtime.from_upper)(t)
+    return helper(runtime.from_lower if lower is None or literal(lower) else runtime.from_upper)(t)
 
 
 @vjp(runtime.eigh_w, "a", domain="matrix")

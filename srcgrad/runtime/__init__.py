@@ -142,7 +142,8 @@ HELPERS = {
         add_to, check_finite, check_view, copy_of, reshape_like, scalar_adjoint, unbroadcast, winners,
         with_attributes, with_items, zero_directions, zeros_like,
         add_at, grid, products_of_others, split_like, undiagonal, untile,
-        cholesky_adjoint, cholesky_tangent, eigenvalues_adjoint, eigenvalues_tangent, from_lower, log_abs_det, sign_of_det, singular_values_adjoint,
+        cholesky_adjoint, cholesky_tangent, eigenvalues_adjoint, eigenvalues_tangent, from_lower, log_abs_det,
+        sign_of_det, singular_values_adjoint,
         singular_values_tangent, to_lower, from_upper, to_upper, lstsq_x,
         add_along, convolve_adjoint, cumprod_adjoint, cumprod_tangent, interp_adjoint, interp_slope, median_weights,
         trapezoid_weights, vander_adjoint, vander_tangent,
@@ -166,8 +167,8 @@ HELPERS = {
 """The helpers by the names that generated code calls them by; those of runtime/scipy_linalg once that is read."""
 
 OF_SCIPY = frozenset((
-    "real_valued", "cholesky_lower_adjoint", "cholesky_lower_tangent", "rows_of", "squared", "lu_adjoint", "lu_inner",
-    "lu_l", "lu_u", "lu_l_adjoint", "lu_u_adjoint", "lu_l_tangent", "lu_u_tangent", "unpacked", "lu_packed",
+    "real_valued", "cholesky_lower_adjoint", "cholesky_lower_tangent", "rows_of", "in_rows", "squared", "lu_adjoint",
+    "lu_inner", "lu_l", "lu_u", "lu_l_adjoint", "lu_u_adjoint", "lu_l_tangent", "lu_u_tangent", "unpacked", "lu_packed",
     "lu_packed_adjoint", "lu_packed_tangent", "packed_adjoint", "packed_tangent", "lag_products", "continuous_gain",
     "discrete_gain", "real_power", "real_sqrtm", "real_logm",
 ))  # fmt: skip

@@ -151,12 +151,12 @@ def qr_r_tangent(t, q, r):
 
 
 def eigh_w(a, w, v, lower=True):
-    """The eigenvalues of a symmetric matrix a, of which w, v is the decomposition. lower: the triangle that is read."""
+    """The eigenvalues of a symmetric matrix a, of which w, v is the decomposition. lower: which triangle is read."""
     return w.copy()
 
 
 def eigh_v(a, w, v, lower=True):
-    """The eigenvectors of a symmetric matrix a, of which w, v is the decomposition. lower: the triangle that is read."""
+    """The eigenvectors of a symmetric matrix a, of which w, v is the decomposition. lower: which triangle is read."""
     return v.copy()
 
 

@@ -7,26 +7,30 @@ import scipy.linalg
 from srcgrad.runtime.matrices import flip, from_lower, to_lower
 
 
-def real_valued(x):
-    """A function's value at a real matrix; raises ValueError where it is complex, which is not differentiated."""
-    if np.iscomplexobj(x):
+def real_valued(x, a):
+    """The value x of a function at a real matrix a, in its precision, without imaginary parts that are rounding errors.
+
+    Raises ValueError where the value is complex, which is not differentiated.
+    """
+    dtype = np.result_type(a, np.float32)
+    if np.max(np.abs(np.imag(x)), initial=0.0) > np.sqrt(np.finfo(dtype).eps) * np.max(np.abs(x), initial=0.0):
         raise ValueError("a function of a real matrix has a complex value here, which is not differentiated")
-    return x
+    return np.asarray(np.real(x), dtype)
 
 
 def real_sqrtm(a):
     """scipy.linalg.sqrtm(a), which has to be real."""
-    return real_valued(scipy.linalg.sqrtm(a))
+    return real_valued(scipy.linalg.sqrtm(a), a)
 
 
 def real_logm(a):
     """scipy.linalg.logm(a), which has to be real."""
-    return real_valued(scipy.linalg.logm(a))
+    return real_valued(scipy.linalg.logm(a), a)
 
 
 def real_power(a, exponent):
     """scipy.linalg.fractional_matrix_power(a, exponent), which has to be real."""
-    return real_valued(scipy.linalg.fractional_matrix_power(a, exponent))
+    return real_valued(scipy.linalg.fractional_matrix_power(a, exponent), a)
 
 
 # ---- Cholesky and LU -----------------------------------------------------------------------------------------
@@ -48,7 +52,7 @@ def cholesky_lower_tangent(t, factor):
 
 
 def rows_of(piv, m):
-    """The order of rows that the pivots of LAPACK stand for: a[rows] = l @ u, with m rows."""
+    """The order of rows that the pivots of LAPACK stand for: a[rows] = lower @ upper, with m rows."""
     rows = np.broadcast_to(np.arange(m), (*piv.shape[:-1], m)).copy()
     for i in range(piv.shape[-1]):
         other = piv[..., i : i + 1]
@@ -58,71 +62,77 @@ def rows_of(piv, m):
     return rows
 
 
-def squared(l, u):
-    """The factors as square matrices: l with unit vectors as further columns, u with unit vectors as further rows."""
-    (m, k), n = l.shape[-2:], u.shape[-1]
-    columns = np.broadcast_to(np.eye(m, dtype=l.dtype)[:, k:], (*l.shape[:-2], m, m - k))
-    rows = np.broadcast_to(np.eye(n, dtype=u.dtype)[k:], (*u.shape[:-2], n - k, n))
-    return np.concatenate([l, columns], axis=-1), np.concatenate([u, rows], axis=-2)
+def in_rows(x, rows):
+    """The rows of a matrix, or of each of a stack, in another order."""
+    return np.take_along_axis(x, np.broadcast_to(rows[..., None], x.shape), axis=-2)
 
 
-def lu_adjoint(d_l, d_u, rows, l, u):
-    """The adjoint of a matrix from those of its factors, a[rows] = l @ u (Seeger et al. 2017, with unit vectors added
-    to factors that are not square)."""
-    left, right = squared(l, u)
-    k = l.shape[-1]
-    inner = np.zeros((*l.shape[:-1], u.shape[-1]), l.dtype)
+def squared(lower, upper):
+    """The factors as square matrices: with unit vectors as further columns of the lower one, as rows of the upper."""
+    m, k, n = lower.shape[-2], lower.shape[-1], upper.shape[-1]
+    columns = np.zeros_like(lower[..., :1]) + np.eye(m, dtype=lower.dtype)[:, k:]
+    rows = np.zeros_like(upper[..., :1, :]) + np.eye(n, dtype=upper.dtype)[k:]
+    return np.concatenate([lower, columns], axis=-1), np.concatenate([upper, rows], axis=-2)
+
+
+def lu_adjoint(d_l, d_u, rows, lower, upper):
+    """The adjoint of a matrix from those of its factors, a[rows] = lower @ upper (Seeger et al. 2017).
+
+    Factors that are not square are those of a square matrix with unit vectors as further rows or columns.
+    """
+    left, right = squared(lower, upper)
+    k = lower.shape[-1]
+    inner = np.zeros_like(lower[..., :1] + upper[..., :1, :])
     inner[..., :, :k] = np.tril(flip(left) @ d_l, -1)
     inner[..., :k, :] += np.triu(d_u @ flip(right))
     inner = scipy.linalg.solve_triangular(left, inner, trans=1, lower=True, unit_diagonal=True)
     inner = flip(scipy.linalg.solve_triangular(right, flip(inner)))
-    return np.take_along_axis(inner, np.argsort(rows, axis=-1)[..., None], axis=-2)
+    return in_rows(inner, np.argsort(rows, axis=-1))
 
 
-def lu_inner(t, rows, l, u):
-    """What the tangents of the factors are made of: inv(l) @ t[rows] @ inv(u); and the factors as square matrices."""
-    left, right = squared(l, u)
-    inner = np.take_along_axis(t, rows[..., None], axis=-2)
-    inner = scipy.linalg.solve_triangular(left, inner, lower=True, unit_diagonal=True)
+def lu_inner(t, rows, lower, upper):
+    """What the factors' tangents are made of, inv(lower) @ t[rows] @ inv(upper), and the factors as square matrices."""
+    left, right = squared(lower, upper)
+    inner = scipy.linalg.solve_triangular(left, in_rows(t, rows), lower=True, unit_diagonal=True)
     return flip(scipy.linalg.solve_triangular(right, flip(inner), trans=1)), left, right
 
 
-def lu_l(a, rows, l, u):
-    """The lower triangular factor of a, where a[rows] = l @ u."""
-    return l.copy()
+def lu_l(a, rows, lower, upper):
+    """The lower triangular factor of a, where a[rows] = lower @ upper."""
+    return lower.copy()
 
 
-def lu_u(a, rows, l, u):
-    """The upper triangular factor of a, where a[rows] = l @ u."""
-    return u.copy()
+def lu_u(a, rows, lower, upper):
+    """The upper triangular factor of a, where a[rows] = lower @ upper."""
+    return upper.copy()
 
 
-def lu_l_adjoint(d, rows, l, u):
+def lu_l_adjoint(d, rows, lower, upper):
     """The adjoint of a matrix from that of its lower triangular factor."""
-    return lu_adjoint(d, np.zeros_like(u), rows, l, u)
+    return lu_adjoint(d, np.zeros_like(upper), rows, lower, upper)
 
 
-def lu_u_adjoint(d, rows, l, u):
+def lu_u_adjoint(d, rows, lower, upper):
     """The adjoint of a matrix from that of its upper triangular factor."""
-    return lu_adjoint(np.zeros_like(l), d, rows, l, u)
+    return lu_adjoint(np.zeros_like(lower), d, rows, lower, upper)
 
 
-def lu_l_tangent(t, rows, l, u):
+def lu_l_tangent(t, rows, lower, upper):
     """The tangent of the lower triangular factor of a matrix from that of the matrix."""
-    inner, left, _ = lu_inner(t, rows, l, u)
-    return left @ np.tril(inner, -1)[..., :, : l.shape[-1]]
+    inner, left, _ = lu_inner(t, rows, lower, upper)
+    return left @ np.tril(inner, -1)[..., :, : lower.shape[-1]]
 
 
-def lu_u_tangent(t, rows, l, u):
+def lu_u_tangent(t, rows, lower, upper):
     """The tangent of the upper triangular factor of a matrix from that of the matrix."""
-    inner, _, right = lu_inner(t, rows, l, u)
-    return np.triu(inner)[..., : u.shape[-2], :] @ right
+    inner, _, right = lu_inner(t, rows, lower, upper)
+    return np.triu(inner)[..., : upper.shape[-2], :] @ right
 
 
 def unpacked(lu):
     """The factors that LAPACK returns in one matrix."""
-    m, n = lu.shape[-2:]
-    k = min(m, n)
+    m = lu.shape[-2]
+    k = min(m, lu.shape[-1])
     return np.tril(lu[..., :, :k], -1) + np.eye(m, k, dtype=lu.dtype), np.triu(lu[..., :k, :])
 
 
@@ -133,30 +143,31 @@ def lu_packed(a, lu, piv):
 
 def lu_packed_adjoint(d, lu, piv):
     """The adjoint of a matrix from that of its factors in one matrix."""
-    l, u = unpacked(lu)
+    lower, upper = unpacked(lu)
     rows = rows_of(piv, lu.shape[-2])
-    return lu_adjoint(np.tril(d, -1)[..., :, : l.shape[-1]], np.triu(d)[..., : l.shape[-1], :], rows, l, u)
+    k = lower.shape[-1]
+    return lu_adjoint(np.tril(d, -1)[..., :, :k], np.triu(d)[..., :k, :], rows, lower, upper)
 
 
 def lu_packed_tangent(t, lu, piv):
     """The tangent of the factors of a matrix in one matrix from that of the matrix."""
-    l, u = unpacked(lu)
-    inner, left, right = lu_inner(t, rows_of(piv, lu.shape[-2]), l, u)
+    lower, upper = unpacked(lu)
+    inner, left, right = lu_inner(t, rows_of(piv, lu.shape[-2]), lower, upper)
     return left @ np.tril(inner, -1) + np.triu(inner) @ right
 
 
 def packed_adjoint(d, lu, piv):
     """The adjoint of the factors of a matrix in one square matrix from that of the matrix."""
-    l, u = unpacked(lu)
-    moved = np.take_along_axis(d, rows_of(piv, lu.shape[-2])[..., None], axis=-2)
-    return np.tril(moved @ flip(u), -1) + np.triu(flip(l) @ moved)
+    lower, upper = unpacked(lu)
+    moved = in_rows(d, rows_of(piv, lu.shape[-2]))
+    return np.tril(moved @ flip(upper), -1) + np.triu(flip(lower) @ moved)
 
 
 def packed_tangent(t, lu, piv):
     """The tangent of a matrix from that of its factors in one square matrix."""
-    l, u = unpacked(lu)
-    moved = np.tril(t, -1) @ u + l @ np.triu(t)
-    return np.take_along_axis(moved, np.argsort(rows_of(piv, lu.shape[-2]), axis=-1)[..., None], axis=-2)
+    lower, upper = unpacked(lu)
+    moved = np.tril(t, -1) @ upper + lower @ np.triu(t)
+    return in_rows(moved, np.argsort(rows_of(piv, lu.shape[-2]), axis=-1))
 
 
 # ---- Toeplitz matrices and Riccati equations ------------------------------------------------------------------

@@ -62,13 +62,16 @@ def hold(x: Sym, hint: str) -> Sym:
     return holder.get()(x, hint)
 
 
-def parts(call: Sym, hint: str = "results") -> list[Sym]:
-    """The results of a call that has several, which is made once; raises Declined where their kinds are not known."""
+def parts(call: Sym, kinds: tuple[Kind, ...] | None = None) -> list[Sym]:
+    """The results of a call that has several, which is made once; raises Declined where their kinds are not known.
+
+    kinds: theirs, where small calls would not tell.
+    """
     assert isinstance(call.expr, Call)
-    kinds = infer_items(call.expr.prim, call.expr.args, call.expr.kwargs)
+    kinds = kinds or infer_items(call.expr.prim, call.expr.args, call.expr.kwargs)
     if kinds is None:
         raise Declined
-    held = hold(Sym(replace(call.expr, kind=Opaque(tuple))), hint)
+    held = hold(Sym(replace(call.expr, kind=Opaque(tuple))), "results")
     return [Sym(item_of(held.expr, k, kind)) for k, kind in enumerate(kinds)]
 
 

@@ -93,7 +93,8 @@ def known(fn: Callable[..., Any], **values: Any) -> None:
     """Refuse options that are not known when compiling."""
     for name, value in values.items():
         if isinstance(value, Sym):
-            raise KindError(f"`{name}` of scipy.linalg.{fn.__name__} has to be known when compiling", "Write a literal.")
+            problem = f"`{name}` of scipy.linalg.{fn.__name__} has to be known when compiling"
+            raise KindError(problem, "Write a literal.")
 
 
 # ---- rules ---------------------------------------------------------------------------------------------------
@@ -145,27 +146,29 @@ def outer(w: Sym, x: Sym, stacked: bool = False) -> Sym:
     return w[..., :, None] * x[..., None, :] if stacked else w @ flipped(x)
 
 
-def lower_transposed(s: Sym, *, back: Callable[[Sym], Sym]) -> Sym:
-    """What `back` does to a lower triangle, done to an upper one."""
-    return flipped(back(flipped(s)))
+def dtype_of(x: Sym) -> type:
+    """The dtype of the ones and zeros beside the elements of an array."""
+    dtype = np.dtype(getattr(x.kind, "dtype", "float64"))
+    return dtype.type if dtype.kind == "f" else np.float64
 
 
 # ---- kinds of results ----------------------------------------------------------------------------------------
 
 
 @cache
-def _trial(fn: Callable[..., Any], dtypes: tuple[tuple[str, str], ...]) -> str:
+def _trial(fn: Callable[..., Any], dtypes: tuple[tuple[str, str], ...], others: tuple[tuple[str, Any], ...]) -> str:
     """The dtype of the result for arguments of these dtypes: that of a small call."""
-    found = fn(**{name: np.eye(2, dtype=dtype) for name, dtype in dtypes})
+    found = fn(**{name: 0.5 * np.eye(2, dtype=dtype) for name, dtype in dtypes}, **dict(others))
     return str(np.asarray(found).dtype.name)
 
 
-def shaped(fn: Callable[..., Any], like: str, *arrays: str) -> None:
-    """Declare that the result has the shape of the argument `like`. arrays: all arguments that are matrices."""
+def shaped(fn: Callable[..., Any], like: str, *arrays: str, **others: Any) -> None:
+    """Declare that the result has the shape of the argument `like`. arrays: all arguments that are matrices, where
+    there are several; others: what else it has to be called with."""
 
     def kind(prim: Prim, bound: Bound) -> Kind:
         found = {name: array_of_expr(bound[name]) for name in arrays or (like,)}
-        dtype = _trial(fn, tuple((name, k.dtype) for name, k in found.items()))
+        dtype = _trial(fn, tuple((name, k.dtype) for name, k in found.items()), tuple(others.items()))
         ranks = [None if k.dims is None else len(k.dims) for k in found.values()]
         if None in ranks:
             return Array(dtype, None)

@@ -1,5 +1,5 @@
-"""Matrix equations of Sylvester, Lyapunov and Riccati. The adjoint of the solution solves the transposed linear equation
-(Kao and Hennequin 2020)."""
+"""Matrix equations of Sylvester, Lyapunov and Riccati: the adjoint of the solution solves the transposed linear
+equation (Kao and Hennequin 2020)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decompositions: each is made once, and its results are functions of the matrix and of all factors (see runtime/factors)."""
+"""Decompositions: each is made once, its results are functions of the matrix and of all factors (runtime/factors)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ import scipy.linalg as sl
 
 from srcgrad import runtime
 from srcgrad.analysis import infer_shapes
+from srcgrad.analysis.operands import TUPLE
 from srcgrad.errors import KindError, NoRuleError
+from srcgrad.ir.kinds import Array
 from srcgrad.rules.build import Sym, helper, xp
 from srcgrad.rules.decompositions import given, taken
 from srcgrad.rules.defined.registry import hold, ndim, parts
 from srcgrad.rules.linalg import flipped
 from srcgrad.rules.reductions import literal
 from srcgrad.rules.registry import constant, flat, jvp, vjp
-from srcgrad.rules.scipy_linalg.common import defined, known, linalg, shaped, share, unknown
+from srcgrad.rules.scipy_linalg.common import defined, dtype_of, known, linalg, shaped, share, unknown
 from srcgrad.runtime import scipy_linalg as scipy_helpers
 
 # ---- Cholesky ------------------------------------------------------------------------------------------------
@@ -56,29 +58,30 @@ def lu(a: Sym, permute_l: Any = False, p_indices: Any = False, **options: Any) -
     rows = hold(xp.argsort(p, axis=-1) if ndim(a) > 2 else xp.argsort(p), "rows")
     lower, upper = (helper(part)(a, rows, *factors) for part in (scipy_helpers.lu_l, scipy_helpers.lu_u))
     if permute_l:
-        return xp.take_along_axis(lower, p[..., None], axis=-2) if ndim(a) > 2 else xp.take(lower, p, axis=0), upper
-    dtype = getattr(a.kind, "dtype", "float64")
-    return p if p_indices else xp.eye(a.shape[-2], dtype=dtype)[p], lower, upper
+        lower = hold(lower, "lower")
+        rows = xp.broadcast_to(p[..., None], lower.shape)
+        return xp.take_along_axis(lower, rows, axis=-2) if ndim(a) > 2 else xp.take(lower, p, axis=0), upper
+    return p if p_indices else xp.eye(a.shape[-2], dtype=dtype_of(a))[p], lower, upper
 
 
 @vjp(scipy_helpers.lu_l, "a", domain="matrix")
-def _lu_l(d: Sym, rows: Sym, l: Sym, u: Sym) -> Sym:  # noqa: E741
-    return helper(scipy_helpers.lu_l_adjoint)(d, rows, l, u)
+def _lu_l(d: Sym, rows: Sym, lower: Sym, upper: Sym) -> Sym:
+    return helper(scipy_helpers.lu_l_adjoint)(d, rows, lower, upper)
 
 
 @jvp(scipy_helpers.lu_l, "a")
-def _lu_l_tangent(t: Sym, rows: Sym, l: Sym, u: Sym) -> Sym:  # noqa: E741
-    return helper(scipy_helpers.lu_l_tangent)(t, rows, l, u)
+def _lu_l_tangent(t: Sym, rows: Sym, lower: Sym, upper: Sym) -> Sym:
+    return helper(scipy_helpers.lu_l_tangent)(t, rows, lower, upper)
 
 
 @vjp(scipy_helpers.lu_u, "a", domain="matrix")
-def _lu_u(d: Sym, rows: Sym, l: Sym, u: Sym) -> Sym:  # noqa: E741
-    return helper(scipy_helpers.lu_u_adjoint)(d, rows, l, u)
+def _lu_u(d: Sym, rows: Sym, lower: Sym, upper: Sym) -> Sym:
+    return helper(scipy_helpers.lu_u_adjoint)(d, rows, lower, upper)
 
 
 @jvp(scipy_helpers.lu_u, "a")
-def _lu_u_tangent(t: Sym, rows: Sym, l: Sym, u: Sym) -> Sym:  # noqa: E741
-    return helper(scipy_helpers.lu_u_tangent)(t, rows, l, u)
+def _lu_u_tangent(t: Sym, rows: Sym, lower: Sym, upper: Sym) -> Sym:
+    return helper(scipy_helpers.lu_u_tangent)(t, rows, lower, upper)
 
 
 @defined(sl.lu_factor)
@@ -97,11 +100,11 @@ def _lu_packed_tangent(t: Sym, lu: Sym, piv: Sym) -> Sym:
     return helper(scipy_helpers.lu_packed_tangent)(t, lu, piv)
 
 
-flat((scipy_helpers.lu_l, scipy_helpers.lu_u), "rows", "l", "u")
+flat((scipy_helpers.lu_l, scipy_helpers.lu_u), "rows", "lower", "upper")
 flat(scipy_helpers.lu_packed, "lu", "piv")
 constant(scipy_helpers.rows_of)
-infer_shapes.RULES[scipy_helpers.lu_l] = infer_shapes.like("l")
-infer_shapes.RULES[scipy_helpers.lu_u] = infer_shapes.like("u")
+infer_shapes.RULES[scipy_helpers.lu_l] = infer_shapes.like("lower")
+infer_shapes.RULES[scipy_helpers.lu_u] = infer_shapes.like("upper")
 infer_shapes.RULES[scipy_helpers.lu_packed] = infer_shapes.like("lu")
 
 # ---- QR and RQ -----------------------------------------------------------------------------------------------
@@ -113,22 +116,29 @@ def _mode(fn: Any, mode: Any) -> None:
         raise NoRuleError(f"The derivative of scipy.linalg.{fn.__name__} with mode={mode!r} is not known.")
 
 
+def _in_columns(a: Sym, p: Sym) -> Sym:
+    return xp.take_along_axis(a, xp.broadcast_to(p[..., None, :], a.shape), axis=-1)
+
+
 @defined(sl.qr)
 def qr(a: Sym, mode: Any = "full", pivoting: Any = False, **options: Any) -> Any:
     _mode(sl.qr, mode)
     known(sl.qr, pivoting=pivoting)
-    if mode == "economic":
-        options["mode"] = mode
-    if not pivoting:
+    if mode in ("economic", "r"):
+        options["mode"] = "economic"
+    if pivoting:
+        q, r, p = parts(linalg.qr(a, pivoting=True, **options))
+        a = hold(xp.take(a, p, axis=1) if ndim(a) == 2 else _in_columns(a, p), "pivoted")
+        places = [p]
+    else:
         q, r = parts(linalg.qr(a, **options))
-        upper = helper(runtime.qr_r)(a, q, r)
-        if mode == "r":
-            return (upper,) if ndim(a) == 2 else upper
-        return helper(runtime.qr_q)(a, q, r), upper
-    q, r, p = parts(linalg.qr(a, pivoting=True, **options))
-    moved = hold(xp.take(a, p, axis=1) if ndim(a) == 2 else xp.take_along_axis(a, p[..., None, :], axis=-1), "pivoted")
-    upper = helper(runtime.qr_r)(moved, q, r)
-    return (upper, p) if mode == "r" else (helper(runtime.qr_q)(moved, q, r), upper, p)
+        places = []
+    upper = helper(runtime.qr_r)(a, q, r)
+    if mode != "r":
+        return (helper(runtime.qr_q)(a, q, r), upper, *places)
+    below = hold(xp.zeros_like(a), "below")[..., r.shape[-2] :, slice(None)]
+    whole = xp.concatenate([upper, below], axis=-2)
+    return (whole, *places) if ndim(a) == 2 or pivoting else whole
 
 
 @defined(sl.rq)
@@ -141,13 +151,16 @@ def rq(a: Sym, mode: Any = "full", **options: Any) -> Any:
 
     def turned(x: Sym, columns: bool) -> Sym:
         back = slice(None, None, -1)
-        return flipped(x[..., back, back] if columns else x[..., back, :])
+        return flipped(x[..., back, back] if columns else x[..., back, slice(None)])
 
     given = (hold(turned(a, False), "turned"), hold(turned(q, False), "q"), hold(turned(r, True), "r"))
-    upper = flipped(helper(runtime.qr_r)(*given))[..., slice(None, None, -1), slice(None, None, -1)]
+    upper = hold(helper(runtime.qr_r)(*given), "upper")
+    back = slice(None, None, -1)
+    upper = flipped(upper[..., back, back])
     if mode == "r":
         return upper
-    return upper, flipped(helper(runtime.qr_q)(*given))[..., slice(None, None, -1), :]
+    rows = hold(helper(runtime.qr_q)(*given), "rows")
+    return upper, flipped(rows[..., slice(None), back])
 
 
 # ---- singular values -----------------------------------------------------------------------------------------
@@ -261,7 +274,9 @@ def eigh_tridiagonal(d: Sym, e: Sym, eigvals_only: Any = False, select: Any = "a
         raise unknown(sl.eigh_tridiagonal, "select")
     if ndim(d) != 1 or ndim(e) != 1:
         raise KindError("scipy.linalg.eigh_tridiagonal is differentiated for one matrix", "Write a loop.")
-    w, v = parts(linalg.eigh_tridiagonal(d, e, **options))
+    dtype = np.result_type(*(getattr(x.kind, "dtype", "float64") for x in (d, e))).name
+    kinds = (Array(dtype, (None,)), Array(dtype, (None, None)))
+    w, v = parts(linalg.eigh_tridiagonal(d, e, **options), kinds=kinds)
     values = helper(runtime.tridiagonal_w)(d, e, w, v)
     return values if eigvals_only else (values, helper(runtime.tridiagonal_v)(d, e, w, v))
 
@@ -298,6 +313,7 @@ def _tridiagonal_v_tangent(t: Any, diagonal: Sym, beside: Sym, w: Sym, v: Sym) -
     return helper(runtime.eigh_v_tangent)(_tridiagonal(t, diagonal, beside), w, v)
 
 
+infer_shapes.RULES[sl.eigh_tridiagonal] = lambda prim, bound: TUPLE
 flat((runtime.tridiagonal_w, runtime.tridiagonal_v), "w", "v")
 infer_shapes.RULES[runtime.tridiagonal_w] = infer_shapes.like("w")
 infer_shapes.RULES[runtime.tridiagonal_v] = infer_shapes.like("v")

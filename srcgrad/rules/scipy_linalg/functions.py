@@ -1,7 +1,7 @@
 """Functions of matrices: the exponential, trigonometric and hyperbolic functions, roots, logarithms and powers.
 
-The derivative of f at a along e is a block of f([[a, e], [0, a]]) (Mathias 1996; Higham 2008, 3.6), and the adjoint of d
-the derivative at a.T along d. Where there is a shorter way, that is taken.
+The derivative of f at a along e is a block of f([[a, e], [0, a]]) (Mathias 1996; Higham 2008, 3.6), and the adjoint
+of d the derivative at a.T along d. Where there is a shorter way, that is taken.
 """
 
 from __future__ import annotations
@@ -161,4 +161,4 @@ def _power_exponent_tangent(t: Sym, out: Sym, a: Sym) -> Sym:
     return t * (helper(scipy_helpers.real_logm)(a) @ out)
 
 
-shaped(scipy_helpers.real_power, "a")
+shaped(scipy_helpers.real_power, "a", exponent=0.5)

@@ -15,8 +15,8 @@ from srcgrad.rules.build import Sym, helper, xp
 from srcgrad.rules.defined import matrices
 from srcgrad.rules.defined.registry import Declined, array, hold, ndim, written_as
 from srcgrad.rules.reductions import literal
-from srcgrad.rules.registry import jvp, linear, vjp
-from srcgrad.rules.scipy_linalg.common import defined, known, linalg, share, solved
+from srcgrad.rules.registry import RULES, jvp, linear, vjp
+from srcgrad.rules.scipy_linalg.common import defined, dtype_of, known, linalg, share, solved
 from srcgrad.rules.scipy_linalg.systems import given_options, pair
 from srcgrad.runtime import scipy_linalg as scipy_helpers
 
@@ -173,7 +173,7 @@ def hankel(c: Any, r: Any = None) -> Sym:
     c = array(c)
     vectors(sl.hankel, c, c if r is None else r)
     rest = xp.zeros_like(c[1:]) if r is None else array(r)[1:]
-    return linalg.toeplitz(c[REVERSED], xp.concatenate([c[-1:], rest]))[REVERSED]
+    return hold(linalg.toeplitz(c[REVERSED], xp.concatenate([c[-1:], rest])), "turned")[REVERSED]
 
 
 @defined(sl.circulant)
@@ -188,16 +188,15 @@ def convolution_matrix(a: Any, n: Any, mode: Any = "full") -> Sym:
     known(sl.convolution_matrix, mode=mode)
     a = array(a)
     vectors(sl.convolution_matrix, a)
-    whole = linalg.toeplitz(xp.pad(a, (0, n - 1)), xp.pad(a[:1], (0, n - 1)))
+    if mode not in ("full", "valid", "same"):
+        raise Declined
+    rest = xp.zeros(n - 1, dtype=dtype_of(a))
+    whole = linalg.toeplitz(xp.concatenate([a, rest]), xp.concatenate([a[:1], rest]))
     if mode == "full":
         return whole
-    size, cut = a.size, hold(xp.minimum(a.size, n) - 1, "cut") if isinstance(n, Sym) else None
-    cut = helper(min)(size, n) - 1 if cut is None else cut
-    if mode == "valid":
-        return whole[cut : size + n - 1 - cut]
-    if mode == "same":
-        return whole[cut // 2 : size + n - 1 - (cut - cut // 2)]
-    raise Declined
+    whole, cut = hold(whole, "whole"), hold(xp.minimum(a.size, n) - 1, "cut")
+    first, last = (cut, cut) if mode == "valid" else (cut // 2, cut - cut // 2)
+    return whole[first : a.size + n - 1 - last]
 
 
 def _pair_of(c_or_cr: Any, fn: Any) -> tuple[Any, Any]:
@@ -338,7 +337,8 @@ def companion(a: Any) -> Sym:
     a = array(a)
     vectors(sl.companion, a)
     n = a.size - 1
-    return xp.concatenate([-(a[1:] / a[0])[None], xp.eye(n - 1, n, dtype=getattr(a.kind, "dtype", "float64"))])
+    row = hold(-a[1:] / a[0], "row")
+    return xp.concatenate([row[None], xp.eye(n - 1, n, dtype=dtype_of(a))])
 
 
 @defined(sl.leslie)
@@ -359,7 +359,8 @@ def fiedler(a: Any) -> Sym:
 def diagsvd(s: Any, M: Any, N: Any) -> Sym:
     s = array(s)
     vectors(sl.diagsvd, s)
-    return xp.pad(xp.diag(s), ((0, M - s.size), (0, N - s.size)))
+    rows = hold(xp.eye(M, s.size, dtype=dtype_of(s)) * s, "rows")
+    return rows @ xp.eye(s.size, N, dtype=dtype_of(s))
 
 
 # ---- norms ---------------------------------------------------------------------------------------------------
@@ -367,11 +368,15 @@ def diagsvd(s: Any, M: Any, N: Any) -> Sym:
 share(sl.norm, np.linalg.norm, a="x")
 
 
+@vjp(sl.norm, "a", domain="distinct")
+def _norm(d: Sym, out: Sym, a: Sym, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Sym:
+    """SciPy gives a number of Python's for an array of any precision, whose adjoint is in double precision."""
+    found = RULES[np.linalg.norm].builders["x"](d=d, out=out, x=a, ord=ord, axis=axis, keepdims=keepdims)
+    return found if getattr(a.kind, "dtype", "") == "float64" else found.astype(dtype_of(a).__name__)
+
+
 @defined(sl.norm)
 def norm(a: Sym, ord: Any = None, axis: Any = None, keepdims: Any = False, **options: Any) -> Sym | None:
     known(sl.norm, ord=ord, axis=axis, keepdims=keepdims)
     return matrices.norm(a, ord, axis, keepdims)
 
-
-infer_shapes.RULES[sl.norm] = lambda prim, bound: infer_shapes.RULES[np.linalg.norm](prim, {
-    "x" if name == "a" else name: value for name, value in bound.items() if name != "check_finite"})  # fmt: skip

@@ -223,7 +223,8 @@ def _cho_solve_left(d: Sym, out: Sym, c_and_lower: Any, b: Sym, check_finite: An
     w = _by_cholesky(c, lower, d, b, check_finite)
     product = outer(w, out, stacked=rank(b.kind) == 1)
     both = product + flipped(product)
-    return [fit(-(xp.tril(both @ c) if literal(lower, "lower") else xp.triu(c @ both)), c), None]
+    below = literal(lower, "lower")
+    return [fit(-(xp.tril(both @ xp.tril(c)) if below else xp.triu(xp.triu(c) @ both)), c), None]
 
 
 @jvp(sl.cho_solve, "c_and_lower", "b")

@@ -208,7 +208,7 @@ class Walk(Values):
 
 
 def repeated_call(exprs: list[Expr]) -> Expr | None:
-    """The largest call that is made twice, of those that are worth a variable: of functions of whole arrays."""
+    """The shortest call that is made twice, of those that are worth a variable: of functions of whole arrays."""
     counts: list[tuple[Expr, int]] = []
     for part in (part for expr in exprs for part in subexpressions(expr)):
         if is_of_whole_arrays(part):
@@ -218,7 +218,7 @@ def repeated_call(exprs: list[Expr]) -> Expr | None:
             else:
                 counts[place] = (part, counts[place][1] + 1)
     again = [call for call, n in counts if n > 1]
-    return max(again, key=lambda call: sum(1 for _ in subexpressions(call)), default=None)
+    return min(again, key=lambda call: sum(1 for _ in subexpressions(call)), default=None)
 
 
 def is_of_whole_arrays(expr: Expr) -> bool:
