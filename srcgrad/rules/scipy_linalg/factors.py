@@ -229,10 +229,6 @@ def eigvalsh(a: Sym, b: Any = None, lower: Any = True, type: Any = 1, **options:
     return eigen(a, b, lower, type, options, sl.eigvalsh)[0]
 
 
-def scaled(d: Sym, w: Sym) -> Sym:
-    return d * w
-
-
 @vjp(runtime.pencil_w, "a", "b", domain="matrix")
 def _pencil_w(d: Sym, a: Sym, b: Sym, w: Sym, v: Sym, lower: Any = None) -> tuple[Sym, Sym]:
     adjoint = helper(runtime.eigh_w_adjoint)
@@ -241,10 +237,9 @@ def _pencil_w(d: Sym, a: Sym, b: Sym, w: Sym, v: Sym, lower: Any = None) -> tupl
 
 @jvp(runtime.pencil_w, "a", "b")
 def _pencil_w_tangent(t: Any, a: Sym, b: Sym, w: Sym, v: Sym, lower: Any = None) -> Sym:
-    of_a, of_b = (None if s is None else helper(runtime.eigh_w_tangent)(given(s, lower), v) for s in t)
-    if of_b is None:
-        return of_a
-    return -(w * of_b) if of_a is None else of_a - w * of_b
+    moved = [None if s is None else helper(runtime.eigh_w_tangent)(given(s, lower), v) for s in t]
+    terms = [s for s in (moved[0], None if moved[1] is None else -(w * moved[1])) if s is not None]
+    return terms[0] if len(terms) == 1 else terms[0] + terms[1]
 
 
 @vjp(runtime.pencil_v, "a", "b", domain="matrix")
