@@ -15,7 +15,7 @@ from srcgrad.codegen import compile_text
 from srcgrad.errors import SrcgradError
 from srcgrad.frontend import definition_of
 from srcgrad.ir.nodes import Pos
-from srcgrad.runtime import HELPERS
+from srcgrad.runtime import HELPERS, OF_SCIPY
 from srcgrad.specialize.boundary import Boundary
 from srcgrad.specialize.inner import Crossing, Read, ask, specialize_inner
 from srcgrad.specialize.knowledge import Derived, Learned
@@ -49,7 +49,7 @@ class _Entry:
 
 def specialised_for(fn: Callable[..., Any], args: dict[str, Any], derive: Deriver) -> Specialised:
     """The typed program of a function for arguments of the kinds of `args`, as transforms take it."""
-    return lambda learned: specialize(fn, args, set(HELPERS), learned, derive)
+    return lambda learned: specialize(fn, args, {*HELPERS, *OF_SCIPY}, learned, derive)
 
 
 class Deriver:
@@ -124,7 +124,7 @@ def _generate(outer: Any, closure: Closure, bound: dict[str, Value], wish: Wish,
     crossings: list[Crossing] = []
 
     def specialised(learned: Learned) -> Program:
-        program, crossing = specialize_inner(outer, closure, bound, set(HELPERS), learned)
+        program, crossing = specialize_inner(outer, closure, bound, {*HELPERS, *OF_SCIPY}, learned)
         crossings[:] = [crossing]
         return program
 

@@ -41,12 +41,12 @@ def by_dummies(prim: Prim, args: Sequence[Expr], kwargs: Sequence[tuple[str, Exp
 def items_by_dummies(
     prim: Prim, args: Sequence[Expr], kwargs: Sequence[tuple[str, Expr]]
 ) -> tuple[Kind, ...] | None:
-    """The kinds of the items of a result that is a tuple, else None."""
+    """The kinds of the items of a result that is a tuple, or a list as SciPy's of stacks are, else None."""
     exprs = [*args, *(value for _, value in kwargs)]
     if any(_rankless(e) for e in exprs):
         return None
     first, second, sizes = _both(prim, exprs, kwargs)
-    if not isinstance(first, tuple) or len(first) != len(second):
+    if not isinstance(first, (tuple, list)) or len(first) != len(second):
         return None
     return tuple(_kind([a, b], exprs, sizes) for a, b in zip(first, second, strict=False))
 

@@ -296,6 +296,11 @@ def _of(value: str, shape: str) -> Callable[[Prim, Bound], Kind]:
     return rule
 
 
+def like(argument: str) -> Callable[[Prim, Bound], Kind]:
+    """A result of the kind of an argument."""
+    return _of(argument, argument)
+
+
 def _split_like(prim: Prim, bound: Bound) -> Kind:
     return array_list(kind_of(bound["arrays"]), array_of_expr(bound["joined"]).dtype)
 
@@ -332,7 +337,8 @@ RULES: dict[Any, Shaped] = {
     runtime.unbroadcast: _of("s", "x"), runtime.untile: _of("tiled", "x"), runtime.add_at: _of("x", "x"),
     runtime.undiagonal: _of("x", "x"), runtime.undiagonals: _of("x", "x"), runtime.unpad: _of("padded", "x"),
     runtime.add_windows: _of("windows", "x"), runtime.svd_u: _of("u", "u"), runtime.svd_s: _of("s", "s"),
-    runtime.svd_vt: _of("vt", "vt"), runtime.qr_q: _of("q", "q"), runtime.qr_r: _of("r", "r"),
+    runtime.svd_vt: _of("vt", "vt"), runtime.eigh_w: like("w"), runtime.eigh_v: like("v"),
+    runtime.qr_q: _of("q", "q"), runtime.qr_r: _of("r", "r"),
     runtime.products_of_others: _of("x", "x"), runtime.split_like: _split_like,
     list: lambda prim, bound: _list(bound),
 }  # fmt: skip

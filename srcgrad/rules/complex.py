@@ -105,7 +105,7 @@ holds_for_complex(
     np.arctanh, np.sinc, abs, np.abs, np.absolute, np.real, np.angle, np.where,
     np.prod, np.var, np.std, np.linalg.norm, np.linalg.det, np.linalg.inv, np.linalg.solve,
     np.linalg.matrix_power, np.linalg.multi_dot, np.linalg.eigvalsh, np.linalg.svdvals, np.linalg.cholesky,
-    np.linalg.pinv, runtime.eigh_values, runtime.eigh_vectors,
+    np.linalg.pinv, runtime.eigh_w, runtime.eigh_v,
     runtime.svd_s, runtime.svd_u, runtime.svd_vt, runtime.qr_q, runtime.qr_r,
     runtime.eig_values, runtime.eig_vectors, runtime.log_abs_det, runtime.phase_of_det, runtime.least_squares,
     np.gradient,

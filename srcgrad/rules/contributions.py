@@ -113,11 +113,8 @@ def refuse_unknown(rule: Rule, call: Call | Op, syms: dict[str, Any], wanted: se
 
 def refuse_complex(rule: Rule, call: Call | Op, syms: dict[str, Any]) -> None:
     """Refuse complex numbers where a rule holds for real ones only."""
-    holds = rule.linear.issuperset(rule.builders) if rule.complex is None else rule.complex
-    if holds or rule.own:
-        return
     kinds = [s.kind for value in syms.values() for s in (value if isinstance(value, list) else [value])]
-    if any(is_complex(kind) for kind in [call.kind, *kinds]):
+    if any(is_complex(kind) for kind in [call.kind, *kinds]) and not (rule.holds_for_complex or rule.own):
         raise NoRuleError(
             f"The derivative of {as_prim(call).text} is known for real numbers only.",
             "Write it with functions that take complex numbers: np.real, np.imag, np.conj, np.abs and arithmetic.",

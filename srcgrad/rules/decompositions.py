@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from srcgrad.errors import KindError
 from srcgrad.ir.kinds import rank
 from srcgrad.rules.build import Sym, conj, helper, total, unbroadcast, xp
 from srcgrad.rules.linalg import dagger, flipped, ranks
+from srcgrad.rules.reductions import literal
 from srcgrad.rules.registry import constant, flat, jvp, linear, vjp
 from srcgrad.rules.shapes import back
 
@@ -82,12 +85,36 @@ def _solve_tangent(t: tuple[Sym | None, Sym | None], out: Sym, a: Sym, b: Sym) -
 @vjp(np.linalg.matrix_power, "a", view="maybe", domain="matrix")
 def _matrix_power(d: Sym, a: Sym, n: Any) -> Sym:
     """The derivative in the direction d of the power of the transpose: sums are the same, read backwards."""
-    return helper(runtime.matrix_power_derivative)(flipped(a), d, n)
+    return along(lambda whole: xp.linalg.matrix_power(whole, n), flipped(a), d)
 
 
 @jvp(np.linalg.matrix_power, "a")
 def _matrix_power_tangent(t: Sym, a: Sym, n: Any) -> Sym:
-    return helper(runtime.matrix_power_derivative)(a, t, n)
+    return along(lambda whole: xp.linalg.matrix_power(whole, n), a, t)
+
+
+def along(function: Callable[[Sym], Sym], a: Sym, direction: Sym) -> Sym:
+    """The derivative of a function of matrices along a direction, which its value at a larger matrix has as a block."""
+    found = helper(runtime.direction_of)(function(helper(runtime.with_direction)(a, direction)))
+    return Sym(replace(found.expr, kind=direction.kind))
+
+
+@vjp(runtime.with_direction, "a", "e", domain="matrix")
+def _with_direction(d: Sym, a: Sym, e: Sym) -> tuple[Sym, Sym]:
+    n = a.shape[-1]
+    first, second = slice(None, n), slice(n, None)
+    return d[..., first, first] + d[..., second, second], d[..., first, second]
+
+
+@jvp(runtime.with_direction, "a", "e")
+def _with_direction_tangent(t: tuple[Sym | None, Sym | None], a: Sym, e: Sym) -> Sym:
+    both = (xp.zeros_like(x) if moved is None else moved for moved, x in zip(t, (a, e), strict=True))
+    return helper(runtime.with_direction)(*both)
+
+
+@linear(runtime.direction_of, "whole", domain="matrix")
+def _direction_of(d: Sym) -> Sym:
+    return helper(runtime.with_direction)(xp.zeros_like(d), d)
 
 
 @linear(np.linalg.multi_dot, "arrays", displays=True)
@@ -202,14 +229,11 @@ _by_helpers(runtime.eig_vectors, "a", runtime.eig_vectors_adjoint, runtime.eig_v
 flat((runtime.eig_values, runtime.eig_vectors), "w", "v")
 
 # factors of what was decomposed once (see defined/several)
-_by_helpers(runtime.eigh_values, "a", runtime.eigh_values_adjoint, runtime.eigh_values_tangent)
-_by_helpers(runtime.eigh_vectors, "a", runtime.eigh_vectors_adjoint, runtime.eigh_vectors_tangent)
 _by_helpers(runtime.svd_s, "a", runtime.svd_s_adjoint, runtime.svd_s_tangent)
 _by_helpers(runtime.svd_u, "a", runtime.svd_u_adjoint, runtime.svd_u_tangent)
 _by_helpers(runtime.svd_vt, "a", runtime.svd_vt_adjoint, runtime.svd_vt_tangent)
 _by_helpers(runtime.qr_q, "a", runtime.qr_q_adjoint, runtime.qr_q_tangent)
 _by_helpers(runtime.qr_r, "a", runtime.qr_r_adjoint, runtime.qr_r_tangent)
-flat((runtime.eigh_values, runtime.eigh_vectors), "w", "v")
 flat((runtime.svd_u, runtime.svd_s, runtime.svd_vt), "u", "s", "vt")
 flat((runtime.qr_q, runtime.qr_r), "q", "r")
 
@@ -231,3 +255,36 @@ def _pinv_tangent(t: Sym, out: Sym, a: Sym) -> Sym:
         + (dagger(t) - out @ a @ dagger(t)) @ dagger(out) @ out
         - out @ t @ out
     )
+
+
+def taken(d: Sym, lower: Any = None) -> Sym:
+    """The adjoint of the triangle that is read of a symmetric matrix."""
+    return helper(runtime.to_lower if lower is None or literal(lower) else runtime.to_upper)(d)
+
+
+def given(t: Sym, lower: Any = None) -> Sym:
+    """The tangent of a symmetric matrix of which one triangle is read."""
+    return helper(runtime.from_lower if lower is None or literal(lower) else runtime.from_upper)(t)
+
+
+@vjp(runtime.eigh_w, "a", domain="matrix")
+def _eigh_w(d: Sym, a: Sym, w: Sym, v: Sym, lower: Any = None) -> Sym:
+    return conj(taken(helper(runtime.eigh_w_adjoint)(conj(d), v), lower))
+
+
+@jvp(runtime.eigh_w, "a")
+def _eigh_w_tangent(t: Sym, a: Sym, w: Sym, v: Sym, lower: Any = None) -> Sym:
+    return helper(runtime.eigh_w_tangent)(given(t, lower), v)
+
+
+@vjp(runtime.eigh_v, "a", domain="matrix")
+def _eigh_v(d: Sym, a: Sym, w: Sym, v: Sym, lower: Any = None) -> Sym:
+    return conj(taken(helper(runtime.eigh_v_adjoint)(conj(d), w, v), lower))
+
+
+@jvp(runtime.eigh_v, "a")
+def _eigh_v_tangent(t: Sym, a: Sym, w: Sym, v: Sym, lower: Any = None) -> Sym:
+    return helper(runtime.eigh_v_tangent)(given(t, lower), w, v)
+
+
+flat((runtime.eigh_w, runtime.eigh_v), "w", "v")

@@ -32,6 +32,7 @@ _UNKNOWN_NUMPY = {
     "setbufsize", "set_printoptions", "test", "nditer", "fromiter", "fromregex", "nested_iters", "show_config",
     "info",
 }  # fmt: skip
+_UNKNOWN_SCIPY = {"funm", "clarkson_woodruff_transform"}  # they run a callback, or draw random numbers
 _PURE_BUILTINS: set[Any] = {
     abs, all, any, bin, bool, bytes, callable, chr, complex, dict, divmod, enumerate, float, format, frozenset,
     getattr, hasattr, hash, hex, id, int, isinstance, issubclass, len, list, max, min, oct, ord, pow, range, repr,
@@ -107,6 +108,8 @@ def effect(fn: Callable[..., Any], given: Iterable[str] = ()) -> Effect:
         return "unknown" if name in _UNKNOWN_NUMPY else "pure"
     if module in ("math", "cmath", "operator", "_operator") or module.startswith("scipy.special"):
         return "pure"
+    if module.startswith("scipy.linalg"):
+        return "unknown" if name in _UNKNOWN_SCIPY else "pure"
     kind = of_class if of_class is not None else type(owner) if owner is not None else None
     if kind in _PURE_TYPES or (kind, name) in _PURE_METHODS:
         return "pure"

@@ -13,6 +13,7 @@ from typing import Any
 
 _UNREAD = {
     "scipy.special": "srcgrad.rules.special",
+    "scipy.linalg": "srcgrad.rules.scipy_linalg",
 }
 """Library -> the module of what is known of its functions; without those that have been read."""
 LIBRARIES = tuple(_UNREAD)

@@ -23,7 +23,7 @@ from srcgrad.analysis.signatures import MISSING, const
 from srcgrad.errors import KindError, NoRuleError
 from srcgrad.ir.nodes import Call, Expr, Op, Pos, Prim
 from srcgrad.rules.effects import Ruled, effect
-from srcgrad.rules.libraries import read_library_of
+from srcgrad.rules.libraries import library_of, read_library_of
 from srcgrad.rules.refused import reason_of
 
 __all__ = [
@@ -57,7 +57,7 @@ class Rule:
     result's, where that is neither a partial derivative nor the function itself. symmetric: the function is a
     product, and that of two vectors does not depend on their order.
     complex: whether the builders hold for complex numbers as well, in the convention of
-    docs/complex.md; None: if the function is linear.
+    docs/complex.md; None: if the function is NumPy's and linear.
     own: a user's rule (see rules/own); example: stands in for fn where the kind of its result is found. note: a
     remark that generated code makes on the derivative, with {} for the function's name.
     """
@@ -82,6 +82,13 @@ class Rule:
     own: bool = False
     example: Callable[..., Any] | None = None
     note: str = ""
+
+    @property
+    def holds_for_complex(self) -> bool:
+        """Whether what the rule says holds for complex numbers too."""
+        if self.complex is not None:
+            return self.complex
+        return self.linear.issuperset(self.builders) and not library_of(self.fn)
 
     def bind(self, call: Call | Op) -> dict[str, Any]:
         """The arguments of a call by parameter name: Expr, or a list of Expr for the parameter `variadic`.
@@ -226,7 +233,7 @@ def vjp(
             for k, name in enumerate(wanted):
                 builders[name] = builder if len(wanted) == 1 else _item(builder, k)
             flags = before.linear | frozenset(wanted) if linear else before.linear
-            _add(replace(before, builders=builders, handled=before.handled | frozenset(names), linear=flags))
+            _add(replace(before, builders=builders, handled=before.handled | {*names, *wanted}, linear=flags))
         return builder
 
     return register

@@ -11,8 +11,19 @@ from srcgrad.runtime.adjoints import (
     unpad,
     untile,
 )
+from srcgrad.runtime.banded import (
+    banded_outer,
+    banded_product,
+    banded_transpose,
+    diagonal_sums,
+    symmetric_bands,
+    symmetric_bands_adjoint,
+)
 from srcgrad.runtime.differences import numerical_jvp, numerical_vjp, stop_gradient
 from srcgrad.runtime.factors import (
+    banded_v,
+    banded_w,
+    check_reduced,
     check_thin,
     eig_values,
     eig_values_adjoint,
@@ -20,12 +31,16 @@ from srcgrad.runtime.factors import (
     eig_vectors,
     eig_vectors_adjoint,
     eig_vectors_tangent,
-    eigh_values,
-    eigh_values_adjoint,
-    eigh_values_tangent,
-    eigh_vectors,
-    eigh_vectors_adjoint,
-    eigh_vectors_tangent,
+    eigh_v,
+    eigh_v_adjoint,
+    eigh_v_tangent,
+    eigh_w,
+    eigh_w_adjoint,
+    eigh_w_tangent,
+    pencil_v,
+    pencil_v_adjoint,
+    pencil_v_tangent,
+    pencil_w,
     qr_adjoint,
     qr_q,
     qr_q_adjoint,
@@ -43,6 +58,9 @@ from srcgrad.runtime.factors import (
     svd_vt,
     svd_vt_adjoint,
     svd_vt_tangent,
+    tridiagonal,
+    tridiagonal_v,
+    tridiagonal_w,
 )
 from srcgrad.runtime.fourier import resized_like, scaled_inside
 from srcgrad.runtime.helpers import (
@@ -75,20 +93,24 @@ from srcgrad.runtime.matrices import (
     cholesky_adjoint,
     cholesky_tangent,
     diagonal_part,
+    direction_of,
     eigenvalues_adjoint,
     eigenvalues_tangent,
     flip,
     from_lower,
+    from_upper,
     gaps_between,
     inverse_of,
     least_squares,
     log_abs_det,
-    matrix_power_derivative,
+    lstsq_x,
     phase_of_det,
     sign_of_det,
     singular_values_adjoint,
     singular_values_tangent,
     to_lower,
+    to_upper,
+    with_direction,
 )
 from srcgrad.runtime.numerical import (
     add_along,
@@ -132,20 +154,22 @@ HELPERS = {
         with_attributes, with_items, zero_directions, zeros_like,
         add_at, grid, products_of_others, split_like, undiagonal, untile,
         cholesky_adjoint, cholesky_tangent, diagonal_part, eig_values, eig_values_adjoint, eig_values_tangent,
-        eig_vectors, eig_vectors_adjoint, eig_vectors_tangent, eigenvalues_adjoint, eigenvalues_tangent,
-        eigh_values, eigh_values_adjoint, eigh_values_tangent, eigh_vectors, eigh_vectors_adjoint,
-        eigh_vectors_tangent, from_lower, log_abs_det, phase_of_det, sign_of_det, singular_values_adjoint,
-        singular_values_tangent, to_lower,
+        eig_vectors, eig_vectors_adjoint, eig_vectors_tangent, eigenvalues_adjoint, eigenvalues_tangent, from_lower,
+        log_abs_det, phase_of_det, sign_of_det, singular_values_adjoint, singular_values_tangent, to_lower,
+        from_upper, to_upper, lstsq_x,
         add_along, convolve_adjoint, cumprod_adjoint, cumprod_tangent, interp_adjoint, interp_slope, median_weights,
         put_along, trapezoid_weights, vander_tangent,
         axes_at_end, axes_put_back, bins_of, corrcoef_adjoint, corrcoef_tangent, first_places, gradient_adjoint,
         histogram_adjoint, histogram_of_weights, places_of, quantile_adjoint, quantile_parts, quantile_tangent,
         record_places, standardized, correlate_adjoint, correlate_adjoint_right, correlation_in_full,
-        flip, gaps_between, inverse_of, least_squares, matrix_power_derivative, undiagonals, add_windows, unpad,
+        flip, gaps_between, inverse_of, least_squares, with_direction, direction_of, undiagonals, add_windows, unpad,
         check_thin, qr_adjoint, qr_q, qr_q_adjoint, qr_q_tangent, qr_r, qr_r_adjoint, qr_r_tangent,
         qr_rotation, svd_s, svd_s_adjoint, svd_s_tangent, svd_u, svd_u_adjoint, svd_u_tangent, svd_vt,
-        svd_vt_adjoint, svd_vt_tangent,
         resized_like, scaled_inside,
+        svd_vt_adjoint, svd_vt_tangent, check_reduced, eigh_v, eigh_v_adjoint, eigh_v_tangent, eigh_w,
+        eigh_w_adjoint, eigh_w_tangent, pencil_v, pencil_v_adjoint, pencil_v_tangent, pencil_w, tridiagonal,
+        tridiagonal_v, tridiagonal_w, banded_v, banded_w, banded_outer, banded_product, banded_transpose,
+        diagonal_sums, symmetric_bands, symmetric_bands_adjoint,
         contents_of, put_back, Snapshots,
         numerical_jvp, numerical_vjp, stop_gradient,
         custom_root, fixed_point, fixed_point_adjoint, fixed_point_tangent, root_adjoint, root_tangent,
@@ -153,4 +177,12 @@ HELPERS = {
         accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of,
     )
 }  # fmt: skip
-"""The helpers by the names that generated code calls them by."""
+"""The helpers by the names that generated code calls them by; those of runtime/scipy_linalg once that is read."""
+
+OF_SCIPY = frozenset((
+    "real_valued", "cholesky_lower_adjoint", "cholesky_lower_tangent", "rows_of", "in_rows", "squared", "lu_adjoint",
+    "lu_inner", "lu_l", "lu_u", "lu_l_adjoint", "lu_u_adjoint", "lu_l_tangent", "lu_u_tangent", "unpacked", "lu_packed",
+    "lu_packed_adjoint", "lu_packed_tangent", "packed_adjoint", "packed_tangent", "lag_products", "convolution",
+    "continuous_gain", "discrete_gain", "real_power", "real_sqrtm", "real_logm",
+))  # fmt: skip
+"""The names of helpers that call SciPy: kept free, as those of HELPERS are, also where SciPy is not imported."""

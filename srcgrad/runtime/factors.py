@@ -8,7 +8,7 @@ values together does not change, such as u @ vt, has its true derivative.
 
 import numpy as np
 
-from srcgrad.runtime.matrices import flip, from_lower, gaps_between, inverse_of, to_lower
+from srcgrad.runtime.matrices import flip, from_lower, gaps_between, inverse_of
 
 
 def svd_u(a, u, s, vt):
@@ -29,7 +29,7 @@ def svd_vt(a, u, s, vt):
 def check_thin(u, s, vt):
     """Raise ValueError where there are more singular vectors than values: those have no derivative."""
     if u.shape[-1] != s.shape[-1] or vt.shape[-2] != s.shape[-1]:
-        raise ValueError("np.linalg.svd of a matrix that is not square is differentiated with full_matrices=False")
+        raise ValueError("the svd of a matrix that is not square is differentiated with full_matrices=False")
 
 
 def svd_s_adjoint(d, u, vt):
@@ -78,36 +78,6 @@ def svd_vt_tangent(t, u, s, vt):
     turned = inverse_of(s[..., None, :] + s[..., :, None]) * (inner - flip(inner))
     core = 0.5 * (gaps_between(s) * (inner + flip(inner)) - turned)
     return flip(core) @ vt + inverse_of(s)[..., :, None] * (moved - inner @ vt)
-
-
-def eigh_values(a, w, v):
-    """The eigenvalues of a, of which w, v is the decomposition."""
-    return w.copy()
-
-
-def eigh_vectors(a, w, v):
-    """The eigenvectors of a, of which w, v is the decomposition."""
-    return v.copy()
-
-
-def eigh_values_adjoint(d, v):
-    """The adjoint of a symmetric matrix from that of its eigenvalues."""
-    return to_lower((v * d[..., None, :]) @ flip(v))
-
-
-def eigh_values_tangent(t, v):
-    """The tangent of the eigenvalues of a symmetric matrix from that of the matrix."""
-    return np.sum((v.conj() * (from_lower(t) @ v)).real, axis=-2)
-
-
-def eigh_vectors_adjoint(d, w, v):
-    """The adjoint of a symmetric matrix from that of its eigenvectors (Giles 2008, 3.1)."""
-    return to_lower(v @ (gaps_between(w) * (flip(v) @ d)) @ flip(v))
-
-
-def eigh_vectors_tangent(t, w, v):
-    """The tangent of the eigenvectors of a symmetric matrix from that of the matrix (Giles 2008, 3.1)."""
-    return v @ (gaps_between(w) * (flip(v) @ from_lower(t) @ v))
 
 
 def eig_values(a, w, v):
@@ -171,14 +141,23 @@ def qr_adjoint(d_q, d_r, a, q, r):
     return np.concatenate([first, q @ rest], axis=-1)
 
 
+def check_reduced(a, q):
+    """Raise ValueError where there are more columns of q than of the matrix: those have no derivative."""
+    if q.shape[-1] > a.shape[-1]:
+        raise ValueError("qr of a matrix of more rows than columns is differentiated in its reduced (economic) form")
+
+
 def qr_q_adjoint(d, a, q, r):
     """The adjoint of a matrix from that of its orthogonal factor."""
+    check_reduced(a, q)
     return qr_adjoint(d, np.zeros_like(r), a, q, r)
 
 
 def qr_r_adjoint(d, a, q, r):
-    """The adjoint of a matrix from that of its triangular factor."""
-    return qr_adjoint(np.zeros_like(q), d, a, q, r)
+    """The adjoint of a matrix from that of its triangular factor, which may have rows of zeros below."""
+    k = min(a.shape[-1], q.shape[-1])
+    q = q[..., :, :k]
+    return qr_adjoint(np.zeros_like(q), d[..., :k, :], a, q, r[..., :k, :])
 
 
 def qr_rotation(t, q, r):
@@ -192,11 +171,95 @@ def qr_rotation(t, q, r):
 
 def qr_q_tangent(t, q, r):
     """The tangent of the orthogonal factor of a matrix from that of the matrix."""
+    check_reduced(t, q)
     turned, scaled = qr_rotation(t, q, r)
     return q @ turned + scaled - q @ (flip(q) @ scaled)
 
 
 def qr_r_tangent(t, q, r):
     """The tangent of the triangular factor of a matrix from that of the matrix."""
-    turned, _ = qr_rotation(t, q, r)
-    return np.triu(flip(q) @ t - turned @ r)
+    k = min(t.shape[-1], q.shape[-1])
+    first, upper = q[..., :, :k], r[..., :k, :]
+    turned, _ = qr_rotation(t, first, upper)
+    moved = np.triu(flip(first) @ t - turned @ upper)
+    return np.concatenate([moved, np.zeros_like(r[..., k:, :])], axis=-2)
+
+
+# ---- symmetric matrices --------------------------------------------------------------------------------------
+
+
+def eigh_w(a, w, v, lower=True):
+    """The eigenvalues of a symmetric matrix a, of which w, v is the decomposition. lower: which triangle is read."""
+    return w.copy()
+
+
+def eigh_v(a, w, v, lower=True):
+    """The eigenvectors of a symmetric matrix a, of which w, v is the decomposition. lower: which triangle is read."""
+    return v.copy()
+
+
+def eigh_w_adjoint(d, v):
+    """The adjoint of a symmetric matrix from that of its eigenvalues."""
+    return (v * d[..., None, :]) @ flip(v)
+
+
+def eigh_v_adjoint(d, w, v):
+    """The adjoint of a symmetric matrix from that of its eigenvectors (Giles 2008, 3.1)."""
+    return v @ (gaps_between(w) * (flip(v) @ d)) @ flip(v)
+
+
+def eigh_w_tangent(t, v):
+    """The tangent of the eigenvalues of a symmetric matrix from that of the matrix."""
+    return np.sum((v.conj() * (t @ v)).real, axis=-2)
+
+
+def eigh_v_tangent(t, w, v):
+    """The tangent of the eigenvectors of a symmetric matrix from that of the matrix (Giles 2008, 3.1)."""
+    return v @ (gaps_between(w) * (flip(v) @ t @ v))
+
+
+def pencil_w(a, b, w, v, lower=True):
+    """The w of a @ v = b @ v * w, for symmetric matrices. lower: the triangles that are read."""
+    return w.copy()
+
+
+def pencil_v(a, b, w, v, lower=True):
+    """The v of a @ v = b @ v * w with v.T @ b @ v = 1, for symmetric matrices. lower: the triangles that are read."""
+    return v.copy()
+
+
+def pencil_v_adjoint(d, w, v):
+    """The adjoint of b from that of v: by the equation, and by the condition that v.T @ b @ v is 1."""
+    inner, gaps = flip(v) @ d, gaps_between(w)
+    return -(v @ (gaps * inner * w[..., None, :] + 0.5 * (gaps == 0) * inner) @ flip(v))
+
+
+def pencil_v_tangent(t, w, v):
+    """The tangent of v from that of b."""
+    inner, gaps = flip(v) @ t @ v, gaps_between(w)
+    return -(v @ (gaps * inner * w[..., None, :] + 0.5 * (gaps == 0) * inner))
+
+
+def tridiagonal(diagonal, beside):
+    """The symmetric matrix with this diagonal and these elements beside it."""
+    return np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
+
+
+def tridiagonal_w(diagonal, beside, w, v):
+    """The eigenvalues of a tridiagonal matrix, of which w, v is the decomposition."""
+    return w.copy()
+
+
+def tridiagonal_v(diagonal, beside, w, v):
+    """The eigenvectors of a tridiagonal matrix, of which w, v is the decomposition."""
+    return v.copy()
+
+
+def banded_w(ab, w, v, lower):
+    """The eigenvalues of a symmetric matrix that is stored by diagonals, of which w, v is the decomposition."""
+    return w.copy()
+
+
+def banded_v(ab, w, v, lower):
+    """The eigenvectors of a symmetric matrix that is stored by diagonals, of which w, v is the decomposition."""
+    return v.copy()

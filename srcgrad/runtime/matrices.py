@@ -39,6 +39,16 @@ def from_lower(t):
     return np.tril(t, -1) + diagonal_part(t) + flip(np.tril(t, -1))
 
 
+def to_upper(d):
+    """The adjoint of a matrix of which only the upper triangle is read, from that of the symmetric matrix."""
+    return np.triu(d, 1) + diagonal_part(d) + flip(np.tril(d, -1))
+
+
+def from_upper(t):
+    """The symmetric matrix that has the upper triangle of t."""
+    return np.triu(t, 1) + diagonal_part(t) + flip(np.triu(t, 1))
+
+
 def gaps_between(w):
     """One over w[j] - w[i], and zero where the two are equal up to rounding."""
     gaps = w[..., None, :] - w[..., :, None]
@@ -90,12 +100,18 @@ def cholesky_tangent(t, out):
     return out @ (np.tril(inner) - 0.5 * (inner * np.eye(out.shape[-1], dtype=out.dtype)))
 
 
-def matrix_power_derivative(a, e, n):
-    """The derivative of the n-th power of a along e: a block of the power of [[a, e], [0, a]] (Higham 2008, 3.6)."""
-    m = a.shape[-1]
+def with_direction(a, e):
+    """[[a, e], [0, a]]: a function of it has the derivative of the function of a along e in the upper right block
+    (Mathias 1996; Higham 2008, 3.6)."""
     above = np.concatenate([a, e], axis=-1)
     below = np.concatenate([np.zeros_like(a), a], axis=-1)
-    return np.linalg.matrix_power(np.concatenate([above, below], axis=-2), n)[..., :m, m:]
+    return np.concatenate([above, below], axis=-2)
+
+
+def direction_of(whole):
+    """The upper right block of a matrix."""
+    n = whole.shape[-1] // 2
+    return whole[..., :n, n:].copy()
 
 
 def phase_of_det(a):
@@ -106,3 +122,8 @@ def phase_of_det(a):
 def least_squares(a, b, rcond=None):
     """The solution of least squares: the first result of np.linalg.lstsq."""
     return np.linalg.lstsq(a, b, rcond)[0]
+
+
+def lstsq_x(a, b, x):
+    """The solution of least squares, of which x is known to be the value."""
+    return x.copy()

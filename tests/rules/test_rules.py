@@ -18,8 +18,7 @@ from srcgrad.rules.registry import RULES, effect
 from tests.rules.cases_statistics import STATISTICS
 from tests.rules.rule_eval import ListValue, build, check
 
-FACTORS = (runtime.eigh_values, runtime.eigh_vectors, runtime.svd_u, runtime.svd_s, runtime.svd_vt, runtime.qr_q,
-           runtime.qr_r)  # fmt: skip
+FACTORS = (runtime.svd_u, runtime.svd_s, runtime.svd_vt, runtime.qr_q, runtime.qr_r, runtime.eigh_w, runtime.eigh_v)
 
 
 def draw(rng, shape, domain, which=0):
@@ -245,7 +244,8 @@ CASES = [
     (np.tensordot, (B234, A33, ([1], [0])), {}), (np.tensordot, (B234, B243, ((1, 2), (2, 1))), {}),
     (np.linalg.eigvalsh, (M44 + M44.T,), {}), (np.linalg.svdvals, (A23,), {}), (np.linalg.svdvals, (A32,), {}),
     (np.linalg.cholesky, (M44 @ M44.T,), {}), (np.linalg.pinv, (A23,), {}), (np.linalg.pinv, (A32,), {}),
-    (runtime.log_abs_det, (M44,), {}),
+    (runtime.log_abs_det, (M44,), {}), (runtime.direction_of, (M44,), {}), (runtime.direction_of, (STACK,), {}),
+    (runtime.with_direction, (A33, A33 + 1), {}), (runtime.with_direction, (STACK, STACK + 1), {}),
     (runtime.grid, (V3, (2, 3), 1), {}), (runtime.grid, (V3, (3, 2, 2), 0), {}),
     *((sc.logsumexp, (x,), kw) for x, kw in [
         (V3, {}), (A23, {}), (A23, {"axis": 0}), (A23, {"axis": -1, "keepdims": True}), (B234, {"axis": (0, 2)}),
@@ -303,11 +303,16 @@ def test_general(case, mode):
         check(call, env, rng, lazy=True, wanted=wanted)
 
 
+def is_of_scipy_linalg(rule):
+    return any(b.__module__.startswith("srcgrad.rules.scipy_linalg") for b in rule.builders.values())
+
+
 def test_every_rule_has_a_case():
     general = {fn for fn, rule in RULES.items() if rule.form == "general"} | {np.where, np.clip}
     aliases = {np.amax, np.amin, *OF_COMPLEX}
     aliases |= {runtime.numerical_vjp, runtime.numerical_jvp}  # of functions: see tests/own
     aliases |= set(FACTORS)  # whose arguments are not independent: see test_factors
+    aliases |= {fn for fn in general if is_of_scipy_linalg(RULES[fn])}  # see test_scipy_linalg
     assert not {name_of(fn) for fn in general - aliases - {case[0] for case in CASES}}
 
 

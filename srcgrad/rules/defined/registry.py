@@ -16,7 +16,7 @@ import numpy as np
 
 from srcgrad.analysis.infer import infer_items
 from srcgrad.errors import KindError
-from srcgrad.ir.kinds import Array, Kind, Scalar, rank
+from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, rank
 from srcgrad.ir.nodes import Call, Const, Expr, Load, Pos
 from srcgrad.rules.build import Sym, xp
 
@@ -63,17 +63,20 @@ def hold(x: Sym, hint: str) -> Sym:
     return holder.get()(x, hint)
 
 
-def results(call: Sym) -> tuple[Sym, ...]:
-    """The results of a call that has several, which is made once; raises Declined where their kinds are not known."""
+def results(call: Sym, kinds: tuple[Kind, ...] | None = None) -> tuple[Sym, ...]:
+    """The results of a call that has several, which is made once; raises Declined where their kinds are not known.
+
+    kinds: theirs, where small calls would not tell.
+    """
     made = call.expr
     assert isinstance(made, Call)
     try:
-        kinds = infer_items(made.prim, made.args, made.kwargs)
+        kinds = kinds or infer_items(made.prim, made.args, made.kwargs)
     except KindError:
         kinds = None
     if kinds is None:
         raise Declined
-    held = hold(call, "results").expr
+    held = hold(Sym(replace(made, kind=Opaque(tuple))), "results").expr
     return tuple(Sym(_result(held, k, kind, made.pos)) for k, kind in enumerate(kinds))
 
 

@@ -63,7 +63,7 @@ def eigh(a: Any, UPLO: Any = "L") -> Any:
     a = _matrix(a)
     if UPLO in ("U", "u"):  # the lower triangle of the transpose
         a = dagger(a)
-    return NAMED[np.linalg.eigh](*_of_all(a, xp.linalg.eigh, runtime.eigh_values, runtime.eigh_vectors))
+    return NAMED[np.linalg.eigh](*_of_all(a, xp.linalg.eigh, runtime.eigh_w, runtime.eigh_v))
 
 
 @written_as(np.linalg.eigvalsh)

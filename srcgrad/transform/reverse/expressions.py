@@ -23,6 +23,7 @@ from srcgrad.rules.contributions import Contribution, NeedsFull, contributions, 
 from srcgrad.rules.registry import rule_of
 from srcgrad.rules.solved import Generated, Solved
 from srcgrad.transform.masks import is_singular
+from srcgrad.transform.repeats import repeated, swapped
 from srcgrad.transform.values import MASKING, RESULT, Values
 from srcgrad.transform.webs import rebuilt
 
@@ -152,12 +153,20 @@ class Walk(Values):
             like = self.shape_source(node)
             whole = self.atom(full(Sym(d), Sym(like)).expr, 2 if rule.own else uses)
             found = apply(rule, node, Sym(whole), False, placeholders, out, wanted, masked, ready, unbounded)
-        for term in found:
+        adjoints = self.shared([self.adopt(term.sym.expr, table) for term in found])
+        for term, adjoint in zip(found, adjoints, strict=True):
             arg = bound[term.param]
             index = (term.index,) if isinstance(term.index, int) else term.index or ()
             for k in index:
                 arg = arg[k] if isinstance(arg, list) else arg.items[k]
-            self.walk(arg, self.adopt(term.sym.expr, table), term.lazy, inner_masked, unbounded or is_singular(node))
+            self.walk(arg, adjoint, term.lazy, inner_masked, unbounded or is_singular(node))
+
+    def shared(self, exprs: list[Expr]) -> list[Expr]:
+        """The expressions, with a variable for each matrix that several places compute by the same call."""
+        while (again := repeated(exprs)) is not None:
+            made = self.atom(again, 2)
+            exprs = [swapped(expr, again, made) for expr in exprs]
+        return exprs
 
     def _walk_solved(self, node: Call, solved: Solved, d: Expr, lazy: bool) -> None:
         """The adjoint of the solution of an equation: one linear system, then the equation's pullback."""
