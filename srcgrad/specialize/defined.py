@@ -12,8 +12,8 @@ from srcgrad.errors import SrcgradError, UnsupportedError
 from srcgrad.ir.kinds import Array, is_float
 from srcgrad.ir.nodes import Const, Expr, Name, Pos, Prim, Slice
 from srcgrad.ir.walk import rebuild
-from srcgrad.rules.build import Sym
-from srcgrad.rules.defined import BRACKETS, DEFINITIONS, WRITTEN, Declined, holder
+from srcgrad.rules.build import Sym, lift
+from srcgrad.rules.defined import BRACKETS, DEFINITIONS, WRITTEN, Declined, brancher, holder
 from srcgrad.rules.registry import lookup
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr
@@ -62,7 +62,8 @@ def as_defined(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value]
         bound.arguments[name] = (
             tuple(_given(s, v, pos) for v in value) if isinstance(value, tuple) else _given(s, value, pos)
         )
-    if any(isinstance(value, Sym) for name, value in bound.arguments.items() if name in _KNOWN):
+    known = getattr(definition, "known", _KNOWN)
+    if any(isinstance(value, Sym) for name, value in bound.arguments.items() if name in known):
         return None
     return _made(s, lambda: definition(*bound.args, **bound.kwargs), pos)
 
@@ -82,6 +83,8 @@ def in_brackets(s: State, owner: Any, index: Value, pos: Pos | None) -> Value | 
 def _made(s: State, build: Callable[[], Any], pos: Pos | None) -> Value | None:
     """What a definition makes, as a value in the user's source."""
     token = holder.set(lambda x, hint: x if isinstance(x.expr, Name) else Sym(s.temporary(at(x.expr, pos), hint).expr))
+    branches = _Branches(s, pos)
+    branching = brancher.set(branches)
     try:
         made = build()
     except Declined:
@@ -90,9 +93,30 @@ def _made(s: State, build: Callable[[], Any], pos: Pos | None) -> Value | None:
         raise type(error)(error.reason, error.remedy, pos) from None
     finally:
         holder.reset(token)
+        brancher.reset(branching)
     if isinstance(made, tuple):
         return Struct("tuple", {k: _placed(item, pos) for k, item in enumerate(made)})
     return None if made is None else _placed(made, pos)
+
+
+class _Branches:
+    """Makes the branches of one call."""
+
+    def __init__(self, s: State, pos: Pos | None) -> None:
+        self.s, self.pos, self.count = s, pos, 0
+
+    def __call__(self, test: Sym, this: Callable[[], Any], other: Callable[[], Any]) -> Sym:
+        s, pos = self.s, self.pos
+        self.count += 1
+        key = ((*s.site(pos), "branch", self.count), "chosen")
+        s.names[key] = s.names.get(key) or s.fresh("chosen")
+
+        def side(build: Callable[[], Any]) -> Callable[[], None]:
+            return lambda: s.bind(key, _placed(Sym(lift(build())), pos), pos, True)
+
+        s.branch(at(test.expr, pos), side(this), side(other), pos)
+        s.resolve(s.env[key])
+        return Sym(as_expr(s.env.pop(key), pos))
 
 
 def _placed(made: Any, pos: Pos | None) -> Value:

@@ -28,6 +28,10 @@ holder: ContextVar[Callable[[Sym, str], Sym]] = ContextVar("holder")
 """What puts an expression into a variable of the program."""
 
 
+brancher: ContextVar[Callable[[Sym, Callable[[], Any], Callable[[], Any]], Sym]] = ContextVar("brancher")
+"""What makes an `if` of a test and of what is computed on either side: numbers."""
+
+
 class Declined(Exception):
     """Too little is known of the arguments for the definition."""
 
@@ -57,6 +61,11 @@ def in_python(*fns: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callab
 def hold(x: Sym, hint: str) -> Sym:
     """The expression in a variable, for what is used more than once."""
     return holder.get()(x, hint)
+
+
+def branch(test: Sym, this: Callable[[], Any], other: Callable[[], Any]) -> Sym:
+    """One of two numbers, by a test: only that one is computed."""
+    return brancher.get()(test, this, other)
 
 
 def ndim(x: Any) -> int:
