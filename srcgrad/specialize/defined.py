@@ -10,20 +10,13 @@ from typing import Any
 from srcgrad.analysis.infer import kind_of
 from srcgrad.errors import SrcgradError, UnsupportedError
 from srcgrad.ir.kinds import Array, is_float
-from srcgrad.ir.nodes import Const, Expr, Name, Pos, Prim, Slice
+from srcgrad.ir.nodes import Call, Const, Expr, Name, Pos, Prim, Slice
 from srcgrad.ir.walk import rebuild
 from srcgrad.rules.build import Sym, lift
-from srcgrad.rules.defined import BRACKETS, DEFINITIONS, WRITTEN, Declined, brancher, holder
+from srcgrad.rules.defined import BRACKETS, DEFINITIONS, KNOWN, WRITTEN, Declined, brancher, holder
 from srcgrad.rules.registry import lookup
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr
-
-_KNOWN = frozenset(
-    ("axis", "axes", "axis1", "axis2", "axisa", "axisb", "axisc", "offset", "k", "ord", "p", "mode", "order", "trim",
-     "keepdims")
-)  # fmt: skip
-"""Parameters that have to be known when compiling."""
-
 
 def written(fn: Any) -> Callable[..., Any] | None:
     """The Python source that stands for a function."""
@@ -62,10 +55,9 @@ def as_defined(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value]
         bound.arguments[name] = (
             tuple(_given(s, v, pos) for v in value) if isinstance(value, tuple) else _given(s, value, pos)
         )
-    known = getattr(definition, "known", _KNOWN)
-    if any(isinstance(value, Sym) for name, value in bound.arguments.items() if name in known):
+    if any(isinstance(value, Sym) for name, value in bound.arguments.items() if name in KNOWN[prim.fn]):
         return None
-    return _made(s, lambda: definition(*bound.args, **bound.kwargs), pos)
+    return _made(s, lambda: definition(*bound.args, **bound.kwargs), pos, prim.text)
 
 
 def in_brackets(s: State, owner: Any, index: Value, pos: Pos | None) -> Value | None:
@@ -80,11 +72,14 @@ def in_brackets(s: State, owner: Any, index: Value, pos: Pos | None) -> Value | 
     return made
 
 
-def _made(s: State, build: Callable[[], Any], pos: Pos | None) -> Value | None:
-    """What a definition makes, as a value in the user's source."""
-    token = holder.set(lambda x, hint: x if isinstance(x.expr, Name) else Sym(s.temporary(at(x.expr, pos), hint).expr))
-    branches = _Branches(s, pos)
-    branching = brancher.set(branches)
+def _made(s: State, build: Callable[[], Any], pos: Pos | None, within: str = "") -> Value | None:
+    """What a definition makes, as a value in the user's source. within: the function that it is the definition of."""
+
+    def held(x: Sym, hint: str) -> Sym:
+        return x if isinstance(x.expr, Name) else Sym(s.temporary(at(x.expr, pos, within), hint).expr)
+
+    token = holder.set(held)
+    branching = brancher.set(_Branches(s, pos, within))
     try:
         made = build()
     except Declined:
@@ -95,15 +90,15 @@ def _made(s: State, build: Callable[[], Any], pos: Pos | None) -> Value | None:
         holder.reset(token)
         brancher.reset(branching)
     if isinstance(made, tuple):
-        return Struct("tuple", {k: _placed(item, pos) for k, item in enumerate(made)})
-    return None if made is None else _placed(made, pos)
+        return Struct("tuple", {k: _placed(item, pos, within) for k, item in enumerate(made)})
+    return None if made is None else _placed(made, pos, within)
 
 
 class _Branches:
     """Makes the branches of one call."""
 
-    def __init__(self, s: State, pos: Pos | None) -> None:
-        self.s, self.pos, self.count = s, pos, 0
+    def __init__(self, s: State, pos: Pos | None, within: str) -> None:
+        self.s, self.pos, self.within, self.count = s, pos, within, 0
 
     def __call__(self, test: Sym, this: Callable[[], Any], other: Callable[[], Any]) -> Sym:
         s, pos = self.s, self.pos
@@ -112,22 +107,23 @@ class _Branches:
         s.names[key] = s.names.get(key) or s.fresh("chosen")
 
         def side(build: Callable[[], Any]) -> Callable[[], None]:
-            return lambda: s.bind(key, _placed(Sym(lift(build())), pos), pos, True)
+            return lambda: s.bind(key, _placed(Sym(lift(build())), pos, self.within), pos, True)
 
-        s.branch(at(test.expr, pos), side(this), side(other), pos)
+        s.branch(at(test.expr, pos, self.within), side(this), side(other), pos)
         s.resolve(s.env[key])
         return Sym(as_expr(s.env.pop(key), pos))
 
 
-def _placed(made: Any, pos: Pos | None) -> Value:
-    return Leaf(at(made.expr, pos)) if isinstance(made, Sym) else Static(made)
+def _placed(made: Any, pos: Pos | None, within: str) -> Value:
+    return Leaf(at(made.expr, pos, within)) if isinstance(made, Sym) else Static(made)
 
 
-def at(expr: Expr, pos: Pos | None) -> Expr:
+def at(expr: Expr, pos: Pos | None, within: str = "") -> Expr:
     """The expression, as standing in the user's source."""
     if expr.pos is not None or isinstance(expr, (Name, Const)):
         return expr
-    return replace(rebuild(expr, lambda child: at(child, pos)), pos=pos)
+    made = replace(rebuild(expr, lambda child: at(child, pos, within)), pos=pos)
+    return replace(made, prim=replace(made.prim, within=within)) if within and isinstance(made, Call) else made
 
 
 def _given(s: State, value: Value, pos: Pos | None) -> Any:

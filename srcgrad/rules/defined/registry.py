@@ -7,7 +7,7 @@ None where it leaves the call to the function's own rule.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any
 
@@ -36,12 +36,27 @@ class Declined(Exception):
     """Too little is known of the arguments for the definition."""
 
 
-def written_as(*fns: Callable[..., Any]) -> Callable[[Definition], Definition]:
-    """Declare what functions are written as where derivatives may flow through their arguments."""
+OPTIONS = frozenset(
+    ("axis", "axes", "axis1", "axis2", "axisa", "axisb", "axisc", "offset", "k", "ord", "p", "mode", "order", "trim",
+     "keepdims")
+)  # fmt: skip
+"""Names of parameters that have to be known when compiling, where a definition does not say which."""
+
+KNOWN: dict[Any, frozenset[str]] = {}
+"""Function -> the parameters that have to be known when compiling."""
+
+
+def written_as(
+    *fns: Callable[..., Any], known: Iterable[str] = OPTIONS
+) -> Callable[[Definition], Definition]:
+    """Declare what functions are written as where derivatives may flow through their arguments.
+
+    known: the parameters that have to be known when compiling.
+    """
 
     def register(definition: Definition) -> Definition:
         for fn in fns:
-            DEFINITIONS[fn] = definition
+            DEFINITIONS[fn], KNOWN[fn] = definition, frozenset(known)
         return definition
 
     return register

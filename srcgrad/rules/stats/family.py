@@ -19,7 +19,7 @@ from srcgrad.errors import KindError
 from srcgrad.ir.kinds import rank
 from srcgrad.rules import build
 from srcgrad.rules.build import Sym, xp
-from srcgrad.rules.defined.registry import DEFINITIONS, Declined
+from srcgrad.rules.defined.registry import Declined, written_as
 from srcgrad.rules.effects import DECLARED
 from srcgrad.rules.stats.values import both, either, given, held, np_, on_numbers, pick, sc
 
@@ -133,8 +133,7 @@ def _define(f: Family, method: str, made: Callable[..., Any]) -> None:
             on_numbers.reset(token)
 
     definition.__signature__ = signature  # type: ignore[attr-defined]
-    definition.known = ()  # type: ignore[attr-defined]
-    DEFINITIONS[bound] = definition
+    written_as(bound, known=())(definition)
     DECLARED.add(bound)
 
 
