@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from srcgrad.errors import KindError
-from srcgrad.ir.kinds import rank
+from srcgrad.ir.kinds import is_float, rank
+from srcgrad.ir.walk import names_in
 from srcgrad.rules import build
 from srcgrad.rules.build import Sym, xp
 from srcgrad.rules.defined.registry import Declined, written_as
@@ -277,30 +278,37 @@ def _median(f: Family, shapes: list[Any], loc: Any, scale: Any) -> Any:
 
 def _mean(f: Family, shapes: list[Any], loc: Any, scale: Any) -> Any:
     assert f.mean is not None
-    return f.mean(*shapes) * _positive(scale) + loc
+    mean = f.mean(*shapes)
+    if isinstance(mean, float) and not math.isfinite(mean):
+        return _spread(mean, shapes, loc, scale)
+    made = mean * _positive(scale) + loc
+    if isinstance(made, Sym) and not is_float(made.kind):
+        made = made * 1.0
+    return _spread(made, shapes, loc, scale)
 
 
 def _var(f: Family, shapes: list[Any], loc: Any, scale: Any) -> Any:
     assert f.var is not None
-    return _spread(f.var(*shapes) * held(_positive(scale), "scale") ** 2, loc)
+    return _spread(f.var(*shapes) * held(_positive(scale), "scale") ** 2, shapes, loc, scale)
 
 
 def _std(f: Family, shapes: list[Any], loc: Any, scale: Any) -> Any:
     assert f.var is not None
-    return _spread(np_.sqrt(f.var(*shapes)) * _positive(scale), loc)
+    return _spread(np_.sqrt(f.var(*shapes)) * _positive(scale), shapes, loc, scale)
 
 
 def _entropy(f: Family, shapes: list[Any], loc: Any, scale: Any) -> Any:
     assert f.entropy is not None
-    return _spread(f.entropy(*shapes) + np_.log(scale), loc)
+    return _spread(f.entropy(*shapes) + np_.log(scale), shapes, loc, scale)
 
 
-def _spread(value: Any, loc: Any) -> Any:
-    """What does not depend on the location, in the shape of all parameters."""
-    n = rank(loc.kind) if isinstance(loc, Sym) else 0
-    if n == 0 or (isinstance(value, Sym) and n is not None and rank(value.kind) == n):
-        return value
-    return value + xp.zeros_like(loc)
+def _spread(value: Any, shapes: list[Any], loc: Any, scale: Any) -> Any:
+    """A moment in the shape of all parameters, also of those that it does not depend on."""
+    read = set(names_in(value.expr)) if isinstance(value, Sym) else set()
+    for parameter in (*shapes, loc, scale):
+        if isinstance(parameter, Sym) and rank(parameter.kind) != 0 and getattr(parameter.expr, "id", "") not in read:
+            value = value + xp.zeros_like(parameter)
+    return value
 
 
 _OF_NOTHING = ("median", "mean", "var", "std", "entropy")
