@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import builtins
-import importlib
 import sys
 from typing import Any
 
 from srcgrad.ir.nodes import Call
 from srcgrad.ir.walk import expressions_of, statements, subexpressions
 from srcgrad.rules.effects import Ruled
+from srcgrad.rules.libraries import import_home
 from srcgrad.rules.solved import Generated
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.gradient import Gradient
@@ -32,9 +32,7 @@ def names_beside(made: Gradient) -> tuple[dict[str, Any], dict[str, str | None]]
             if "." in text:
                 if head not in sys.modules or not all(part.isidentifier() for part in text.split(".")):
                     continue  # a method of a literal
-                module = text.rsplit(".", 1)[0]
-                importlib.import_module(module)
-                imports[text] = f"import {module}"
+                imports[text] = f"import {import_home(text)}"
                 if passed:
                     namespace[head] = sys.modules[head]
             elif text.isidentifier():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import importlib
 import math
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import numpy as np
 from srcgrad.codegen import function_text
 from srcgrad.ir.nodes import Call, Invoke
 from srcgrad.ir.walk import expressions_of, statements, subexpressions
+from srcgrad.rules.libraries import import_home
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.gradient import Gradient
 
@@ -43,7 +43,7 @@ def namespace_for(made: Gradient) -> tuple[dict[str, Any], tuple[str, ...]]:
                 elif head in ("np", "math"):
                     continue
                 elif "." in expr.prim.text and head in sys.modules:
-                    importlib.import_module(expr.prim.text.rsplit(".", 1)[0])
+                    import_home(expr.prim.text)
                     namespace[head] = sys.modules[head]
                 elif not hasattr(builtins, head) and "." not in expr.prim.text:
                     known = namespace.setdefault(head, expr.prim.fn)

@@ -11,7 +11,7 @@ them in their loop's body that a guard or an `else` does not already keep from r
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from srcgrad.ir.base import Expr as Expr
@@ -78,12 +78,14 @@ class Prim:
 
     fn: the object that rules are keyed by, e.g. np.sum also for the method `x.sum()`. text: how the user wrote
     it: "np.linalg.norm", or "sum" for a method, or "T" for an attribute. style: "function", "method" (the
-    first argument is printed before the dot) or "attribute" (likewise, no parentheses).
+    first argument is printed before the dot) or "attribute" (likewise, no parentheses). within: the function that
+    the user called, where this one is part of its definition; for messages.
     """
 
     fn: Callable[..., Any]
     text: str
     style: str = "function"
+    within: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

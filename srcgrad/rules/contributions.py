@@ -107,8 +107,11 @@ def refuse_unknown(rule: Rule, call: Call | Op, syms: dict[str, Any], wanted: se
     known = {*rule.builders, *rule.zero}
     missing = [n for n in syms if n in wanted and carries(syms[n]) and n not in known]
     if missing and rule.form != "constant":
-        what = f"The derivative of {as_prim(call).text} in `{missing[0]}` is not known."
-        raise NoRuleError(what, "Give its rule a vjp." if rule.own else "", call.pos)
+        prim = as_prim(call)
+        name = f"{prim.text}, by which {prim.within} is computed," if prim.within else prim.text
+        remedy = "Hold it constant with `srcgrad.stop_gradient`, or write this call with `srcgrad.numerical`."
+        what = f"The derivative of {name} in `{missing[0]}` is not known."
+        raise NoRuleError(what, "Give its rule a vjp." if rule.own else remedy, call.pos)
 
 
 def refuse_complex(rule: Rule, call: Call | Op, syms: dict[str, Any]) -> None:

@@ -12,10 +12,11 @@ import sys
 from typing import Any
 
 _UNREAD = {
-    "scipy.special": "srcgrad.rules.special",
-    "scipy.linalg": "srcgrad.rules.scipy_linalg",
+    "scipy.special": ("srcgrad.rules.special", "srcgrad.rules.special_tails", "srcgrad.rules.special_more"),
+    "scipy.linalg": ("srcgrad.rules.scipy_linalg",),
+    "scipy.stats": ("srcgrad.rules.stats",),
 }
-"""Library -> the module of what is known of its functions; without those that have been read."""
+"""Library -> the modules of what is known of its functions; without those that have been read."""
 LIBRARIES = tuple(_UNREAD)
 
 
@@ -32,11 +33,35 @@ def library_name(value: Any) -> str:
 
 def read_library_of(value: Any) -> bool:
     """Read what is known of the library that a callable comes from; False if that has been read."""
-    library = library_of(value) if _UNREAD else ""
+    library = (library_of(value) or _home(value)) if _UNREAD else ""
     if library not in _UNREAD:
         return False
-    importlib.import_module(_UNREAD.pop(library))
+    for module in _UNREAD.pop(library):
+        importlib.import_module(module)
     return True
+
+
+def _home(value: Any) -> str:
+    """Which of the libraries an object is of, or stands for a function of; "" for any other."""
+    if getattr(value, "__module__", "") == "srcgrad.runtime.special":
+        return "scipy.special"
+    return next((library for library in LIBRARIES if type(value).__module__.startswith(library + ".")), "")
+
+
+def import_home(text: str) -> str:
+    """Import the module that a dotted name stands in, and give its name: that of `scipy.stats.norm.ppf` is scipy.stats.
+
+    Raises ImportError where there is none.
+    """
+    parts = text.split(".")[:-1]
+    while len(parts) > 1:
+        try:
+            importlib.import_module(".".join(parts))
+            break
+        except ModuleNotFoundError:  # an object of the module before
+            parts.pop()
+    importlib.import_module(".".join(parts))
+    return ".".join(parts)
 
 
 def _found(value: Any) -> tuple[str, str]:

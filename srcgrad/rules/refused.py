@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import MethodType
 from typing import Any
 
 __all__ = ["PARTS", "REFUSED", "Reason", "find", "reason_of"]
@@ -155,6 +156,9 @@ REFUSED: dict[str, Reason] = {
 }  # fmt: skip
 """Why a function is refused, by its full name."""
 
+METHODS: dict[Any, Reason] = {}
+"""Why a method of a library's object is refused."""
+
 PARTS: dict[str, str] = {
     "numpy.linalg.svd": "singular values of a matrix",
     "numpy.linalg.eigh": "of a matrix",
@@ -185,6 +189,8 @@ def find(name: str) -> Any:
 
 def reason_of(fn: Callable[..., Any]) -> Reason | None:
     """Why a function is refused, None where the table does not say."""
+    if isinstance(fn, MethodType) and fn in METHODS:
+        return METHODS[fn]
     own = getattr(fn, "__name__", None)
     for name, reason in REFUSED.items():
         if (own is None or name.endswith(f".{own}")) and find(name) is fn:

@@ -183,8 +183,8 @@ elementwise(
 
 
 def power_slope(log: Sym, lmbda: Sym) -> Sym:
-    """The derivative of (exp(lmbda * log) - 1) / lmbda in lmbda."""
-    return 0.5 * log**2 * special.hyp1f1(2, 3, lmbda * log)
+    """The derivative of (exp(lmbda * log) - 1) / lmbda in lmbda. hyp1f1 does not return where its argument is infinite."""
+    return 0.5 * log**2 * special.hyp1f1(2, 3, xp.clip(lmbda * log, -1e15, 1e3))
 
 
 def root_slope(y: Sym, lmbda: Sym) -> Sym:

@@ -129,6 +129,7 @@ from srcgrad.runtime.numerical import (
 )
 from srcgrad.runtime.schedule import Snapshots
 from srcgrad.runtime.sets import accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of
+from srcgrad.runtime.special import airy_part, ellipj_part, fresnel_part, shichi_part, sici_part, voigt_dispersion
 from srcgrad.runtime.statistics import (
     axes_at_end,
     axes_put_back,
@@ -174,6 +175,7 @@ HELPERS = {
         numerical_jvp, numerical_vjp, stop_gradient,
         custom_root, fixed_point, fixed_point_adjoint, fixed_point_tangent, root_adjoint, root_tangent,
         solution_in_form, solve_linear,
+        airy_part, ellipj_part, fresnel_part, shichi_part, sici_part, voigt_dispersion,
         accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of,
     )
 }  # fmt: skip

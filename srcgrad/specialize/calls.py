@@ -18,6 +18,7 @@ from srcgrad.ir.nodes import Apply, Assign, Call, Const, Definition, Effect, Exp
 from srcgrad.rules.effects import DECLARED
 from srcgrad.rules.refused import WRITES, reason_of
 from srcgrad.rules.registry import effect, missing, own_rule
+from srcgrad.specialize import holders
 from srcgrad.specialize.arguments import argument, bind_arguments, positional_arguments
 from srcgrad.specialize.defined import call_source, written
 from srcgrad.specialize.spelling import plain_function
@@ -149,6 +150,9 @@ def call_static(s: State, fn: Static, args: list[Value], kwargs: dict[str, Value
         if all(isinstance(value, (str, bytes, int)) for value in known):
             with contextlib.suppress(TypeError, ValueError):  # which the run raises, too
                 return _constant_result(target(*known))
+    made = holders.make(s, fn, args, kwargs, pos)
+    if made is not None:
+        return made
     source = written(target)
     if source is not None:
         return call_source(s, source, args, kwargs, pos)
@@ -159,9 +163,9 @@ def call_static(s: State, fn: Static, args: list[Value], kwargs: dict[str, Value
     if isinstance(target, type):
         from srcgrad.specialize.classes import construct
 
-        made = construct(s, target, args, kwargs, pos)
-        if made is not None:
-            return made
+        constructed = construct(s, target, args, kwargs, pos)
+        if constructed is not None:
+            return constructed
     if isinstance(target, functools.partial):
         inner = s.describe_constant(target.func, getattr(target.func, "__name__", "function"))
         given = [s.describe_constant(a, "argument") for a in target.args]

@@ -13,17 +13,11 @@ from srcgrad.errors import SrcgradError, UnsupportedError
 from srcgrad.ir.kinds import Array, Opaque, is_float
 from srcgrad.ir.nodes import Call, Const, Expr, Name, Pos, Prim, Slice
 from srcgrad.ir.walk import rebuild
-from srcgrad.rules.build import Sym
-from srcgrad.rules.defined import BRACKETS, DEFINITIONS, WRITTEN, Declined, holder, results
+from srcgrad.rules.build import Sym, lift
+from srcgrad.rules.defined import BRACKETS, DEFINITIONS, KNOWN, WRITTEN, Declined, brancher, holder, results
 from srcgrad.rules.registry import lookup
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr
-
-_KNOWN = frozenset(
-    ("axis", "axes", "axis1", "axis2", "axisa", "axisb", "axisc", "offset", "k", "ord", "p", "mode", "order", "trim",
-     "keepdims")
-)  # fmt: skip
-"""Parameters that have to be known when compiling."""
 
 
 def written(fn: Any) -> Callable[..., Any] | None:
@@ -65,8 +59,8 @@ def as_defined(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value]
             tuple(_given(s, v, pos) for v in value) if isinstance(value, tuple) else _given(s, value, pos)
         )
     made = None
-    if not any(isinstance(value, Sym) for name, value in bound.arguments.items() if name in _KNOWN):
-        made = _made(s, lambda: definition(*bound.args, **bound.kwargs), pos)
+    if not any(isinstance(value, Sym) for name, value in bound.arguments.items() if name in KNOWN[prim.fn]):
+        made = _made(s, lambda: definition(*bound.args, **bound.kwargs), pos, prim.text)
     if made is None:  # nor do the variables stay that were made for it
         del s.out[before:]
         s.used = used
@@ -94,9 +88,14 @@ def in_brackets(s: State, owner: Any, index: Value, pos: Pos | None) -> Value | 
     return made
 
 
-def _made(s: State, build: Callable[[], Any], pos: Pos | None) -> Value | None:
-    """What a definition makes, as a value in the user's source."""
-    token = holder.set(lambda x, hint: x if isinstance(x.expr, Name) else Sym(s.temporary(at(x.expr, pos), hint).expr))
+def _made(s: State, build: Callable[[], Any], pos: Pos | None, within: str = "") -> Value | None:
+    """What a definition makes, as a value in the user's source. within: the function that it is the definition of."""
+
+    def held(x: Sym, hint: str) -> Sym:
+        return x if isinstance(x.expr, Name) else Sym(s.temporary(at(x.expr, pos, within), hint).expr)
+
+    token = holder.set(held)
+    branching = brancher.set(_Branches(s, pos, within))
     try:
         made = build()
     except Declined:
@@ -105,21 +104,43 @@ def _made(s: State, build: Callable[[], Any], pos: Pos | None) -> Value | None:
         raise type(error)(error.reason, error.remedy, pos) from None
     finally:
         holder.reset(token)
+        brancher.reset(branching)
     if isinstance(made, tuple):
         named = type(made) if hasattr(made, "_fields") else None
-        return Struct("tuple", {k: _placed(item, pos) for k, item in enumerate(made)}, named)
-    return None if made is None else _placed(made, pos)
+        return Struct("tuple", {k: _placed(item, pos, within) for k, item in enumerate(made)}, named)
+    return None if made is None else _placed(made, pos, within)
 
 
-def _placed(made: Any, pos: Pos | None) -> Value:
-    return Leaf(at(made.expr, pos)) if isinstance(made, Sym) else Static(made)
+class _Branches:
+    """Makes the branches of one call."""
+
+    def __init__(self, s: State, pos: Pos | None, within: str) -> None:
+        self.s, self.pos, self.within, self.count = s, pos, within, 0
+
+    def __call__(self, test: Sym, this: Callable[[], Any], other: Callable[[], Any]) -> Sym:
+        s, pos = self.s, self.pos
+        self.count += 1
+        key = ((*s.site(pos), "branch", self.count), "chosen")
+        s.names[key] = s.names.get(key) or s.fresh("chosen")
+
+        def side(build: Callable[[], Any]) -> Callable[[], None]:
+            return lambda: s.bind(key, _placed(Sym(lift(build())), pos, self.within), pos, True)
+
+        s.branch(at(test.expr, pos, self.within), side(this), side(other), pos)
+        s.resolve(s.env[key])
+        return Sym(as_expr(s.env.pop(key), pos))
 
 
-def at(expr: Expr, pos: Pos | None) -> Expr:
+def _placed(made: Any, pos: Pos | None, within: str) -> Value:
+    return Leaf(at(made.expr, pos, within)) if isinstance(made, Sym) else Static(made)
+
+
+def at(expr: Expr, pos: Pos | None, within: str = "") -> Expr:
     """The expression, as standing in the user's source."""
     if expr.pos is not None or isinstance(expr, (Name, Const)):
         return expr
-    return replace(rebuild(expr, lambda child: at(child, pos)), pos=pos)
+    made = replace(rebuild(expr, lambda child: at(child, pos, within)), pos=pos)
+    return replace(made, prim=replace(made.prim, within=within)) if within and isinstance(made, Call) else made
 
 
 def _given(s: State, value: Value, pos: Pos | None) -> Any:

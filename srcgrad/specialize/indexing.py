@@ -15,6 +15,7 @@ from srcgrad.ir.kinds import NONE, Array, DictOf, ListOf, Opaque, Scalar, is_flo
 from srcgrad.ir.nodes import Call, Expr, Load, Name, Pack, Pos, Prim, Slice
 from srcgrad.ir.walk import root
 from srcgrad.rules import members
+from srcgrad.specialize import holders
 from srcgrad.specialize.defined import in_brackets
 from srcgrad.specialize.iteration import new_list
 from srcgrad.specialize.options import TransformedFunction
@@ -196,6 +197,9 @@ def _struct_attribute(s: State, owner: Struct, name: str, pos: Pos | None) -> Va
     if owner.type == "object":
         if name in owner.items:
             return s.read(owner.items[name], pos)
+        of_library = holders.method(s, owner, name, pos)
+        if of_library is not None:
+            return of_library
         found = inspect.getattr_static(owner.cls, name, None)
         if isinstance(found, property) and found.fget is not None:
             from srcgrad.specialize.calls import call_value

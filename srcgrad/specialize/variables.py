@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import keyword
 import re
 from collections.abc import Callable
 from typing import Any, cast
@@ -67,6 +68,7 @@ class Variables:
     def fresh(self, hint: str) -> str:
         """A name that nothing else in the program has: the hint, or the hint with a number."""
         hint = re.sub(r"\W+", "_", hint).strip("_") or "value"
+        hint = f"{hint}_" if keyword.iskeyword(hint) else hint
         name, number = hint, 2
         while name in self.used:
             name, number = f"{hint}_{number}", number + 1

@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 import scipy.special as sc
 
-import srcgrad.rules.special  # noqa: F401
 from srcgrad import runtime
 from srcgrad.errors import NoRuleError
 from srcgrad.ir.nodes import Const, Name
 from srcgrad.rules.build import Sym, const, guarded, xp
 from srcgrad.rules.contributions import contributions
-from srcgrad.rules.registry import RULES, effect
+from srcgrad.rules.registry import RULES, effect, lookup
 from tests.rules.cases_statistics import STATISTICS
 from tests.rules.rule_eval import ListValue, build, check
 
@@ -34,12 +33,23 @@ def draw(rng, shape, domain, which=0):
         "negative": lambda: -rng.uniform(0.4, 2, n),
         "probability": lambda: rng.uniform(0.15, 0.85, n),
         "order": lambda: rng.integers(1, 4, n),
+        "count": lambda: rng.integers(1, 4, n),
+        "many": lambda: rng.integers(5, 9, n),
+        "upper": lambda: rng.uniform(0.6, 0.85, n),
+        "part": lambda: np.ones(n),
         "above 1": lambda: rng.uniform(1.3, 3, n),
         "away from 0": lambda: far,
         "steps": lambda: rng.uniform(2.1, 2.4, n) if which == 0 else rng.uniform(0.8, 0.85, n),
         "distinct": lambda: rng.permutation(np.arange(1, n + 1)) * 0.37 - 1.05 + 0.17 * which,
     }[domain]()
-    return np.asarray(values, "float64").reshape(shape)
+    if domain == "part":  # a literal: which result, or which derivative
+        return 1
+    return np.asarray(values, "int64" if domain == "count" else "float64").reshape(shape)
+
+
+def narrow(x):
+    """Floats in single precision."""
+    return x.astype("float32") if getattr(x, "dtype", None) == np.float64 else x
 
 
 def rng_for(*key):
@@ -50,6 +60,7 @@ def name_of(fn):
     return f"{getattr(fn, '__module__', '') or ''}.{getattr(fn, '__name__', fn)}"
 
 
+lookup(sc.erf)  # reads the rules of scipy.special
 # what only matters for complex numbers: see test_complex
 OF_COMPLEX = {fn for fn in RULES if name_of(fn).startswith(("cmath.", "numpy.fft."))} | {
     complex, np.complex64, np.complex128, np.angle, np.imag, np.conjugate, runtime.phase_of_det, runtime.eig_values,
@@ -90,7 +101,7 @@ def test_elementwise(rule, mode):
                 continue
             args = [float(a.flat[0]) for a in args]
         elif mode != "known":  # arrays without axes as they are, and as Python numbers
-            args = [a if a.ndim else float(a) for a in args]
+            args = [a if np.ndim(a) else np.asarray(a).item() for a in args]
         if rule.fn in (np.ldexp, math.ldexp):
             args[1] = 2
         call, env = build(rule.fn, args, {}, mode)
@@ -107,12 +118,13 @@ def test_single_precision_stays(rule):
         pytest.skip("makes float64 of its arguments")
     rng = rng_for("single", name_of(rule.fn))
     for shape in shapes_for(rule)[: 2 if len(rule.params) == 1 else 3]:
-        args = [draw(rng, s, rule.domain, k).astype("float32") for k, s in enumerate(shape)]
+        args = [narrow(draw(rng, s, rule.domain, k)) for k, s in enumerate(shape)]
         if rule.fn is np.ldexp:
             args[1] = 2
         call, env = build(rule.fn, args, {})
         check(call, env, rng, wanted=known(rule))
-        mixed = [a if k == 0 else a.astype("float64") if isinstance(a, np.ndarray) else a for k, a in enumerate(args)]
+        mixed = [a if k == 0 or getattr(a, "dtype", None) != np.float32 else a.astype("float64")
+                 for k, a in enumerate(args)]
         call, env = build(rule.fn, mixed, {})
         check(call, env, rng, wanted=known(rule))
 

@@ -11,6 +11,17 @@ from srcgrad.rules.defined import (  # noqa: F401  (they register)
     statistics,
 )
 from srcgrad.rules.defined.products import BRACKETS
-from srcgrad.rules.defined.registry import DEFINITIONS, WRITTEN, Declined, holder, results, written_as
+from srcgrad.rules.defined.registry import (
+    DEFINITIONS,
+    KNOWN,
+    WRITTEN,
+    Declined,
+    brancher,
+    holder,
+    results,
+    written_as,
+)
 
-__all__ = ["BRACKETS", "DEFINITIONS", "WRITTEN", "Declined", "holder", "results", "written_as"]
+__all__ = [
+    "BRACKETS", "DEFINITIONS", "KNOWN", "WRITTEN", "Declined", "brancher", "holder", "results", "written_as",
+]  # fmt: skip

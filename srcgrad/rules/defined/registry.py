@@ -7,7 +7,7 @@ None where it leaves the call to the function's own rule. Of a function with sev
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
@@ -32,16 +32,35 @@ holder: ContextVar[Callable[[Sym, str], Sym]] = ContextVar("holder")
 """What puts an expression into a variable of the program."""
 
 
+brancher: ContextVar[Callable[[Sym, Callable[[], Any], Callable[[], Any]], Sym]] = ContextVar("brancher")
+"""What makes an `if` of a test and of what is computed on either side: numbers."""
+
+
 class Declined(Exception):
     """Too little is known of the arguments for the definition."""
 
 
-def written_as(*fns: Callable[..., Any]) -> Callable[[Definition], Definition]:
-    """Declare what functions are written as where derivatives may flow through their arguments."""
+OPTIONS = frozenset(
+    ("axis", "axes", "axis1", "axis2", "axisa", "axisb", "axisc", "offset", "k", "ord", "p", "mode", "order", "trim",
+     "keepdims")
+)  # fmt: skip
+"""Names of parameters that have to be known when compiling, where a definition does not say which."""
+
+KNOWN: dict[Any, frozenset[str]] = {}
+"""Function -> the parameters that have to be known when compiling."""
+
+
+def written_as(
+    *fns: Callable[..., Any], known: Iterable[str] = OPTIONS
+) -> Callable[[Definition], Definition]:
+    """Declare what functions are written as where derivatives may flow through their arguments.
+
+    known: the parameters that have to be known when compiling.
+    """
 
     def register(definition: Definition) -> Definition:
         for fn in fns:
-            DEFINITIONS[fn] = definition
+            DEFINITIONS[fn], KNOWN[fn] = definition, frozenset(known)
         return definition
 
     return register
@@ -84,6 +103,11 @@ def _result(held: Expr, k: int, kind: Kind, pos: Pos | None) -> Load:
     if isinstance(kind, Array) and kind.dims is not None:
         kind = replace(kind, dims=(None,) * len(kind.dims))  # lengths may depend on values
     return Load(held, Const(k, kind=Scalar("int64", value=k)), kind=kind, pos=pos)
+
+
+def branch(test: Sym, this: Callable[[], Any], other: Callable[[], Any]) -> Sym:
+    """One of two numbers, by a test: only that one is computed."""
+    return brancher.get()(test, this, other)
 
 
 def ndim(x: Any) -> int:

@@ -1,0 +1,11 @@
+"""What is known of scipy.stats; read where one of its objects is looked up first."""
+
+from srcgrad.rules.stats import (  # noqa: F401  (they register, the refusals last)
+    continuous,
+    discrete,
+    frozen,
+    more,
+    multivariate,
+    refusals,
+    summaries,
+)
