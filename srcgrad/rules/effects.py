@@ -59,6 +59,7 @@ class Ruled:
         return self.function(*args, **kwargs)
 
 
+_PURE_LIBRARIES = ("scipy.special", "scipy.signal", "scipy.ndimage", "scipy.spatial")
 _GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 
 
@@ -105,7 +106,7 @@ def effect(fn: Callable[..., Any], given: Iterable[str] = ()) -> Effect:
     name = getattr(fn, "__name__", "")
     if module == "numpy" or module.startswith("numpy."):
         return "unknown" if name in _UNKNOWN_NUMPY else "pure"
-    if module in ("math", "operator", "_operator") or module.startswith("scipy.special"):
+    if module in ("math", "operator", "_operator") or module.startswith(_PURE_LIBRARIES):
         return "pure"
     kind = of_class if of_class is not None else type(owner) if owner is not None else None
     if kind in _PURE_TYPES or (kind, name) in _PURE_METHODS:

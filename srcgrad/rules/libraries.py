@@ -13,6 +13,10 @@ from typing import Any
 
 _UNREAD = {
     "scipy.special": "srcgrad.rules.special",
+    "scipy.signal": "srcgrad.rules.signals",
+    "scipy.signal.windows": "srcgrad.rules.signals",
+    "scipy.ndimage": "srcgrad.rules.images",
+    "scipy.spatial.distance": "srcgrad.rules.distances",
 }
 """Library -> the module of what is known of its functions; without those that have been read."""
 LIBRARIES = tuple(_UNREAD)

@@ -32,6 +32,22 @@ from srcgrad.runtime.factors import (
     svd_vt_adjoint,
     svd_vt_tangent,
 )
+from srcgrad.runtime.filters import (
+    convolution_left,
+    convolution_right,
+    correlated_back,
+    filtfilt_back,
+    lagged_products,
+    savgol_back,
+    sections_back,
+    sosfilt_sections,
+    sosfilt_tangent,
+    sosfiltfilt_back,
+    two_passes_back,
+    uncropped,
+    upfirdn_signal,
+    upfirdn_taps,
+)
 from srcgrad.runtime.helpers import (
     add_to,
     check_finite,
@@ -48,6 +64,7 @@ from srcgrad.runtime.helpers import (
     zero_directions,
     zeros_like,
 )
+from srcgrad.runtime.images import by_label, picked, picked_places, spline_filter_back, unpicked
 from srcgrad.runtime.implicit import (
     custom_root,
     fixed_point,
@@ -135,6 +152,9 @@ HELPERS = {
         numerical_jvp, numerical_vjp, stop_gradient,
         custom_root, fixed_point, fixed_point_adjoint, fixed_point_tangent, root_adjoint, root_tangent,
         solution_in_form, solve_linear,
+        convolution_left, convolution_right, correlated_back, filtfilt_back, lagged_products, savgol_back,
+        sections_back, sosfilt_sections, sosfilt_tangent, sosfiltfilt_back, two_passes_back, uncropped,
+        upfirdn_signal, upfirdn_taps, by_label, picked, picked_places, spline_filter_back, unpicked,
         accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of,
     )
 }  # fmt: skip

@@ -148,7 +148,7 @@ def call_static(s: State, fn: Static, args: list[Value], kwargs: dict[str, Value
         if all(isinstance(value, (str, bytes, int)) for value in known):
             with contextlib.suppress(TypeError, ValueError):  # which the run raises, too
                 return _constant_result(target(*known))
-    source = written(target)
+    source = written(target, args, kwargs)
     if source is not None:
         return call_source(s, source, args, kwargs, pos)
     if isinstance(getattr(target, "__self__", None), np.ufunc) and target.__name__ == "at":

@@ -13,7 +13,7 @@ from srcgrad.ir.kinds import Array, is_float
 from srcgrad.ir.nodes import Const, Expr, Name, Pos, Prim, Slice
 from srcgrad.ir.walk import rebuild
 from srcgrad.rules.build import Sym
-from srcgrad.rules.defined import BRACKETS, DEFINITIONS, WRITTEN, Declined, holder
+from srcgrad.rules.defined import BRACKETS, DEFINITIONS, WHERE, WRITTEN, Declined, holder
 from srcgrad.rules.registry import lookup
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr
@@ -25,9 +25,17 @@ _KNOWN = frozenset(
 """Parameters that have to be known when compiling."""
 
 
-def written(fn: Any) -> Callable[..., Any] | None:
-    """The Python source that stands for a function."""
-    return _known(WRITTEN, fn)
+def written(fn: Any, args: list[Value], kwargs: dict[str, Value]) -> Callable[..., Any] | None:
+    """The Python source that stands for a function in this call."""
+    source = _known(WRITTEN, fn)
+    wanted = WHERE[fn] if source is not None else ()
+    if not wanted:
+        return source
+    try:
+        bound = inspect.signature(source).bind(*args, **kwargs).arguments
+    except TypeError:  # the function itself says what is wrong
+        return None
+    return source if any(_may_vary(bound[name]) for name in wanted if name in bound) else None
 
 
 def _known(table: dict[Any, Any], fn: Any) -> Any:
@@ -59,10 +67,14 @@ def as_defined(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value]
     except TypeError:  # of other parameters the function's own rule knows
         return None
     for name, value in bound.arguments.items():
-        bound.arguments[name] = (
-            tuple(_given(s, v, pos) for v in value) if isinstance(value, tuple) else _given(s, value, pos)
-        )
-    if any(isinstance(value, Sym) for name, value in bound.arguments.items() if name in _KNOWN):
+        if isinstance(value, tuple):
+            bound.arguments[name] = tuple(_given(s, v, pos) for v in value)
+        elif isinstance(value, dict):  # further keywords
+            bound.arguments[name] = {key: _given(s, v, pos) for key, v in value.items()}
+        else:
+            bound.arguments[name] = _given(s, value, pos)
+    if any(isinstance(value, Sym) for name, value in [*bound.arguments.items(), *bound.kwargs.items()]
+           if name in _KNOWN):  # fmt: skip
         return None
     return _made(s, lambda: definition(*bound.args, **bound.kwargs), pos)
 

@@ -1,0 +1,97 @@
+"""Functions of scipy.ndimage that are made of others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import scipy.ndimage as nd
+import scipy.signal as sp
+
+from srcgrad import runtime
+from srcgrad.rules.build import Namespace, Sym, helper, xp
+from srcgrad.rules.defined.registry import array, hold, ndim, written_as
+
+_built: Any = Namespace(nd, "scipy.ndimage")
+
+
+@written_as(nd.gaussian_gradient_magnitude)
+def gaussian_gradient_magnitude(input: Any, sigma: Any, **options: Any) -> Sym | None:
+    """The norm, which has a gradient of zero where the image is flat."""
+    if "axes" in options or "output" in options:
+        return None
+    n = ndim(input)
+    parts = [_built.gaussian_filter(input, sigma, tuple(int(j == k) for j in range(n)), **options) for k in range(n)]
+    return xp.linalg.norm(xp.stack(parts), axis=0)
+
+
+@written_as(nd.morphological_gradient)
+def morphological_gradient(input: Any, size: Any = None, footprint: Any = None, **options: Any) -> Sym:
+    given = {**_window(size, footprint), **options}
+    return _built.grey_dilation(input, **given) - _built.grey_erosion(input, **given)
+
+
+@written_as(nd.morphological_laplace)
+def morphological_laplace(input: Any, size: Any = None, footprint: Any = None, **options: Any) -> Sym:
+    given = {**_window(size, footprint), **options}
+    return _built.grey_dilation(input, **given) + _built.grey_erosion(input, **given) - 2 * input
+
+
+@written_as(nd.white_tophat)
+def white_tophat(input: Any, size: Any = None, footprint: Any = None, **options: Any) -> Sym:
+    return input - _built.grey_opening(input, **_window(size, footprint), **options)
+
+
+@written_as(nd.black_tophat)
+def black_tophat(input: Any, size: Any = None, footprint: Any = None, **options: Any) -> Sym:
+    return _built.grey_closing(input, **_window(size, footprint), **options) - input
+
+
+def _window(size: Any, footprint: Any) -> dict[str, Any]:
+    return {k: v for k, v in (("size", size), ("footprint", footprint)) if v is not None}
+
+
+@written_as(sp.medfilt)
+def medfilt(volume: Any, kernel_size: Any = None) -> Sym:
+    return _built.median_filter(array(volume), 3 if kernel_size is None else kernel_size, mode="constant")
+
+
+@written_as(sp.medfilt2d)
+def medfilt2d(input: Any, kernel_size: Any = 3) -> Sym:
+    return _built.median_filter(array(input), kernel_size, mode="constant")
+
+
+@written_as(sp.order_filter)
+def order_filter(a: Any, domain: Any, rank: Any) -> Sym:
+    return _built.rank_filter(array(a), rank, footprint=domain, mode="constant")
+
+
+# ---- measurements --------------------------------------------------------------------------------------------
+
+
+def _mean(x: Any, labels: Any, index: Any) -> Sym:
+    total = _built.sum_labels(x, labels) if index is None else _built.sum_labels(x, labels, index)
+    one = xp.ones_like(x)
+    return total / (_built.sum_labels(one, labels) if index is None else _built.sum_labels(one, labels, index))
+
+
+@written_as(nd.mean)
+def mean(input: Any, labels: Any = None, index: Any = None) -> Sym:
+    return xp.mean(input) if labels is None else _mean(input, labels, index)
+
+
+@written_as(nd.variance)
+def variance(input: Any, labels: Any = None, index: Any = None) -> Sym:
+    if labels is None:
+        return xp.var(input)
+    middle = _mean(input, labels, index)
+    if index is not None:
+        middle = hold(middle, "middle")
+        times = helper(runtime.by_label)(xp.ones_like(middle), labels, index)  # a label may be asked for twice
+        middle = helper(runtime.by_label)(middle, labels, index) / xp.maximum(times, 1)
+    away = hold(input - middle, "away")
+    return _mean(away * away, labels, index)
+
+
+@written_as(nd.standard_deviation)
+def standard_deviation(input: Any, labels: Any = None, index: Any = None) -> Sym:
+    return xp.std(input) if labels is None else xp.sqrt(variance(input, labels, index))

@@ -1,0 +1,38 @@
+"""Functions of scipy.signal, scipy.ndimage and scipy.spatial.distance: both modes, twice, against differences."""
+
+import numpy as np
+import pytest
+import scipy.ndimage
+import scipy.signal
+import scipy.spatial.distance
+
+from srcgrad import check_grads, grad
+from tests.rules.cases_filters import ARGUMENTS, CASES, ONCE
+from tests.support import load
+
+HEAD = "import numpy as np\nimport scipy.signal as signal\nimport scipy.ndimage as ndi\n" \
+       "import scipy.spatial.distance as dist\n"  # fmt: skip
+
+
+def program(text):
+    """A function of the capital letters in an expression, and their values."""
+    names = [name for name in ARGUMENTS if f"{name}" in text.replace("None", "").replace("False", "").replace("True", "")]
+    f = load(f"{HEAD}def f({', '.join(names)}):\n    y = {text}\n"
+             "    return np.sum(y * np.cos(1.0 + np.arange(np.size(y)).reshape(np.shape(y))))\n")  # fmt: skip
+    return f, tuple(ARGUMENTS[name].copy() for name in names)
+
+
+@pytest.mark.parametrize("text", [*CASES, *ONCE])
+def test_derivatives(text):
+    f, args = program(text)
+    check_grads(f, args, order=1 if text in ONCE else 2, atol=1e-9)
+
+
+@pytest.mark.parametrize("text", [*CASES[::3], *ONCE[::3]])
+def test_single_precision(text):
+    f, args = program(text)
+    double = grad(f)(*args)
+    args = tuple(a.astype("float32") for a in args)
+    single = grad(f)(*args)
+    assert single.dtype == "float32"
+    np.testing.assert_allclose(single, double, rtol=2e-3, atol=2e-3 * np.max(np.abs(double)))
