@@ -392,35 +392,7 @@ def _of_labels(prim: Prim, bound: Bound) -> Kind:
 infer_shapes.RULES |= dict.fromkeys((nd.sum_labels, nd.sum, nd.maximum, nd.minimum), _of_labels)
 infer_shapes.RULES[runtime.by_label] = kind_like("labels", "g")
 
-# ---- splines -------------------------------------------------------------------------------------------------
-
-
-def _spline(order: Any, mode: Any, axis: Any = None) -> dict[str, Any]:
-    given = {"order": literal(order, "order"), "mode": literal(mode, "mode"), "axis": literal(axis)}
-    return {k: v for k, v in given.items() if v != {"order": 3, "mode": "mirror", "axis": None}[k]}
-
-
-@linear(nd.spline_filter, "input")
-def _spline_filter(d: Sym, input: Sym, order: Any = 3, mode: Any = "mirror") -> Sym:
-    return helper(runtime.spline_filter_back)(d, **_spline(order, mode))
-
-
-@linear(nd.spline_filter1d, "input")
-def _spline_filter1d(d: Sym, input: Sym, order: Any = 3, axis: Any = -1, mode: Any = "mirror") -> Sym:
-    return helper(runtime.spline_filter_back)(d, **_spline(order, mode, axis))
-
-
-@linear(runtime.spline_filter_back, "g")
-def _spline_filter_back(d: Sym, g: Sym, order: Any = 3, mode: Any = "mirror", axis: Any = None) -> Sym:
-    options = _spline(order, mode, axis)
-    return ndimage.spline_filter(d, **options) if axis is None else ndimage.spline_filter1d(d, **options)
-
-
-infer_shapes.RULES[nd.spline_filter] = infer_shapes.RULES[nd.spline_filter1d] = (
-    lambda prim, bound: Array("float64", dims(kind_like("input")(prim, bound)))
-)
-infer_shapes.RULES[runtime.spline_filter_back] = kind_like("g")
-
+from srcgrad.rules import splines  # noqa: E402, F401  (interpolation)
 from srcgrad.rules.defined import images  # noqa: E402, F401  (its definitions)
 
 constant(

@@ -64,7 +64,7 @@ from srcgrad.runtime.helpers import (
     zero_directions,
     zeros_like,
 )
-from srcgrad.runtime.images import by_label, picked, picked_places, spline_filter_back, unpicked
+from srcgrad.runtime.images import by_label, picked, picked_places, unpicked
 from srcgrad.runtime.implicit import (
     custom_root,
     fixed_point,
@@ -112,6 +112,19 @@ from srcgrad.runtime.numerical import (
 )
 from srcgrad.runtime.schedule import Snapshots
 from srcgrad.runtime.sets import accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of
+from srcgrad.runtime.splines import (
+    affine_matrix_back,
+    affine_offset_back,
+    affine_places,
+    mapped_coordinate,
+    mapped_index,
+    spline_at,
+    spline_back,
+    spline_basis,
+    spline_filter_back,
+    spline_terms,
+    zoom_places,
+)
 from srcgrad.runtime.statistics import (
     axes_at_end,
     axes_put_back,
@@ -154,7 +167,9 @@ HELPERS = {
         solution_in_form, solve_linear,
         convolution_left, convolution_right, correlated_back, filtfilt_back, lagged_products, savgol_back,
         sections_back, sosfilt_sections, sosfilt_tangent, sosfiltfilt_back, two_passes_back, uncropped,
-        upfirdn_signal, upfirdn_taps, by_label, picked, picked_places, spline_filter_back, unpicked,
+        upfirdn_signal, upfirdn_taps, by_label, picked, picked_places, unpicked,
+        affine_matrix_back, affine_offset_back, affine_places, mapped_coordinate, mapped_index, spline_at,
+        spline_back, spline_basis, spline_filter_back, spline_terms, zoom_places,
         accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of,
     )
 }  # fmt: skip

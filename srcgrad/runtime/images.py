@@ -36,26 +36,3 @@ def by_label(g, labels, index):
     values = np.bincount(np.ravel(places), np.ravel(g), len(known))
     at = np.minimum(np.searchsorted(known, labels), len(known) - 1)
     return np.where(known[at] == labels, values[at], 0).astype(np.asarray(g).dtype)
-
-
-def spline_filter_back(g, order=3, mode="mirror", axis=None):
-    """The adjoint of x from that of scipy.ndimage.spline_filter1d(x, order, axis, mode=mode), or of spline_filter.
-
-    The filter inverts a symmetric matrix where an edge repeats its element. Where it is mirrored about its element, the
-    matrix becomes symmetric once that element counts half.
-    """
-    from scipy import ndimage
-
-    result = np.asarray(g)
-    for k in range(g.ndim) if axis is None else (axis,):
-        n = g.shape[k]
-        if mode in ("reflect", "nearest") and n < 50:  # where SciPy's first element is not exact
-            matrix = ndimage.spline_filter1d(np.eye(n), order, 0, mode=mode)
-            result = np.moveaxis(np.moveaxis(result, k, -1) @ matrix, -1, k)
-            continue
-        half = mode in ("mirror", "constant", "grid-constant", "wrap") and n > 1
-        ends = np.ones(n)
-        ends[[0, -1]] = 2 if half else 1
-        ends = np.reshape(ends, [n if j == k % g.ndim else 1 for j in range(g.ndim)])
-        result = ndimage.spline_filter1d(result * ends, order, k, mode=mode) / ends
-    return result.astype(g.dtype)

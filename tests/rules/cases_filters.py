@@ -72,6 +72,17 @@ _IMAGES = [
     *(f"ndi.spline_filter{rest}, mode='{mode}')" for rest in ("(X", "(X, 2", "1d(X, 5, 0", "1d(V[:2]")
       for mode in ("mirror", "reflect", "grid-wrap")),
 ]  # fmt: skip
+_SPLINES = [
+    *(f"ndi.map_coordinates(X, np.array([V, V[::-1] * 2]) + 1.3, order={k}, mode='{m}')" for k in (0, 1, 2, 3, 5)
+      for m in ("constant", "nearest", "mirror", "reflect", "wrap", "grid-wrap", "grid-constant")),
+    "ndi.map_coordinates(V, [H * 2 + 1], cval=0.7, mode='grid-constant')",
+    "ndi.map_coordinates(X, np.stack([W, W[::-1]]) + 2.2, prefilter=False)", "ndi.shift(X, A[0])",
+    "ndi.shift(X, A[:2], mode='reflect')", "ndi.shift(V, 0.3, order=1, cval=2.0)", "ndi.zoom(X, 1.7)",
+    "ndi.zoom(X, (2, 0.5), order=1, grid_mode=True, mode='grid-wrap')", "ndi.zoom(V, 2.5, mode='nearest')",
+    "ndi.affine_transform(X, W[:, :2] + np.eye(2), B[:2], mode='mirror')", "ndi.affine_transform(X, A[:2], B[0])",
+    "ndi.affine_transform(X, W / 3 + np.eye(2, 3), output_shape=(4, 4), order=2)",
+    "ndi.rotate(X, A[0] * 10, reshape=False)", "ndi.rotate(X, 25.0, order=1)", "ndi.rotate(X, A[0] * 10, mode='nearest')",
+]  # fmt: skip
 _METRICS = ("euclidean", "sqeuclidean", "cityblock", "chebyshev", "minkowski", "cosine", "correlation", "braycurtis",
             "canberra")  # fmt: skip
 _DISTANCES = [
@@ -85,7 +96,7 @@ _DISTANCES = [
     "dist.jensenshannon(np.abs(X), X[::-1] ** 2, 2.0, axis=1)", "dist.squareform(V[:6])",
     "dist.squareform(X[:, :5], checks=False)", "dist.squareform(dist.pdist(X))", "X[0] * dist.hamming(X[0], X[1])",
 ]  # fmt: skip
-CASES = [*_SIGNALS, *_IMAGES, *_DISTANCES]
+CASES = [*_SIGNALS, *_IMAGES, *_SPLINES, *_DISTANCES]
 _SOS = "np.hstack([S[:, :3], np.ones((2, 1)), S[:, 4:]])"
 ONCE = [f"signal.sosfilt({_SOS}, V)", f"signal.sosfilt({_SOS}, X, axis=0)"]
 """Those that are not differentiated twice."""

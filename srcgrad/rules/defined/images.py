@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import scipy.ndimage as nd
 import scipy.signal as sp
+from scipy import ndimage, special
 
 from srcgrad import runtime
 from srcgrad.rules.build import Namespace, Sym, helper, xp
-from srcgrad.rules.defined.registry import array, hold, ndim, written_as
+from srcgrad.rules.defined.registry import array, hold, in_python, ndim, written_as
 
 _built: Any = Namespace(nd, "scipy.ndimage")
 
@@ -95,3 +97,29 @@ def variance(input: Any, labels: Any = None, index: Any = None) -> Sym:
 @written_as(nd.standard_deviation)
 def standard_deviation(input: Any, labels: Any = None, index: Any = None) -> Sym:
     return xp.std(input) if labels is None else xp.sqrt(variance(input, labels, index))
+
+
+@in_python(nd.rotate)
+def rotate(input, angle, axes=(1, 0), reshape=True, order=3, mode="constant", cval=0.0, prefilter=True):  # type: ignore[no-untyped-def]
+    """A turn of an image about its middle."""
+    if input.ndim != 2:
+        raise NotImplementedError("scipy.ndimage.rotate is differentiated for images of two axes")
+    c, s = special.cosdg(angle), special.sindg(angle)
+    matrix = np.array([[c, s], [-s, c]])
+    before = np.array([input.shape[0], input.shape[1]])
+    after = before
+    if reshape:
+        corners = matrix @ np.array([[0, 0, before[0], before[0]], [0, before[1], 0, before[1]]])
+        after = (np.ptp(corners, axis=1) + 0.5).astype(int)
+    offset = (before - 1) / 2 - matrix @ ((after - 1) / 2)
+    return ndimage.affine_transform(
+        input, matrix, offset, (after[0], after[1]), order=order, mode=mode, cval=cval, prefilter=prefilter
+    )
+
+
+@written_as(nd.map_coordinates)
+def map_coordinates(input: Any, coordinates: Any, **options: Any) -> Sym | None:
+    """Of coordinates in a list, one item for each axis."""
+    if not isinstance(coordinates, (list, tuple)) or "output" in options:
+        return None
+    return _built.map_coordinates(array(input), xp.stack([array(x) for x in coordinates]), **options)
