@@ -17,9 +17,14 @@ _UNREAD = {
     "scipy.signal.windows": "srcgrad.rules.signals",
     "scipy.ndimage": "srcgrad.rules.images",
     "scipy.spatial.distance": "srcgrad.rules.distances",
+    "scipy.sparse": "srcgrad.rules.sparse",
+    "scipy.sparse.linalg": "srcgrad.rules.sparse",
 }
 """Library -> the module of what is known of its functions; without those that have been read."""
 LIBRARIES = tuple(_UNREAD)
+
+MATRICES: set[type] = set()
+"""Classes of matrices that are no NumPy arrays, and stand in products."""
 
 
 def library_of(value: Any) -> str:

@@ -112,6 +112,14 @@ from srcgrad.runtime.numerical import (
 )
 from srcgrad.runtime.schedule import Snapshots
 from srcgrad.runtime.sets import accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of
+from srcgrad.runtime.sparse import (
+    sparse_columns,
+    sparse_dense,
+    sparse_product,
+    sparse_rows,
+    sparse_solution,
+    sparse_values,
+)
 from srcgrad.runtime.splines import (
     affine_matrix_back,
     affine_offset_back,
@@ -168,6 +176,7 @@ HELPERS = {
         convolution_left, convolution_right, correlated_back, filtfilt_back, lagged_products, savgol_back,
         sections_back, sosfilt_sections, sosfilt_tangent, sosfiltfilt_back, two_passes_back, uncropped,
         upfirdn_signal, upfirdn_taps, by_label, picked, picked_places, unpicked,
+        sparse_columns, sparse_dense, sparse_product, sparse_rows, sparse_solution, sparse_values,
         affine_matrix_back, affine_offset_back, affine_places, mapped_coordinate, mapped_index, spline_at,
         spline_back, spline_basis, spline_filter_back, spline_terms, zoom_places,
         accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of,

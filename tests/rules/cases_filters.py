@@ -96,7 +96,27 @@ _DISTANCES = [
     "dist.jensenshannon(np.abs(X), X[::-1] ** 2, 2.0, axis=1)", "dist.squareform(V[:6])",
     "dist.squareform(X[:, :5], checks=False)", "dist.squareform(dist.pdist(X))", "X[0] * dist.hamming(X[0], X[1])",
 ]  # fmt: skip
-CASES = [*_SIGNALS, *_IMAGES, *_SPLINES, *_DISTANCES]
+_COO = "sparse.coo_array((V, (np.arange(9) % 4, np.arange(9) * 2 % 5)), shape=(4, 5))"
+_SPARSE = [
+    "CONST @ X", "CONST.T @ CONST @ X[:, 0]", "X.T @ CONST", "CONST.dot(X[0, 0] * X)", "X[:, 0] @ CONST",
+    "sparse.linalg.spsolve(CONST, X[:, 1])", "sparse.linalg.spsolve(CONST.tocsc(), X)",
+    "sparse.linalg.splu(CONST.tocsc()).solve(X[:, 1])", "sparse.linalg.expm_multiply(CONST, X)",
+    *(f"{_COO}{rest}" for rest in (" @ X", ".T @ H", " @ X[:, 0]", ".toarray()", ".sum(axis=0)", ".sum()", ".sum(1)",
+                                   ".multiply(X[0, :5]).toarray()", ".multiply(X[:4, :5]).toarray()")),
+    f"X[:, :4] @ {_COO}", f"H @ (2.0 * {_COO} - {_COO}.multiply(X[0, 0]) / 3)", f"({_COO} + {_COO}).toarray()",
+    "sparse.csr_matrix((V[:4], ([0, 1, 2, 1], [0, 1, 2, 2])), (3, 3)) @ B",
+    "sparse.csc_array((V[:4], np.array([0, 1, 0, 2]), np.array([0, 1, 2, 4])), shape=(3, 3)) @ B",
+    "sparse.csr_array(np.where(np.abs(X) > 0.5, X, 0.0)) @ X[0]", "sparse.diags(V) @ np.cos(V)",
+    "sparse.diags([V, V[1:] ** 2, H[0] * V[2:]], [0, 1, -2]).toarray()",
+    "(CONST + sparse.diags(X[:, 0])) @ X[:, 1]", "(CONST - sparse.diags([-1, V[:5], 2.0], [-1, 0, 1], (5, 5))) @ X",
+    "sparse.linalg.spsolve(sparse.diags_array(V[:5] ** 2, offsets=0) + CONST, X[:, 0])",
+    *(f"sparse.linalg.{call}" for call in (
+        "spsolve(sparse.diags([V[:6] ** 2 + 3, V[:5]], [0, 1]), X[0])",
+        "spsolve(sparse.diags([V[:5] ** 2 + 3, V[:4]], [0, -1], format='csc'), X)",
+        "splu(sparse.diags(V ** 2 + 1).tocsc()).solve(np.cos(V))",
+        "factorized(sparse.csc_matrix((V[:5] ** 2 + 1, (np.arange(5), np.arange(5))), (5, 5)))(X[:, 2])")),
+]  # fmt: skip
+CASES = [*_SPARSE, *_SIGNALS, *_IMAGES, *_SPLINES, *_DISTANCES]
 _SOS = "np.hstack([S[:, :3], np.ones((2, 1)), S[:, 4:]])"
 ONCE = [f"signal.sosfilt({_SOS}, V)", f"signal.sosfilt({_SOS}, X, axis=0)"]
 """Those that are not differentiated twice."""

@@ -11,7 +11,8 @@ from tests.rules.cases_filters import ARGUMENTS, CASES, ONCE
 from tests.support import load
 
 HEAD = "import numpy as np\nimport scipy.signal as signal\nimport scipy.ndimage as ndi\n" \
-       "import scipy.spatial.distance as dist\n"  # fmt: skip
+       "import scipy.spatial.distance as dist\nimport scipy.sparse as sparse\nimport scipy.sparse.linalg\n" \
+       "CONST = sparse.csr_array(np.eye(5) * 2 + np.eye(5, k=1) - 0.5 * np.eye(5, k=-3))\n"  # fmt: skip
 
 
 def program(text):
