@@ -10,16 +10,18 @@ from typing import Any
 
 import scipy.spatial.distance as sd
 
+from srcgrad import runtime
 from srcgrad.analysis import infer_shapes
 from srcgrad.analysis.operands import array_of_expr
 from srcgrad.analysis.signatures import Bound
 from srcgrad.errors import KindError
 from srcgrad.ir.kinds import Array, Kind, dims, rank
 from srcgrad.ir.nodes import Prim
-from srcgrad.rules.build import Namespace, Sym, xp
+from srcgrad.rules.build import Namespace, Sym, helper, xp
 from srcgrad.rules.defined import distances  # noqa: F401  (its definitions)
 from srcgrad.rules.reductions import literal
 from srcgrad.rules.registry import constant, jvp, linear, vjp
+from srcgrad.rules.transposed import kind_like
 
 distance: Any = Namespace(sd, "scipy.spatial.distance")
 
@@ -32,16 +34,42 @@ def _slopes(d: Sym, out: Sym, metric: Any) -> Sym:
     return d / (out + out.eq(0)) if found == "euclidean" else 2 * d
 
 
+_apart = helper(runtime.weighted_differences)
+
+
+@linear(runtime.weighted_differences, "weights")
+def _apart_weights(d: Sym, weights: Sym, a: Sym, b: Sym) -> Sym:
+    return (d * a).sum(axis=1)[:, None] - d @ b.T
+
+
+@linear(runtime.weighted_differences, "a")
+def _apart_first(d: Sym, weights: Sym, a: Sym, b: Sym) -> Sym:
+    return weights.sum(axis=1)[:, None] * d
+
+
+@jvp(runtime.weighted_differences, "a")
+def _apart_first_tangent(t: Sym, weights: Sym, a: Sym, b: Sym) -> Sym:
+    return weights.sum(axis=1)[:, None] * t
+
+
+@linear(runtime.weighted_differences, "b")
+def _apart_second(d: Sym, weights: Sym, a: Sym, b: Sym) -> Sym:
+    return -(weights.T @ d)
+
+
+@jvp(runtime.weighted_differences, "b")
+def _apart_second_tangent(t: Sym, weights: Sym, a: Sym, b: Sym) -> Sym:
+    return -(weights @ t)
+
+
 @vjp(sd.cdist, "XA")
 def _cdist_left(d: Sym, out: Sym, XA: Sym, XB: Sym, metric: Any = "euclidean") -> Sym:
-    slopes = _slopes(d, out, metric)
-    return slopes.sum(axis=1)[:, None] * XA - slopes @ XB
+    return _apart(_slopes(d, out, metric), XA, XB)
 
 
 @vjp(sd.cdist, "XB")
 def _cdist_right(d: Sym, out: Sym, XA: Sym, XB: Sym, metric: Any = "euclidean") -> Sym:
-    slopes = _slopes(d, out, metric)
-    return slopes.sum(axis=0)[:, None] * XB - slopes.T @ XA
+    return _apart(_slopes(d, out, metric).T, XB, XA)
 
 
 @jvp(sd.cdist, "XA")
@@ -56,8 +84,7 @@ def _cdist_right_tangent(t: Sym, out: Sym, XA: Sym, XB: Sym, metric: Any = "eucl
 
 @vjp(sd.pdist, "X")
 def _pdist(d: Sym, out: Sym, X: Sym, metric: Any = "euclidean") -> Sym:
-    slopes = distance.squareform(_slopes(d, out, metric))
-    return slopes.sum(axis=1)[:, None] * X - slopes @ X
+    return _apart(distance.squareform(_slopes(d, out, metric)), X, X)
 
 
 @jvp(sd.pdist, "X")
@@ -90,6 +117,7 @@ def _square(prim: Prim, bound: Bound) -> Kind:
     return Array(x.dtype, None if x.dims is None else shapes.get(len(x.dims)))
 
 
+infer_shapes.RULES[runtime.weighted_differences] = kind_like("a", "weights", "a")
 infer_shapes.RULES[sd.cdist] = _pairs
 infer_shapes.RULES[sd.pdist] = lambda prim, bound: Array("float64", (None,))
 infer_shapes.RULES[sd.squareform] = _square

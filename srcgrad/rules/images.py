@@ -244,9 +244,8 @@ def _weighted(fn: Any) -> None:
         axis, mode, origin = settings(given)
         n = axes_of(input)
         origins = iter(numbers(origin, n, "origin"))
-        wider = ((b, b) if next(origins) < 0 else (a, a) for a, b in _reaches(weights, origin, axis, n))
-        widths: Any = tuple(wider)
-        widths = widths[0] if n == 1 else widths
+        wider = [b if next(origins) < 0 else a for a, b in _reaches(weights, origin, axis, n)]
+        widths = wider[0] if n == 1 else tuple((width,) for width in wider)
         more = {k: v for k, v in given.items() if k in ("axis", "origin")}
         return folded(d, input, mode, lambda x, **m: opposite(x, weights, **asked(fn, more), **m), widths)
 

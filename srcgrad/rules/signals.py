@@ -210,7 +210,7 @@ def _savgol_back(
 
 @linear(sp.resample_poly, "x")
 def _resample_poly(d: Sym, x: Sym, up: Any, down: Any, axis: Any = 0, window: Any = None) -> Sym:
-    """The interpolating filter is symmetric, and runs at the higher of both rates either way (as it is scaled by `up`)."""
+    """The interpolating filter is symmetric, runs at the higher of both rates either way, and is scaled by `up`."""
     k, n = literal(axis), rank(x.kind)
     if n is None:
         raise KindError("scipy.signal.resample_poly is differentiated for arrays of known numbers of axes")
@@ -218,14 +218,16 @@ def _resample_poly(d: Sym, x: Sym, up: Any, down: Any, axis: Any = 0, window: An
     if window is not None:
         given = isinstance(window, Sym) and rank(window.kind) == 1
         options["window"] = window[::-1] if given else window
-    found = signal.resample_poly(d, down, up, **options)[(*[slice(None)] * (k % n), slice(x.shape[k]))]
+    place = (*[slice(None)] * (k % n), slice(x.shape[k]))
+    found = signal.resample_poly(d, down, up, **options)[place if len(place) > 1 else place[0]]
     return found * (up / down if isinstance(up, (int, Sym)) else literal(up) / literal(down))
 
 
 for _fn, _kind in (
     (sp.lfilter, kind_like("x", "b", "a", "x")), (sp.sosfilt, kind_like("x", "sos", "x")),
     (sp.filtfilt, kind_like("x", "b", "a", "x")), (sp.sosfiltfilt, kind_like("x", "sos", "x")),
-    (sp.savgol_filter, kind_like("x")), (sp.detrend, kind_like("data")), (runtime.lagged_products, kind_like("taps", "g", "x")),
+    (sp.savgol_filter, kind_like("x")), (sp.detrend, kind_like("data")),
+    (runtime.lagged_products, kind_like("taps", "g", "x")),
     (runtime.filtfilt_back, kind_like("g", "g", "b", "a")), (runtime.sosfiltfilt_back, kind_like("g", "g", "sos")),
     (runtime.savgol_back, kind_like("g")), (runtime.sosfilt_sections, kind_like("sos", "g", "sos")),
     (runtime.sosfilt_tangent, kind_like("x", "t", "sos", "x")),
@@ -241,4 +243,8 @@ from srcgrad.rules.defined import signals  # noqa: E402, F401  (its definitions)
 constant(
     sp.argrelextrema, sp.argrelmax, sp.argrelmin, sp.find_peaks, sp.find_peaks_cwt, sp.correlation_lags,
     sp.choose_conv_method, sp.check_COLA, sp.check_NOLA, sp.max_len_seq, sp.unit_impulse, sp.square,
+    # windows of so many points
+    *(getattr(sp.windows, name) for name in (
+        "barthann", "bartlett", "blackman", "blackmanharris", "bohman", "boxcar", "cosine", "flattop", "hamming",
+        "hann", "lanczos", "nuttall", "parzen", "triang")),
 )  # fmt: skip

@@ -189,6 +189,20 @@ infer_shapes.RULES |= dict.fromkeys(
 )
 constant(runtime.sparse_values, runtime.sparse_rows, runtime.sparse_columns)
 
-from srcgrad.rules.defined import sparse  # noqa: E402, F401  (its definitions)
+from srcgrad.rules.defined import ELEMENTS, sparse  # noqa: E402  (its definitions, too)
+
+ELEMENTS |= dict.fromkeys(CLASSES, sparse.elements)
+
+
+def _made(prim: Prim, bound: Bound) -> Kind:
+    """A constant matrix, made of numbers that are known."""
+    if any(name in bound for name in ("dtype", "format")):
+        raise KindError(f"{prim.text} with `dtype` or `format`", "Make the matrix outside of the function.")
+    flavour = "array" if prim.fn in (ss.eye_array, ss.diags_array) else "matrix"
+    return Matrix(getattr(ss, f"dia_{flavour}"))
+
+
+infer_shapes.RULES |= dict.fromkeys((ss.eye, ss.eye_array, ss.identity, ss.diags, ss.diags_array), _made)
+constant(ss.eye, ss.eye_array, ss.identity)
 
 __all__ = ["CLASSES"]

@@ -64,7 +64,7 @@ from srcgrad.runtime.helpers import (
     zero_directions,
     zeros_like,
 )
-from srcgrad.runtime.images import by_label, picked, picked_places, unpicked
+from srcgrad.runtime.images import by_label, picked, picked_places, unpicked, weighted_differences
 from srcgrad.runtime.implicit import (
     custom_root,
     fixed_point,
@@ -176,6 +176,7 @@ HELPERS = {
         convolution_left, convolution_right, correlated_back, filtfilt_back, lagged_products, savgol_back,
         sections_back, sosfilt_sections, sosfilt_tangent, sosfiltfilt_back, two_passes_back, uncropped,
         upfirdn_signal, upfirdn_taps, by_label, picked, picked_places, unpicked,
+        weighted_differences,
         sparse_columns, sparse_dense, sparse_product, sparse_rows, sparse_solution, sparse_values,
         affine_matrix_back, affine_offset_back, affine_places, mapped_coordinate, mapped_index, spline_at,
         spline_back, spline_basis, spline_filter_back, spline_terms, zoom_places,

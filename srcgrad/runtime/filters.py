@@ -1,7 +1,7 @@
 """Adjoints of filters of scipy.signal that are no one call of SciPy.
 
-Like the others here, each function can be copied by `emit`: it depends on `np`, on SciPy by an import of its own, and on
-the others here. An adjoint that it takes is called g.
+Like the others here, each function can be copied by `emit`: it depends on `np`, on SciPy by an import of its own, and
+on the others here. An adjoint that it takes is called g.
 """
 # mypy: allow-untyped-defs, allow-untyped-calls
 
@@ -102,7 +102,7 @@ def sections_back(g, sections, starts):
 
 
 def two_passes_back(g, sections, starts, axis, padtype, edge):
-    """The adjoint of x from that of sections applied forward and backward to x, which is extended by `edge` elements."""
+    """The adjoint of x from that of sections run forward and backward over x, which is extended by `edge` elements."""
     rows = np.moveaxis(g, axis, -1)
     n = rows.shape[-1]
     whole = np.zeros(rows.shape[:-1] + (n + 2 * edge,), np.result_type(g, *starts))

@@ -1,4 +1,4 @@
-"""Adjoints of functions of scipy.ndimage that are no one call of SciPy.
+"""Picks by place and by label, and differences of points: adjoints of functions of SciPy that are no one call of it.
 
 Like the others here, each function can be copied by `emit`. An adjoint that it takes is called g.
 """
@@ -36,3 +36,8 @@ def by_label(g, labels, index):
     values = np.bincount(np.ravel(places), np.ravel(g), len(known))
     at = np.minimum(np.searchsorted(known, labels), len(known) - 1)
     return np.where(known[at] == labels, values[at], 0).astype(np.asarray(g).dtype)
+
+
+def weighted_differences(weights, a, b):
+    """For each row of a the sum of its differences from the rows of b, with a weight for each pair."""
+    return np.sum(weights, axis=1)[:, None] * a - weights @ b

@@ -78,7 +78,7 @@ def spline_terms(shape, coordinates, order, mode, pad, nu):
 
 
 def spline_at(x, coordinates, order=3, mode="constant", cval=0.0, prefilter=True, nu=None):
-    """A derivative of scipy.ndimage.map_coordinates(x, coordinates, ...) in the coordinates: nu times along each axis."""
+    """A derivative of scipy.ndimage.map_coordinates(x, coordinates, ...) in the coordinates, nu times along each."""
     from scipy import ndimage
 
     filtered = prefilter and order > 1

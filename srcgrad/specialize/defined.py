@@ -9,11 +9,11 @@ from typing import Any
 
 from srcgrad.analysis.infer import kind_of
 from srcgrad.errors import SrcgradError, UnsupportedError
-from srcgrad.ir.kinds import Array, is_float
+from srcgrad.ir.kinds import Array, Matrix, is_float
 from srcgrad.ir.nodes import Const, Expr, Name, Pos, Prim, Slice
 from srcgrad.ir.walk import rebuild
 from srcgrad.rules.build import Sym
-from srcgrad.rules.defined import BRACKETS, DEFINITIONS, WHERE, WRITTEN, Declined, holder
+from srcgrad.rules.defined import BRACKETS, DEFINITIONS, ELEMENTS, WHERE, WRITTEN, Declined, holder
 from srcgrad.rules.registry import lookup
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr
@@ -55,6 +55,12 @@ def call_source(
         if error.pos is None or pos is None or error.pos.file == pos.file:
             raise
         raise type(error)(error.reason, error.remedy, pos) from None
+
+
+def taken_apart(s: State, value: Value, pos: Pos | None) -> Value | None:
+    """A matrix that is no NumPy array, as an object of its elements; None for any other value."""
+    source = ELEMENTS.get(value.kind.type) if isinstance(value, Leaf) and isinstance(value.kind, Matrix) else None
+    return None if source is None else call_source(s, source, [value], {}, pos)
 
 
 def as_defined(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:

@@ -69,6 +69,7 @@ _IMAGES = [
     "ndi.gaussian_filter(X, 0.5, axes=(1,), radius=1, mode='nearest')", "ndi.laplace(X, axes=(0,), mode='mirror')",
     *(f"ndi.{fn}(X{rest})" for fn in ("sum_labels", "sum", "mean", "variance", "standard_deviation", "maximum", "minimum")
       for rest in ("", f", {_LABELS}", f", {_LABELS}, 2", f", {_LABELS}, [1, 3, 1]")),
+    "np.array(ndi.center_of_mass(X))", f"ndi.center_of_mass(X, {_LABELS}, 2)[1]",
     *(f"ndi.spline_filter{rest}, mode='{mode}')" for rest in ("(X", "(X, 2", "1d(X, 5, 0", "1d(V[:2]")
       for mode in ("mirror", "reflect", "grid-wrap")),
 ]  # fmt: skip
@@ -108,7 +109,8 @@ _SPARSE = [
     "sparse.csc_array((V[:4], np.array([0, 1, 0, 2]), np.array([0, 1, 2, 4])), shape=(3, 3)) @ B",
     "sparse.csr_array(np.where(np.abs(X) > 0.5, X, 0.0)) @ X[0]", "sparse.diags(V) @ np.cos(V)",
     "sparse.diags([V, V[1:] ** 2, H[0] * V[2:]], [0, 1, -2]).toarray()",
-    "(CONST + sparse.diags(X[:, 0])) @ X[:, 1]", "(CONST - sparse.diags([-1, V[:5], 2.0], [-1, 0, 1], (5, 5))) @ X",
+    "(A[0] * CONST) @ X", "(CONST - A[1] * sparse.eye(5)) @ X",
+    "(CONST + sparse.diags(X[:, 0])) @ X[:, 1]", "(CONST / A[0]).sum(axis=0)", "sparse.diags([-1.0, 2.0], [0, 1], (5, 5)) @ X", "(CONST - sparse.diags([-1.0, V[:5], 2.0], [-1, 0, 1], (5, 5))) @ X",
     "sparse.linalg.spsolve(sparse.diags_array(V[:5] ** 2, offsets=0) + CONST, X[:, 0])",
     *(f"sparse.linalg.{call}" for call in (
         "spsolve(sparse.diags([V[:6] ** 2 + 3, V[:5]], [0, 1]), X[0])",

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import scipy.ndimage as nd
-import scipy.signal as sp
 from scipy import ndimage, special
 
 from srcgrad import runtime
@@ -50,21 +49,6 @@ def black_tophat(input: Any, size: Any = None, footprint: Any = None, **options:
 
 def _window(size: Any, footprint: Any) -> dict[str, Any]:
     return {k: v for k, v in (("size", size), ("footprint", footprint)) if v is not None}
-
-
-@written_as(sp.medfilt)
-def medfilt(volume: Any, kernel_size: Any = None) -> Sym:
-    return _built.median_filter(array(volume), 3 if kernel_size is None else kernel_size, mode="constant")
-
-
-@written_as(sp.medfilt2d)
-def medfilt2d(input: Any, kernel_size: Any = 3) -> Sym:
-    return _built.median_filter(array(input), kernel_size, mode="constant")
-
-
-@written_as(sp.order_filter)
-def order_filter(a: Any, domain: Any, rank: Any) -> Sym:
-    return _built.rank_filter(array(a), rank, footprint=domain, mode="constant")
 
 
 # ---- measurements --------------------------------------------------------------------------------------------
@@ -123,3 +107,16 @@ def map_coordinates(input: Any, coordinates: Any, **options: Any) -> Sym | None:
     if not isinstance(coordinates, (list, tuple)) or "output" in options:
         return None
     return _built.map_coordinates(array(input), xp.stack([array(x) for x in coordinates]), **options)
+
+
+@written_as(nd.center_of_mass)
+def center_of_mass(input: Any, labels: Any = None, index: Any = None) -> tuple[Sym, ...] | None:
+    """Of one object."""
+    if isinstance(index, (list, tuple)) or (isinstance(index, Sym) and ndim(index)):
+        return None
+    x, n = array(input), ndim(input)
+    given = {k: v for k, v in (("labels", labels), ("index", index)) if v is not None}
+    total = hold(_built.sum_labels(x, **given), "total")
+    places = [xp.arange(x.shape[k])[(slice(None), *[None] * (n - 1 - k))] if k < n - 1 else xp.arange(x.shape[k])
+              for k in range(n)]  # fmt: skip
+    return tuple(_built.sum_labels(x * place, **given) / total for place in places)

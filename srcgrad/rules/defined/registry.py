@@ -27,6 +27,9 @@ WRITTEN: dict[Any, Callable[..., Any]] = {}
 WHERE: dict[Any, tuple[str, ...]] = {}
 """Function that has such source -> the parameters of which one has to vary for it; () if it always stands in."""
 
+ELEMENTS: dict[type, Callable[..., Any]] = {}
+"""Class of matrices that are no NumPy arrays -> Python source that makes an object of the elements of one."""
+
 holder: ContextVar[Callable[[Sym, str], Sym]] = ContextVar("holder")
 """What puts an expression into a variable of the program."""
 

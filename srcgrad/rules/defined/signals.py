@@ -13,6 +13,7 @@ from srcgrad.rules.build import Namespace, Sym, xp
 from srcgrad.rules.defined.registry import array, hold, in_python, ndim, written_as
 
 _built: Any = Namespace(sp, "scipy.signal")
+_images: Any = Namespace(ndimage, "scipy.ndimage")
 
 _EXTENDED = {"wrap": "wrap", "circular": "wrap", "symm": "symmetric", "symmetric": "symmetric"}
 
@@ -102,6 +103,21 @@ def wiener(im, mysize=None, noise=None):
     variance = ndimage.uniform_filter(im * im, size, mode="constant") - mean * mean
     level = np.mean(variance) if noise is None else noise
     return np.where(variance < level, mean, mean + (im - mean) * (1 - level / variance))
+
+
+@written_as(sp.medfilt)
+def medfilt(volume: Any, kernel_size: Any = None) -> Sym:
+    return _images.median_filter(array(volume), 3 if kernel_size is None else kernel_size, mode="constant")
+
+
+@written_as(sp.medfilt2d)
+def medfilt2d(input: Any, kernel_size: Any = 3) -> Sym:
+    return _images.median_filter(array(input), kernel_size, mode="constant")
+
+
+@written_as(sp.order_filter)
+def order_filter(a: Any, domain: Any, rank: Any) -> Sym:
+    return _images.rank_filter(array(a), rank, footprint=domain, mode="constant")
 
 
 # ---- waveforms -----------------------------------------------------------------------------------------------

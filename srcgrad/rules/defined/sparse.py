@@ -123,6 +123,11 @@ class Sparse:
         return np.sum(np.where(self.row == self.col, self.data, 0.0))
 
 
+def elements(A):
+    """A constant matrix as a Sparse."""
+    return Sparse(sparse_values(A), sparse_rows(A), sparse_columns(A), (A.shape[0], A.shape[1]))
+
+
 class Factored:
     """What splu makes of a Sparse: its systems are solved as they come."""
 
@@ -139,10 +144,9 @@ def coo_array(arg1, shape=None, dtype=None, copy=False):
     if isinstance(arg1, Sparse):
         return arg1
     if isinstance(arg1, tuple):
-        data, (row, col) = arg1
-        if shape is None:
-            return Sparse(data, row, col, (np.max(row) + 1, np.max(col) + 1))
-        return Sparse(data, row, col, shape)
+        places = arg1[1]
+        size = (np.max(places[0]) + 1, np.max(places[1]) + 1) if shape is None else shape
+        return Sparse(arg1[0], places[0], places[1], size)
     row, col = np.nonzero(arg1)
     return Sparse(arg1[row, col], row, col, (arg1.shape[0], arg1.shape[1]))
 
@@ -173,7 +177,7 @@ def diags(diagonals, offsets=0, shape=None, format=None):
         size = len(given[0]) + abs(places[0])
         shape = (size, size)
     data, rows, columns = [], [], []
-    for values, k in zip(given, places):
+    for values, k in zip(given, places, strict=True):
         n = min(shape[0] + min(k, 0), shape[1] - max(k, 0))
         data.append(values * np.ones(n) if np.ndim(values) == 0 else values)
         rows.append(np.arange(n) + max(-k, 0))
