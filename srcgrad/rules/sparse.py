@@ -16,14 +16,13 @@ from srcgrad.analysis import infer_shapes, signatures
 from srcgrad.analysis.operands import array_of_expr, kind_of
 from srcgrad.analysis.signatures import Bound
 from srcgrad.errors import KindError
-from srcgrad.ir.kinds import Array, Kind, Matrix, Opaque, dims, rank
+from srcgrad.ir.kinds import Array, Kind, Matrix, Opaque, dims, join_dtype, rank
 from srcgrad.ir.nodes import Prim
 from srcgrad.rules.build import Namespace, Sym, call, helper
 from srcgrad.rules.effects import DECLARED
 from srcgrad.rules.libraries import MATRICES
 from srcgrad.rules.reductions import literal
 from srcgrad.rules.registry import constant, flat, jvp, linear, vjp
-from srcgrad.rules.transposed import kind_like
 
 _linalg: Any = Namespace(sl, "scipy.sparse.linalg")
 
@@ -69,14 +68,14 @@ def _like_product(prim: Prim, bound: Bound) -> Kind:
     return infer_shapes.matmul_kind(kind_of(bound["self"]), kind_of(bound["other"]))
 
 
-def _solution(name: str, matrix: str = "") -> Any:
-    def rule(prim: Prim, bound: Bound) -> Kind:
-        shape = dims(kind_like(name)(prim, bound))
-        if matrix and shape is not None and len(shape) == 2 and shape[1] in (1, None):
-            raise KindError(f"{prim.text} of a matrix with one column gives a vector", "Pass a vector.")
-        return kind_like(name)(prim, bound)
-
-    return rule
+def _solution(prim: Prim, bound: Bound) -> Kind:
+    """The solution of a system, of the dtype of both sides; one of a single column is a vector to SciPy."""
+    side = "b" if "b" in bound else "B"
+    left = kind_of(bound["A"]) if "A" in bound else array_of_expr(bound["data"])
+    shape = dims(array_of_expr(bound[side]))
+    if side == "b" and shape is not None and len(shape) == 2 and shape[1] in (1, None):
+        raise KindError(f"{prim.text} of a matrix with one column gives a vector", "Pass a vector.")
+    return Array(join_dtype(getattr(left, "dtype", "float64"), array_of_expr(bound[side]).dtype), shape)
 
 
 def _dense(prim: Prim, bound: Bound) -> Kind:
@@ -103,10 +102,8 @@ for _layout in ("csr", "csc", "coo"):
     infer_shapes.RULES |= dict.fromkeys(_methods(f"to{_layout}"), _of_layout(_layout))
     constant(*_methods(f"to{_layout}"))
 infer_shapes.RULES |= dict.fromkeys((sl.splu, sl.spilu), lambda prim, bound: Opaque(sl.SuperLU))
-infer_shapes.RULES[sl.spsolve] = _solution("b", "A")
-infer_shapes.RULES[sl.expm_multiply] = infer_shapes.RULES[sl.SuperLU.solve] = lambda prim, bound: kind_like(
-    "B" if "B" in bound else "rhs"
-)(prim, bound)
+infer_shapes.RULES |= dict.fromkeys((sl.spsolve, sl.expm_multiply, runtime.sparse_solution), _solution)
+infer_shapes.RULES[sl.SuperLU.solve] = lambda prim, bound: Array("float64", dims(array_of_expr(bound["rhs"])))
 constant(*_methods("toarray"), *_methods("diagonal"), *_methods("transpose"), sl.splu, sl.spilu)
 DECLARED |= {
     *(method for name in ("dot", "toarray", "diagonal", "transpose", "tocsr", "tocsc", "tocoo")
@@ -176,7 +173,6 @@ def _product_kind(prim: Prim, bound: Bound) -> Kind:
 
 
 infer_shapes.RULES[runtime.sparse_product] = _product_kind
-infer_shapes.RULES[runtime.sparse_solution] = _solution("b", "data")
 infer_shapes.RULES[runtime.sparse_dense] = lambda prim, bound: Array(
     array_of_expr(bound["data"]).dtype, (None, None)
 )

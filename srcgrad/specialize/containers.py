@@ -103,6 +103,7 @@ def _opaque_method(
     apart = taken_apart(s, owner, pos)
     if apart is not None:
         from srcgrad.specialize.calls import call_value
+        from srcgrad.specialize.indexing import attribute
 
         return call_value(s, attribute(s, apart, name, pos), args, kwargs, pos)
     exprs = tuple(as_expr(arg, pos) for arg in args)

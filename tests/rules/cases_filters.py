@@ -33,7 +33,8 @@ _SIGNALS = [
     "signal.resample_poly(V, 3, 2)", "signal.resample_poly(X, 2, 4, axis=1)",
     "signal.decimate(L, 2)", "signal.decimate(V, 2, ftype='fir')", "signal.decimate(X, 3, 4, 'fir', 0, False)",
     "signal.decimate(V, 2, 3, zero_phase=False)", "signal.wiener(X)", "signal.wiener(X, (3, 1), 0.3)",
-    "signal.sawtooth(V)", "signal.sawtooth(V, 0.3)", "signal.sawtooth(V, np.abs(V) / 9)", "signal.gausspulse(V, 2, 0.4)",
+    "signal.sawtooth(V)", "signal.sawtooth(V, 0.3)", "signal.sawtooth(V, np.abs(V) / 9)",
+    "signal.gausspulse(V, 2, 0.4)",
     "np.concatenate(signal.gausspulse(V, retquad=True, retenv=True, fc=3))",
     *(f"signal.chirp(np.abs(V), A[0], 2.0, B[0] + 3, method='{m}', phi=A[2])"
       for m in ("linear", "quadratic", "logarithmic", "hyperbolic")),
@@ -62,27 +63,32 @@ _PICKS = (
 )  # fmt: skip
 _LABELS = "(np.arange(30).reshape(5, 6) * 7 % 4)"
 _IMAGES = [
-    *(f"ndi.{call}, mode='{mode}')" for k, call in enumerate(_LINEAR) for mode in (_MODES if k % 3 == 0 else _MODES[:5])),
-    *(f"ndi.{call}, mode='constant', cval=0.3)" for call in _LINEAR + _PICKS),
-    *(f"ndi.{call}, mode='{mode}')" for k, call in enumerate(_PICKS) for mode in (_MODES if k % 5 == 0 else _MODES[:2])),
+    *(f"ndi.{call}, mode='{_MODES[j % 8]}')" for k, call in enumerate(_LINEAR)
+      for j in (range(8) if k in (0, 12, 17) else (k, k + 3, k + 6))),
+    *(f"ndi.{call}, mode='constant', cval=0.3)" for call in (_LINEAR + _PICKS)[::2]),
+    *(f"ndi.{call}, mode='{_MODES[j % 8]}')" for k, call in enumerate(_PICKS)
+      for j in (range(8) if k == 0 else (k, k + 5))),
     "signal.medfilt(X)", "signal.medfilt2d(X, [3, 1])", "signal.order_filter(X, np.eye(3), 1)",
     "ndi.gaussian_filter(X, 0.5, axes=(1,), radius=1, mode='nearest')", "ndi.laplace(X, axes=(0,), mode='mirror')",
-    *(f"ndi.{fn}(X{rest})" for fn in ("sum_labels", "sum", "mean", "variance", "standard_deviation", "maximum", "minimum")
+    *(f"ndi.{fn}(X{rest})"
+      for fn in ("sum_labels", "sum", "mean", "variance", "standard_deviation", "maximum", "minimum")
       for rest in ("", f", {_LABELS}", f", {_LABELS}, 2", f", {_LABELS}, [1, 3, 1]")),
     "np.array(ndi.center_of_mass(X))", f"ndi.center_of_mass(X, {_LABELS}, 2)[1]",
     *(f"ndi.spline_filter{rest}, mode='{mode}')" for rest in ("(X", "(X, 2", "1d(X, 5, 0", "1d(V[:2]")
       for mode in ("mirror", "reflect", "grid-wrap")),
 ]  # fmt: skip
 _SPLINES = [
-    *(f"ndi.map_coordinates(X, np.array([V, V[::-1] * 2]) + 1.3, order={k}, mode='{m}')" for k in (0, 1, 2, 3, 5)
+    *(f"ndi.map_coordinates(X, np.array([V, V[::-1] * 2]) + 1.3, order={k}, mode='{m}')" for k in (0, 1, 2, 3)
       for m in ("constant", "nearest", "mirror", "reflect", "wrap", "grid-wrap", "grid-constant")),
+    "ndi.map_coordinates(X, np.array([V, V[::-1]]) + 1.3, order=5, mode='reflect')",
     "ndi.map_coordinates(V, [H * 2 + 1], cval=0.7, mode='grid-constant')",
     "ndi.map_coordinates(X, np.stack([W, W[::-1]]) + 2.2, prefilter=False)", "ndi.shift(X, A[0])",
     "ndi.shift(X, A[:2], mode='reflect')", "ndi.shift(V, 0.3, order=1, cval=2.0)", "ndi.zoom(X, 1.7)",
     "ndi.zoom(X, (2, 0.5), order=1, grid_mode=True, mode='grid-wrap')", "ndi.zoom(V, 2.5, mode='nearest')",
     "ndi.affine_transform(X, W[:, :2] + np.eye(2), B[:2], mode='mirror')", "ndi.affine_transform(X, A[:2], B[0])",
     "ndi.affine_transform(X, W / 3 + np.eye(2, 3), output_shape=(4, 4), order=2)",
-    "ndi.rotate(X, A[0] * 10, reshape=False)", "ndi.rotate(X, 25.0, order=1)", "ndi.rotate(X, A[0] * 10, mode='nearest')",
+    "ndi.rotate(X, A[0] * 10, reshape=False)", "ndi.rotate(X, 25.0, order=1)",
+    "ndi.rotate(X, A[0] * 10, mode='nearest')",
 ]  # fmt: skip
 _METRICS = ("euclidean", "sqeuclidean", "cityblock", "chebyshev", "minkowski", "cosine", "correlation", "braycurtis",
             "canberra")  # fmt: skip
@@ -91,7 +97,8 @@ _DISTANCES = [
     *(f"dist.cdist(X, W @ X[:3], '{m}'{w})" for m in _METRICS for w in ("", ", w=np.abs(X[2])")),
     *(f"dist.pdist(X, '{m}')" for m in _METRICS), "dist.pdist(X, 'minkowski', p=3)", "dist.cdist(X, X)",
     "dist.cdist(X, X[:2], 'minkowski', p=3.0)", "dist.cdist(X, X[:2], 'mahalanobis', VI=X.T @ X)",
-    "dist.mahalanobis(X[0], X[1], X.T @ X)", "dist.seuclidean(X[0], X[1], X[2] ** 2)", "dist.minkowski(X[0], X[1], 1.5)",
+    "dist.mahalanobis(X[0], X[1], X.T @ X)", "dist.seuclidean(X[0], X[1], X[2] ** 2)",
+    "dist.minkowski(X[0], X[1], 1.5)",
     "dist.pdist(X, 'seuclidean', V=X[0] ** 2)", "dist.pdist(X, 'mahalanobis', VI=X.T @ X)",
     "dist.correlation(X[0], X[1], centered=False)", "dist.jensenshannon(V ** 2, np.abs(V[::-1]))",
     "dist.jensenshannon(np.abs(X), X[::-1] ** 2, 2.0, axis=1)", "dist.squareform(V[:6])",
@@ -110,7 +117,9 @@ _SPARSE = [
     "sparse.csr_array(np.where(np.abs(X) > 0.5, X, 0.0)) @ X[0]", "sparse.diags(V) @ np.cos(V)",
     "sparse.diags([V, V[1:] ** 2, H[0] * V[2:]], [0, 1, -2]).toarray()",
     "(A[0] * CONST) @ X", "(CONST - A[1] * sparse.eye(5)) @ X",
-    "(CONST + sparse.diags(X[:, 0])) @ X[:, 1]", "(CONST / A[0]).sum(axis=0)", "sparse.diags([-1.0, 2.0], [0, 1], (5, 5)) @ X", "(CONST - sparse.diags([-1.0, V[:5], 2.0], [-1, 0, 1], (5, 5))) @ X",
+    "(CONST + sparse.diags(X[:, 0])) @ X[:, 1]", "(CONST / A[0]).sum(axis=0)",
+    "sparse.diags([-1.0, 2.0], [0, 1], (5, 5)) @ X",
+    "(CONST - sparse.diags([-1.0, V[:5], 2.0], [-1, 0, 1], (5, 5))) @ X",
     "sparse.linalg.spsolve(sparse.diags_array(V[:5] ** 2, offsets=0) + CONST, X[:, 0])",
     *(f"sparse.linalg.{call}" for call in (
         "spsolve(sparse.diags([V[:6] ** 2 + 3, V[:5]], [0, 1]), X[0])",

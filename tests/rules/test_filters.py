@@ -4,8 +4,6 @@ import re
 
 import numpy as np
 import pytest
-import scipy.ndimage
-import scipy.signal
 
 from srcgrad import check_grads, grad
 from tests.rules.cases_filters import ARGUMENTS, CASES, ONCE
@@ -24,13 +22,25 @@ def program(text):
     return f, tuple(ARGUMENTS[name].copy() for name in names)
 
 
+def first_of_each(cases):
+    """The first case of each function, which is differentiated twice."""
+    found = {}
+    for text in cases:
+        name = re.search(r"(?:signal|windows|ndi|dist|linalg|sparse)\.([a-z]\w*)\(|CONST", text)
+        found.setdefault((name.group(1), "CONST" in text, "axis" in text), text)
+    return set(found.values())
+
+
+TWICE = first_of_each(CASES)
+
+
 @pytest.mark.parametrize("text", [*CASES, *ONCE])
 def test_derivatives(text):
     f, args = program(text)
-    check_grads(f, args, order=1 if text in ONCE else 2, atol=1e-9)
+    check_grads(f, args, order=2 if text in TWICE else 1, atol=1e-9)
 
 
-@pytest.mark.parametrize("text", [*CASES[::3], *ONCE[::3]])
+@pytest.mark.parametrize("text", [*CASES[::4], *ONCE])
 def test_single_precision(text):
     f, args = program(text)
     double = grad(f)(*args)
