@@ -12,8 +12,9 @@ import scipy.signal as sp
 
 from srcgrad import runtime
 from srcgrad.analysis import infer_shapes
+from srcgrad.analysis.operands import array_of_expr
 from srcgrad.errors import KindError
-from srcgrad.ir.kinds import rank
+from srcgrad.ir.kinds import dims, rank
 from srcgrad.rules.build import Namespace, Sym, helper, xp
 from srcgrad.rules.reductions import literal
 from srcgrad.rules.registry import constant, flat, jvp, linear, vjp
@@ -48,7 +49,7 @@ _CORRELATIONS = (sp.correlate, sp.correlate2d)
 
 def _mode(mode: Any, in1: Sym, in2: Sym) -> dict[str, Any]:
     """The argument `mode`, {} for "full". Raises KindError for numbers, which have no adjoint of their shape."""
-    if rank(in1.kind) == 0 or rank(in2.kind) == 0 or rank(in1.kind) is None or rank(in2.kind) is None:
+    if any(not dims(array_of_expr(x.expr)) for x in (in1, in2)):
         raise KindError("convolutions are differentiated for arrays whose numbers of axes are known")
     found = literal(mode, "mode")
     return {} if found == "full" else {"mode": found}
@@ -84,7 +85,6 @@ def _correlate_right(d: Sym, in1: Sym, in2: Sym, mode: Any = "full", method: Any
     if options:
         return xp.flip(helper(runtime.convolution_right)(d, in1, xp.flip(in2), **options))
     return xp.flip(signal.correlate(d, in1, "valid"))
-
 
 bilinear(sp.upfirdn, "scipy.signal.upfirdn", ("h", "x"), runtime.upfirdn_taps, runtime.upfirdn_signal,
          ("up", "down", "axis"))  # fmt: skip

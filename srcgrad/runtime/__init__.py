@@ -47,6 +47,7 @@ from srcgrad.runtime.filters import (
     uncropped,
     upfirdn_signal,
     upfirdn_taps,
+    valid_correlation,
 )
 from srcgrad.runtime.helpers import (
     add_to,
@@ -128,9 +129,9 @@ from srcgrad.runtime.splines import (
     mapped_index,
     spline_at,
     spline_back,
-    spline_basis,
     spline_filter_back,
     spline_terms,
+    spline_weights,
     zoom_places,
 )
 from srcgrad.runtime.statistics import (
@@ -175,11 +176,11 @@ HELPERS = {
         solution_in_form, solve_linear,
         convolution_left, convolution_right, correlated_back, filtfilt_back, lagged_products, savgol_back,
         sections_back, sosfilt_sections, sosfilt_tangent, sosfiltfilt_back, two_passes_back, uncropped,
-        upfirdn_signal, upfirdn_taps, by_label, picked, picked_places, unpicked,
+        upfirdn_signal, upfirdn_taps, valid_correlation, by_label, picked, picked_places, unpicked,
         weighted_differences,
         sparse_columns, sparse_dense, sparse_product, sparse_rows, sparse_solution, sparse_values,
         affine_matrix_back, affine_offset_back, affine_places, mapped_coordinate, mapped_index, spline_at,
-        spline_back, spline_basis, spline_filter_back, spline_terms, zoom_places,
+        spline_back, spline_filter_back, spline_terms, spline_weights, zoom_places,
         accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of,
     )
 }  # fmt: skip

@@ -35,6 +35,7 @@ def correlated_back(whole, other, shape, axes):
 
 def convolution_left(g, in1, in2, mode="full", axes=None):
     """The adjoint of in1 from that of scipy.signal.fftconvolve(in1, in2, mode, axes)."""
+    in1, in2 = np.asarray(in1), np.asarray(in2)
     if in1.size == 0 or in2.size == 0:
         return np.zeros_like(in1)
     along = tuple(range(in1.ndim)) if axes is None else (axes,) if np.ndim(axes) == 0 else tuple(axes)
@@ -44,6 +45,7 @@ def convolution_left(g, in1, in2, mode="full", axes=None):
 
 def convolution_right(g, in1, in2, mode="full", axes=None):
     """The adjoint of in2 from that of scipy.signal.fftconvolve(in1, in2, mode, axes)."""
+    in1, in2 = np.asarray(in1), np.asarray(in2)
     if in1.size == 0 or in2.size == 0:
         return np.zeros_like(in2)
     along = tuple(range(in1.ndim)) if axes is None else (axes,) if np.ndim(axes) == 0 else tuple(axes)
@@ -63,6 +65,7 @@ def upfirdn_signal(g, h, x, up=1, down=1, axis=-1):
     """The adjoint of x from that of scipy.signal.upfirdn(h, x, up, down, axis)."""
     from scipy import signal
 
+    h = np.asarray(h)
     ahead = -(len(h) - 1) % up
     start, n = (len(h) - 1 + ahead) // up, x.shape[axis]
     whole = signal.upfirdn(np.concatenate((np.zeros(ahead, h.dtype), h[::-1])), g, down, up, axis)
@@ -192,3 +195,17 @@ def savgol_back(g, window_length, polyorder, deriv=0, delta=1.0, axis=-1):
     result[..., :window_length] += rows[..., :half] @ ends[:half]
     result[..., n - window_length :] += rows[..., n - half :] @ ends[window_length - half :]
     return np.moveaxis(result.astype(g.dtype), -1, axis)
+
+
+def valid_correlation(in1, in2):
+    """scipy.signal.correlate(in1, in2, "valid") for in2 not much smaller than in1, where few sums are quicker."""
+    from scipy import signal
+
+    shape = tuple([n - m + 1 for n, m in zip(in1.shape, in2.shape, strict=True)])
+    if np.prod(shape) > 100:
+        return signal.correlate(in1, in2, mode="valid")
+    result = np.zeros(shape, np.result_type(in1, in2))
+    for place in np.ndindex(shape):
+        window = tuple([slice(k, k + m) for k, m in zip(place, in2.shape, strict=True)])
+        result[place] = np.vdot(in1[window], in2)
+    return result

@@ -13,16 +13,19 @@ import numpy as np
 from srcgrad.runtime.adjoints import unpad
 
 
-def spline_basis(y, order, nu):
-    """The nu-th derivative of the basic spline of an order, centred at 0: a sum of truncated powers."""
+def spline_weights(u, order, nu=0):
+    """The basic splines of an order that cover a point, or their nu-th derivatives. u: how far in (0 to 1) between two
+    knots it lies. By the recursion of Cox and de Boor for knots at whole numbers."""
     if nu > order:
-        return np.zeros_like(y)
-    total = np.zeros_like(y)
-    for j in range(order + 2):
-        ahead = y + (order + 1) / 2 - j
-        term = np.where(ahead >= 0, ahead ** (order - nu), 0.0)
-        total += (-1) ** j * math.comb(order + 1, j) * term
-    return total / math.factorial(order - nu)
+        return [np.zeros_like(u)] * (order + 1)
+    weights = [np.ones_like(u)]
+    for p in range(1, order - nu + 1):
+        rising = [0.0, *[(p - k + u) / p * weights[k - 1] for k in range(1, p + 1)]]
+        falling = [*[(k + 1 - u) / p * weights[k] for k in range(p)], 0.0]
+        weights = [a + b for a, b in zip(rising, falling, strict=True)]
+    for _ in range(nu):
+        weights = [a - b for a, b in zip([0.0, *weights], [*weights, 0.0], strict=True)]
+    return weights
 
 
 def mapped_coordinate(at, n, mode):
@@ -41,7 +44,7 @@ def mapped_index(index, n, mode):
     """The element that stands at each index beyond the edges, and where there is one."""
     if mode == "grid-constant":
         return np.clip(index, 0, n - 1), (index >= 0) & (index < n)
-    there = np.ones(index.shape, dtype=bool)
+    there = np.ones((), dtype=bool)
     if mode == "nearest":
         return np.clip(index, 0, n - 1), there
     if mode == "grid-wrap":
@@ -58,16 +61,15 @@ def spline_terms(shape, coordinates, order, mode, pad, nu):
     axes = []
     for k, n in enumerate(shape):
         at, inside = mapped_coordinate(coordinates[k] + pad, n, mode)
-        first = np.floor(at if order % 2 else at + 0.5).astype(int) - order // 2
+        half = 0.0 if order % 2 else 0.5
+        knot = np.floor(at + half)
+        first = knot.astype(int) - order // 2
         taps = []
-        for j in range(order + 1):
+        for j, weight in enumerate(spline_weights(at - knot + half, order, nu[k])):
             index, there = mapped_index(first + j, n, mode)
-            if order:
-                weight = spline_basis(at - (first + j), order, nu[k])
-            else:
-                weight = np.full(at.shape, 0.0 if nu[k] else 1.0)
-            keep = there & (inside | (mode != "constant" and not nu[k]))
-            taps.append((index, np.where(keep, weight, 0.0)))
+            if mode == "constant" or nu[k] and mode == "nearest":
+                there = there & inside
+            taps.append((index, weight if np.all(there) else np.where(there, weight, 0.0)))
         axes.append(taps)
     for offsets in np.ndindex(*(order + 1,) * len(shape)):
         place, weight = 0, 1.0
@@ -96,6 +98,8 @@ def spline_at(x, coordinates, order=3, mode="constant", cval=0.0, prefilter=True
 
 def spline_back(g, x, coordinates, order=3, mode="constant", prefilter=True, nu=None):
     """The adjoint of x from that of spline_at(x, coordinates, ...)."""
+    if x.size == 0:
+        return np.zeros_like(x)
     filtered = prefilter and order > 1
     pad = 12 if filtered and mode in ("nearest", "grid-constant") else 0
     shape = tuple([n + 2 * pad for n in x.shape])

@@ -18,7 +18,8 @@ _SIGNALS = [
     *(f"signal.{fn}2d({pair}, '{mode}', '{edge}')" for fn in ("convolve", "correlate")
       for pair in _PAIRS[:2] for mode in ("full", "same", "valid") for edge in ("fill", "wrap", "symm")),
     "signal.fftconvolve(X, W[:1], axes=1)", "signal.fftconvolve(X, H[:, None], 'same', axes=0)",
-    "signal.convolve(V, H)", "signal.upfirdn(H, V)", "signal.upfirdn(H, V, 3, 2)", "signal.upfirdn(H, X, 2, 5, axis=0)",
+    "signal.convolve(V, H)", "signal.convolve([1.0, 2.0, 1.0], V, 'same')", "signal.upfirdn([1, 2, 1], V, 2)",
+    "signal.upfirdn(H, V)", "signal.upfirdn(H, V, 3, 2)", "signal.upfirdn(H, X, 2, 5, axis=0)",
     "signal.upfirdn(V, H, 4)", "signal.lfilter(B, A, V)", "signal.lfilter(B, A, X, axis=0)",
     "signal.lfilter(V, [1.0], H)", "signal.lfilter(B, [2.0], X)",
     "np.concatenate(signal.lfilter(B, A, V, zi=Z))", "np.concatenate(signal.lfilter(B, A, X.T, 0, X[:2, :5]))",
