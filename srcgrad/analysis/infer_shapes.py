@@ -36,6 +36,7 @@ from srcgrad.ir.kinds import (
     Dim,
     Kind,
     ListOf,
+    Matrix,
     Opaque,
     Scalar,
     join_dtype,
@@ -49,7 +50,9 @@ from srcgrad.ir.nodes import Pack, Prim
 
 def matmul_kind(a: Kind, b: Kind) -> Kind:
     """The kind of `a @ b`."""
-    a, b = array_of(a), array_of(b)
+    if isinstance(a, Matrix) and isinstance(b, Matrix):
+        return a
+    a, b = (Array(kind.dtype, (None, None)) if isinstance(kind, Matrix) else array_of(kind) for kind in (a, b))
     dtype = _promote(a.dtype, b.dtype, np.matmul)
     if a.dims is None or b.dims is None:
         return Array(dtype, None)
@@ -231,6 +234,11 @@ def _shape(prim: Prim, bound: Bound) -> Kind:
     return TUPLE
 
 
+def _transpose(prim: Prim, bound: Bound) -> Kind:
+    kind = kind_of(first(bound))
+    return kind if isinstance(kind, Matrix) else infer_layout.transpose(prim, bound)
+
+
 def _ndim(prim: Prim, bound: Bound) -> Kind:
     shape = array_of_expr(first(bound)).dims
     return INT if shape is None else replace(INT, value=len(shape))
@@ -325,7 +333,7 @@ RULES: dict[Any, Shaped] = {
     np.asfortranarray: _array, np.require: _array,
     np.astype: _astype, np.arange: _arange, np.linspace: _linspace, np.eye: _eye, np.identity: _eye,
     np.reshape: infer_layout.reshape, np.ravel: infer_layout.ravel, np.ndarray.flatten: infer_layout.ravel,
-    np.transpose: infer_layout.transpose,
+    np.transpose: _transpose,
     np.broadcast_to: infer_layout.broadcast_to, np.concatenate: infer_layout.concatenate,
     np.stack: infer_layout.stack, np.where: infer_layout.where,
     np.diag: infer_layout.diag, np.flatnonzero: infer_layout.flatnonzero, np.linalg.norm: _reduction,

@@ -22,6 +22,7 @@ from srcgrad.ir.kinds import (
     Extent,
     Kind,
     ListOf,
+    Matrix,
     Opaque,
     Scalar,
     join,
@@ -86,6 +87,8 @@ def shape_of(kind: Kind) -> Dims | None:
         return ()
     if isinstance(kind, Array):
         return kind.dims
+    if isinstance(kind, Matrix):
+        return (None, None)
     raise KindError(f"expected an array, not a {text(kind)}")
 
 

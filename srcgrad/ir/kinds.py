@@ -99,6 +99,14 @@ class Opaque(Kind):
     item: Kind | None = None
 
 
+@dataclass(frozen=True)
+class Matrix(Opaque):
+    """A matrix of a library that is no NumPy array, such as a sparse one. It stands in products; no derivative flows
+    through its own elements."""
+
+    dtype: str = "float64"
+
+
 FLOAT = Scalar("float64")
 INT = Scalar("int64")
 BOOL = Scalar("bool")
@@ -139,7 +147,7 @@ def rank(kind: Kind) -> int | None:
         return 0
     if isinstance(kind, Array) and kind.dims is not None:
         return len(kind.dims)
-    return None
+    return 2 if isinstance(kind, Matrix) else None
 
 
 def dims(kind: Kind) -> tuple[Dim, ...] | None:

@@ -60,6 +60,7 @@ class Ruled:
         return self.function(*args, **kwargs)
 
 
+_PURE_LIBRARIES = ("scipy.special", "scipy.signal", "scipy.ndimage", "scipy.spatial", "scipy.sparse")
 _GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 
 
@@ -106,7 +107,7 @@ def effect(fn: Callable[..., Any], given: Iterable[str] = ()) -> Effect:
     name = getattr(fn, "__name__", "")
     if module == "numpy" or module.startswith("numpy."):
         return "unknown" if name in _UNKNOWN_NUMPY else "pure"
-    if module in ("math", "cmath", "operator", "_operator") or module.startswith("scipy.special"):
+    if module in ("math", "cmath", "operator", "_operator") or module.startswith(_PURE_LIBRARIES):
         return "pure"
     if module.startswith("scipy.linalg"):
         return "unknown" if name in _UNKNOWN_SCIPY else "pure"

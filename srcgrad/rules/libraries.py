@@ -15,9 +15,18 @@ _UNREAD = {
     "scipy.special": ("srcgrad.rules.special", "srcgrad.rules.special_tails", "srcgrad.rules.special_more"),
     "scipy.linalg": ("srcgrad.rules.scipy_linalg",),
     "scipy.stats": ("srcgrad.rules.stats",),
+    "scipy.signal": ("srcgrad.rules.signals",),
+    "scipy.signal.windows": ("srcgrad.rules.signals",),
+    "scipy.ndimage": ("srcgrad.rules.images",),
+    "scipy.spatial.distance": ("srcgrad.rules.distances",),
+    "scipy.sparse": ("srcgrad.rules.sparse",),
+    "scipy.sparse.linalg": ("srcgrad.rules.sparse",),
 }
 """Library -> the modules of what is known of its functions; without those that have been read."""
 LIBRARIES = tuple(_UNREAD)
+
+MATRICES: set[type] = set()
+"""Classes of matrices that are no NumPy arrays, and stand in products."""
 
 
 def library_of(value: Any) -> str:

@@ -52,6 +52,8 @@ def _matmul_left(d: Sym, a: Sym, b: Sym) -> Sym:
     if n == 1:
         return xp.outer(d, b) if m == 2 else d[..., None] * b
     product = d @ flipped(b)
+    if m == n == 2:
+        return product
     return unbroadcast(product, product.kind, a.kind, a)
 
 
@@ -65,6 +67,8 @@ def _matmul_right(d: Sym, a: Sym, b: Sym) -> Sym:
     if n == 1:
         return a.T @ d if m == 2 else (a * d[..., None]).sum(axis=_leading(m - 1))
     product = flipped(a) @ d
+    if m == n == 2:
+        return product
     return unbroadcast(product, product.kind, b.kind, b)
 
 

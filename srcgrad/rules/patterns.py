@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from srcgrad import runtime
-from srcgrad.ir.kinds import Array, ListOf, Scalar, rank
-from srcgrad.ir.nodes import Call, Op
+from srcgrad.ir.kinds import Array, ListOf, Matrix, Scalar, rank
+from srcgrad.ir.nodes import Call, Op, Prim
 from srcgrad.rules.build import Sym, helper, lift, same_shape
+from srcgrad.rules.build import call as call_of
 from srcgrad.rules.registry import OPS, Rule, as_prim
 
 MOVING: set[Callable[..., Any]] = {
@@ -129,6 +130,14 @@ def _product(fn: Callable[..., Any], rule: Rule, sets: dict[str, Any], args: dic
     text = {np.outer: "outer", np.inner: "inner", np.vdot: "vdot"}.get(fn, "matmul")
     given: list[Any] = []
     for name in (first, second):
-        given += [sets[name] if name in sets else args[name], name in sets]
+        given += [sets[name] if name in sets else _as_array(args[name]), name in sets]
     return helper(runtime.product_sets)(text, *given)
+
+
+def _as_array(x: Sym) -> Sym:
+    """A factor as an array, where it is a matrix of a library."""
+    if not isinstance(x.kind, Matrix):
+        return x
+    method: Any = getattr(x.kind.type, "toarray", None)
+    return call_of(Prim(method, "toarray", "method"), x)
 

@@ -73,6 +73,16 @@ OBJECTS = Reason(
     "{} makes an object that srcgrad does not differentiate.",
     "Use arrays and functions of NumPy.",
 )
+DESIGN = Reason(
+    "designs a filter or a window",
+    "{} designs a filter or a window, and has no derivative in its parameters.",
+    "Call it with numbers that carry no derivative: it may stand inside of the function then.",
+)
+ITERATES = Reason(
+    "solves a system by iteration",
+    "{} solves a system by iteration, and has no derivative rule.",
+    "Use scipy.sparse.linalg.spsolve, or srcgrad.custom_root around it.",
+)
 RANDOM = Reason(
     "draws random numbers", "{} draws random numbers.", "Draw them outside of the function, and pass them."
 )
@@ -136,17 +146,47 @@ _TABLE: dict[str, dict[Reason, str]] = {
         "uniform_direction random_correlation random_table",
     },
     "scipy.signal": {
-        COMPLEX: "czt czt_points hilbert hilbert2 freqs freqs_zpk freqz freqz_sos freqz_zpk sosfreqz stft istft "
-        "zoom_fft",
-        NO_FLOATS: "argrelextrema argrelmax argrelmin check_COLA check_NOLA choose_conv_method correlation_lags "
-        "find_peaks_cwt max_len_seq",
+        COMPLEX: """
+            czt czt_points hilbert hilbert2 freqs freqs_zpk freqz freqz_sos freqz_zpk sosfreqz stft istft zoom_fft
+            spectrogram welch periodogram csd coherence resample envelope group_delay vectorstrength residue residuez
+            invres invresz tf2zpk zpk2tf sos2zpk zpk2sos tf2sos unique_roots freqresp dfreqresp bode dbode
+            minimum_phase ShortTimeFFT CZT ZoomFFT""",
+        OBJECTS: """
+            lti dlti StateSpace TransferFunction ZerosPolesGain lsim dlsim impulse dimpulse step dstep cont2discrete
+            abcd_normalize""",
+        DESIGN: """
+            bessel besselap bilinear bilinear_zpk buttap butter buttord cheb1ap cheb1ord cheb2ap cheb2ord cheby1 cheby2
+            ellip ellipap ellipord firls firwin firwin2 firwin_2d gammatone iircomb iirdesign iirfilter iirnotch
+            iirpeak kaiser_atten kaiser_beta kaiserord lp2bp lp2bp_zpk lp2bs lp2bs_zpk lp2hp lp2hp_zpk lp2lp lp2lp_zpk
+            remez savgol_coeffs findfreqs band_stop_obj closest_STFT_dual_window place_poles get_window""",
     },
+    "scipy.signal.windows": {
+        DESIGN: "get_window dpss taylor tukey chebwin kaiser_bessel_derived",
+    },
+    "scipy.ndimage": {
+        COMPLEX: "fourier_ellipsoid fourier_gaussian fourier_shift fourier_uniform",
+        CALLS_BACK: """
+            generic_filter generic_filter1d generic_gradient_magnitude generic_laplace geometric_transform
+            labeled_comprehension vectorized_filter""",
+    },
+    "scipy.spatial": {
+        OBJECTS: "KDTree cKDTree ConvexHull Delaunay HalfspaceIntersection SphericalVoronoi Voronoi Rectangle",
+        INPUT_OUTPUT: "convex_hull_plot_2d delaunay_plot_2d voronoi_plot_2d",
+    },
+    "scipy.spatial.transform": {OBJECTS: "Rotation RigidTransform RotationSpline Slerp"},
     "scipy.optimize": {INPUT_OUTPUT: "show_options linprog_verbose_callback"},
     "scipy.sparse": {
         NO_FLOATS: "issparse isspmatrix isspmatrix_bsr isspmatrix_coo isspmatrix_csc isspmatrix_csr isspmatrix_dia "
         "isspmatrix_dok isspmatrix_lil get_index_dtype safely_cast_index_arrays",
         INPUT_OUTPUT: "load_npz save_npz",
         RANDOM: "rand random random_array",
+        OBJECTS: """
+            bsr_array bsr_matrix dia_array dia_matrix dok_array dok_matrix lil_array lil_matrix sparray spmatrix""",
+    },
+    "scipy.sparse.linalg": {
+        OBJECTS: "LinearOperator aslinearoperator LaplacianNd SuperLU",
+        ITERATES: "bicg bicgstab cg cgs gcrotmk gmres lgmres lsmr lsqr minres qmr tfqmr",
+        SETTINGS: "use_solver",
     },
 }
 
@@ -160,6 +200,10 @@ METHODS: dict[Any, Reason] = {}
 """Why a method of a library's object is refused."""
 
 PARTS: dict[str, str] = {
+    "scipy.sparse.linalg.spsolve": "and by the elements of a matrix that is made inside of the function",
+    "scipy.ndimage.center_of_mass": "of one object",
+    "scipy.ndimage.rotate": "of images of two axes",
+    "scipy.spatial.distance.minkowski": "p known when compiling",
     "numpy.linalg.svd": "singular values of a matrix",
     "numpy.linalg.eigh": "of a matrix",
     "numpy.linalg.slogdet": "of a matrix",

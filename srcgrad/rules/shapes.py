@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from srcgrad import runtime
+from srcgrad.analysis.signatures import MISSING
 from srcgrad.errors import KindError
 from srcgrad.ir.kinds import ListOf, Scalar, dims, rank
 from srcgrad.ir.nodes import Pack
-from srcgrad.rules.build import Sym, helper, unbroadcast, xp
+from srcgrad.rules.build import Sym, const, helper, unbroadcast, xp
 from srcgrad.rules.reductions import literal
 from srcgrad.rules.registry import flat, jvp, linear
 
@@ -300,14 +301,28 @@ def _pad(d: Sym, array: Sym, pad_width: Any, mode: Any = "constant", constant_va
     how = literal(mode, "mode")
     if how in _REPEATING:
         return helper(runtime.unpad)(d, array, pad_width, how)
-    widths, n = literal(pad_width, "pad_width"), rank(array.kind)
+    n, widths = rank(array.kind), _items(pad_width)
     if how != "constant" or n is None or isinstance(widths, dict):
         raise KindError(
             "np.pad is differentiated for constants, edge, reflect, symmetric and wrap",
             "Write it with np.concatenate.",
         )
-    edges = np.broadcast_to(np.asarray(widths), (n, 2)).tolist()
+    edges = np.broadcast_to(np.asarray(widths, dtype=object), (n, 2)).tolist()
+    if any(isinstance(width, Sym) for edge in edges for width in edge):
+        ends = [(a, a + array.shape[k]) for k, (a, _) in enumerate(edges)]
+        return d[tuple(slice(a, end) if a is not None else slice(end) for a, end in ends)]
     return d[tuple(slice(a or None, -b if b else None) for a, b in edges)]
+
+
+def _items(value: Any) -> Any:
+    """A number, or nested displays of numbers, of which some may be known only when the program runs."""
+    expr = value.expr if isinstance(value, Sym) else value
+    if isinstance(expr, Pack) and const(expr) is MISSING:
+        return [_items(Sym(item)) for item in expr.items]
+    if isinstance(expr, Pack) or not isinstance(value, Sym) or rank(value.kind) != 0:
+        return literal(value, "pad_width")
+    found = const(expr)
+    return value if found is MISSING else found
 
 
 @jvp(np.pad, "array")

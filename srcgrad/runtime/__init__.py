@@ -62,6 +62,23 @@ from srcgrad.runtime.factors import (
     tridiagonal_v,
     tridiagonal_w,
 )
+from srcgrad.runtime.filters import (
+    convolution_left,
+    convolution_right,
+    correlated_back,
+    filtfilt_back,
+    lagged_products,
+    savgol_back,
+    sections_back,
+    sosfilt_sections,
+    sosfilt_tangent,
+    sosfiltfilt_back,
+    two_passes_back,
+    uncropped,
+    upfirdn_signal,
+    upfirdn_taps,
+    valid_correlation,
+)
 from srcgrad.runtime.fourier import resized_like, scaled_inside
 from srcgrad.runtime.helpers import (
     add_to,
@@ -79,6 +96,7 @@ from srcgrad.runtime.helpers import (
     zero_directions,
     zeros_like,
 )
+from srcgrad.runtime.images import by_label, picked, picked_places, unpicked, weighted_differences
 from srcgrad.runtime.implicit import (
     custom_root,
     fixed_point,
@@ -129,7 +147,28 @@ from srcgrad.runtime.numerical import (
 )
 from srcgrad.runtime.schedule import Snapshots
 from srcgrad.runtime.sets import accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of
+from srcgrad.runtime.sparse import (
+    sparse_columns,
+    sparse_dense,
+    sparse_product,
+    sparse_rows,
+    sparse_solution,
+    sparse_values,
+)
 from srcgrad.runtime.special import airy_part, ellipj_part, fresnel_part, shichi_part, sici_part, voigt_dispersion
+from srcgrad.runtime.splines import (
+    affine_matrix_back,
+    affine_offset_back,
+    affine_places,
+    mapped_coordinate,
+    mapped_index,
+    spline_at,
+    spline_back,
+    spline_filter_back,
+    spline_terms,
+    spline_weights,
+    zoom_places,
+)
 from srcgrad.runtime.statistics import (
     axes_at_end,
     axes_put_back,
@@ -176,6 +215,13 @@ HELPERS = {
         custom_root, fixed_point, fixed_point_adjoint, fixed_point_tangent, root_adjoint, root_tangent,
         solution_in_form, solve_linear,
         airy_part, ellipj_part, fresnel_part, shichi_part, sici_part, voigt_dispersion,
+        convolution_left, convolution_right, correlated_back, filtfilt_back, lagged_products, savgol_back,
+        sections_back, sosfilt_sections, sosfilt_tangent, sosfiltfilt_back, two_passes_back, uncropped,
+        upfirdn_signal, upfirdn_taps, valid_correlation, by_label, picked, picked_places, unpicked,
+        weighted_differences,
+        sparse_columns, sparse_dense, sparse_product, sparse_rows, sparse_solution, sparse_values,
+        affine_matrix_back, affine_offset_back, affine_places, mapped_coordinate, mapped_index, spline_at,
+        spline_back, spline_filter_back, spline_terms, spline_weights, zoom_places,
         accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of,
     )
 }  # fmt: skip

@@ -16,8 +16,9 @@ from srcgrad.errors import KindError, NoRuleError, SrcgradError, UnsupportedErro
 from srcgrad.ir.kinds import BOTTOM, NONE, Bottom
 from srcgrad.ir.nodes import Apply, Assign, Call, Const, Definition, Effect, Expr, Name, Pos, Prim, Star
 from srcgrad.rules.effects import DECLARED
+from srcgrad.rules.libraries import library_of
 from srcgrad.rules.refused import WRITES, reason_of
-from srcgrad.rules.registry import effect, missing, own_rule
+from srcgrad.rules.registry import effect, lookup, missing, own_rule
 from srcgrad.specialize import holders
 from srcgrad.specialize.arguments import argument, bind_arguments, positional_arguments
 from srcgrad.specialize.defined import call_source, written
@@ -153,7 +154,7 @@ def call_static(s: State, fn: Static, args: list[Value], kwargs: dict[str, Value
     made = holders.make(s, fn, args, kwargs, pos)
     if made is not None:
         return made
-    source = written(target)
+    source = written(target, args, kwargs)
     if source is not None:
         return call_source(s, source, args, kwargs, pos)
     if isinstance(getattr(target, "__self__", None), np.ufunc) and target.__name__ == "at":
@@ -212,10 +213,15 @@ def call_primitive(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Va
     reason = reason_of(prim.fn) if what == "unknown" else None
     if reason is not None and reason.message:
         raise missing(prim, pos)  # before its arguments, which may be nothing that a primitive takes
-    exprs = tuple(argument(s, arg, pos) for arg in args)
-    keywords = tuple((key, argument(s, arg, pos)) for key, arg in kwargs.items())
-    if what == "pure":
-        return results(s, Call(prim, exprs, keywords, kind=infer_call(prim, exprs, keywords), pos=pos))
+    try:
+        exprs = tuple(argument(s, arg, pos) for arg in args)
+        keywords = tuple((key, argument(s, arg, pos)) for key, arg in kwargs.items())
+        if what == "pure":
+            return results(s, Call(prim, exprs, keywords, kind=infer_call(prim, exprs, keywords), pos=pos))
+    except KindError:
+        if _hashable(prim.fn) and library_of(prim.fn) and lookup(prim.fn) is None:
+            raise missing(prim, pos) from None  # of arguments that it does not take, or objects of the library
+        raise
     if what == "random":
         kind = infer_call(prim, exprs, keywords)
         if kind == NONE:

@@ -12,6 +12,8 @@ from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import BOOL, BOTTOM, INT, STR, Array, Bottom, DictOf, Kind, ListOf, Opaque, Scalar, is_float
 from srcgrad.ir.nodes import Assign, Call, Expr, For, Load, Name, Op, Pack, Pop, Pos, Prim, Push, Store
 from srcgrad.rules import members
+from srcgrad.rules.registry import lookup
+from srcgrad.specialize.defined import taken_apart
 from srcgrad.specialize.iteration import integer, iterate
 from srcgrad.specialize.rows import is_row, learn, new_rows, row_method
 from srcgrad.specialize.state import Key, State
@@ -93,6 +95,17 @@ def _opaque_method(
     """A method of a value that carries no derivative: strings, random generators."""
     type_ = owner.kind.type if isinstance(owner.kind, Opaque) else object
     fn = getattr(type_, name, None)
+    lookup(type_)  # reads what is known of a library's methods where that has not been read
+    if fn is not None and lookup(fn) is not None:
+        from srcgrad.specialize.calls import call_primitive
+
+        return call_primitive(s, Prim(fn, name, "method"), [owner, *args], kwargs, pos)
+    apart = taken_apart(s, owner, pos)
+    if apart is not None:
+        from srcgrad.specialize.calls import call_value
+        from srcgrad.specialize.indexing import attribute
+
+        return call_value(s, attribute(s, apart, name, pos), args, kwargs, pos)
     exprs = tuple(as_expr(arg, pos) for arg in args)
     keywords = tuple((key, as_expr(arg, pos)) for key, arg in kwargs.items())
     prim = Prim(fn or type_, name, "method")

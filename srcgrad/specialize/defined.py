@@ -10,19 +10,38 @@ from typing import Any
 
 from srcgrad.analysis.infer import kind_of
 from srcgrad.errors import SrcgradError, UnsupportedError
-from srcgrad.ir.kinds import Array, Opaque, is_float
+from srcgrad.ir.kinds import Array, Matrix, Opaque, is_float
 from srcgrad.ir.nodes import Call, Const, Expr, Name, Pos, Prim, Slice
 from srcgrad.ir.walk import rebuild
 from srcgrad.rules.build import Sym, lift
-from srcgrad.rules.defined import BRACKETS, DEFINITIONS, KNOWN, WRITTEN, Declined, brancher, holder, results
+from srcgrad.rules.defined import (
+    BRACKETS,
+    DEFINITIONS,
+    ELEMENTS,
+    KNOWN,
+    WHERE,
+    WRITTEN,
+    Declined,
+    brancher,
+    holder,
+    results,
+)
 from srcgrad.rules.registry import lookup
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr
 
 
-def written(fn: Any) -> Callable[..., Any] | None:
-    """The Python source that stands for a function."""
-    return _known(WRITTEN, fn)
+def written(fn: Any, args: list[Value], kwargs: dict[str, Value]) -> Callable[..., Any] | None:
+    """The Python source that stands for a function in this call."""
+    source = _known(WRITTEN, fn)
+    wanted = WHERE[fn] if source is not None else ()
+    if not wanted:
+        return source
+    try:
+        bound = inspect.signature(source).bind(*args, **kwargs).arguments
+    except TypeError:  # the function itself says what is wrong
+        return None
+    return source if any(_may_vary(bound[name]) for name in wanted if name in bound) else None
 
 
 def _known(table: dict[Any, Any], fn: Any) -> Any:
@@ -44,6 +63,12 @@ def call_source(
         raise type(error)(error.reason, error.remedy, pos) from None
 
 
+def taken_apart(s: State, value: Value, pos: Pos | None) -> Value | None:
+    """A matrix that is no NumPy array, as an object of its elements; None for any other value."""
+    source = ELEMENTS.get(value.kind.type) if isinstance(value, Leaf) and isinstance(value.kind, Matrix) else None
+    return None if source is None else call_source(s, source, [value], {}, pos)
+
+
 def as_defined(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
     """What a function's definition makes of a call; None: it has none, or leaves the call to the function itself."""
     definition = _known(DEFINITIONS, prim.fn)
@@ -55,11 +80,15 @@ def as_defined(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value]
         return None
     before, used = len(s.out), set(s.used)
     for name, value in bound.arguments.items():
-        bound.arguments[name] = (
-            tuple(_given(s, v, pos) for v in value) if isinstance(value, tuple) else _given(s, value, pos)
-        )
+        if isinstance(value, tuple):
+            bound.arguments[name] = tuple(_given(s, v, pos) for v in value)
+        elif isinstance(value, dict):  # further keywords
+            bound.arguments[name] = {key: _given(s, v, pos) for key, v in value.items()}
+        else:
+            bound.arguments[name] = _given(s, value, pos)
     made = None
-    if not any(isinstance(value, Sym) for name, value in bound.arguments.items() if name in KNOWN[prim.fn]):
+    every = [*bound.arguments.items(), *bound.kwargs.items()]
+    if not any(isinstance(value, Sym) for name, value in every if name in KNOWN[prim.fn]):
         made = _made(s, lambda: definition(*bound.args, **bound.kwargs), pos, prim.text)
     if made is None:  # nor do the variables stay that were made for it
         del s.out[before:]

@@ -11,7 +11,7 @@ from srcgrad.analysis.aliases import basic
 from srcgrad.analysis.infer import infer_call, infer_load
 from srcgrad.analysis.signatures import const
 from srcgrad.errors import KindError, UnsupportedError
-from srcgrad.ir.kinds import NONE, Array, DictOf, ListOf, Opaque, Scalar, is_float
+from srcgrad.ir.kinds import NONE, Array, DictOf, ListOf, Matrix, Opaque, Scalar, is_float
 from srcgrad.ir.nodes import Call, Expr, Load, Name, Pack, Pos, Prim, Slice
 from srcgrad.ir.walk import root
 from srcgrad.rules import members
@@ -171,7 +171,8 @@ def attribute(s: State, owner: Value, name: str, pos: Pos | None) -> Value:
     if isinstance(owner, Leaf):
         s.need_list(owner)
         fn = members.ATTRIBUTES.get(name)
-        if fn is not None and isinstance(owner.kind, (Array, Scalar)):
+        known = fn in (np.transpose, np.shape) if isinstance(owner.kind, Matrix) else fn is not None
+        if fn is not None and known and isinstance(owner.kind, (Array, Scalar, Matrix)):
             prim = Prim(fn, name, "attribute")
             base = owner.expr
             return Leaf(Call(prim, (base,), kind=infer_call(prim, (base,), ()), pos=pos))

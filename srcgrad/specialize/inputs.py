@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from srcgrad.errors import UnsupportedError
-from srcgrad.ir.kinds import BOTTOM, UNSET, Array, Extent, Kind, ListOf, Opaque, Scalar, join
+from srcgrad.ir.kinds import BOTTOM, UNSET, Array, Extent, Kind, ListOf, Matrix, Opaque, Scalar, join
 from srcgrad.ir.nodes import Name
+from srcgrad.rules.libraries import MATRICES, read_library_of
 from srcgrad.rules.objects import parts_of
 from srcgrad.rules.registry import own_rule
 from srcgrad.specialize.values import Leaf, Static, Struct, Value
@@ -65,6 +66,14 @@ def scalar_kind(value: Any) -> Scalar:
     if isinstance(value, complex) and not isinstance(value, np.complexfloating):
         return Scalar("complex128")
     return Scalar(value.dtype.name, weak=False)
+
+
+def _library_kind(value: Any) -> Kind:
+    """The kind of an object that is not looked into."""
+    read_library_of(type(value))
+    if type(value) in MATRICES and value.ndim == 2 and value.dtype.kind in "biuf":
+        return Matrix(type(value), dtype=value.dtype.name)
+    return Opaque(type(value))
 
 
 def array_kind(value: Any, base: str) -> Kind:
@@ -166,7 +175,7 @@ class Describer:
             return self.function(value, path)
         if is_object(value) and id(value) not in seen:
             return self.object(value, text, path, seen)
-        return self.leaf(Opaque(type(value)), text, path)
+        return self.leaf(_library_kind(value), text, path)
 
     def struct(
         self, type_: str, items: Any, text: str, path: Path, seen: tuple[int, ...], cls: type | None, value: Any

@@ -11,6 +11,7 @@ from srcgrad.analysis.infer import OPERATORS, infer_call, infer_op
 from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import BOOL, NONE, Array, Bottom, ListOf, Opaque, Scalar
 from srcgrad.ir.nodes import BoolOp, Call, Const, Expr, Name, Op, Pos, Prim
+from srcgrad.specialize.defined import taken_apart
 from srcgrad.specialize.indexing import attribute
 from srcgrad.specialize.state import State, true_of
 from srcgrad.specialize.values import (
@@ -54,6 +55,9 @@ def operate(s: State, op: str, args: list[Value], pos: Pos | None) -> Value:
     static = _static_operation(op, args, pos)
     if static is not None:
         return static
+    if op != "@":
+        apart = [taken_apart(s, arg, pos) for arg in args]
+        args = [arg if part is None else part for arg, part in zip(args, apart, strict=True)]
     for k, arg in enumerate(args):
         if isinstance(arg, Struct) and arg.type == "object":
             result = _overloaded(s, op, args, k, pos)

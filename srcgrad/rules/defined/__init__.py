@@ -13,7 +13,9 @@ from srcgrad.rules.defined import (  # noqa: F401  (they register)
 from srcgrad.rules.defined.products import BRACKETS
 from srcgrad.rules.defined.registry import (
     DEFINITIONS,
+    ELEMENTS,
     KNOWN,
+    WHERE,
     WRITTEN,
     Declined,
     brancher,
@@ -23,5 +25,6 @@ from srcgrad.rules.defined.registry import (
 )
 
 __all__ = [
-    "BRACKETS", "DEFINITIONS", "KNOWN", "WRITTEN", "Declined", "brancher", "holder", "results", "written_as",
+    "BRACKETS", "DEFINITIONS", "ELEMENTS", "KNOWN", "WHERE", "WRITTEN", "Declined", "brancher", "holder", "results",
+    "written_as",
 ]  # fmt: skip

@@ -28,6 +28,12 @@ DEFINITIONS: dict[Any, Definition] = {}
 WRITTEN: dict[Any, Callable[..., Any]] = {}
 """Function that calls functions, or writes into its arguments -> Python source that does the same."""
 
+WHERE: dict[Any, tuple[str, ...]] = {}
+"""Function that has such source -> the parameters of which one has to vary for it; () if it always stands in."""
+
+ELEMENTS: dict[type, Callable[..., Any]] = {}
+"""Class of matrices that are no NumPy arrays -> Python source that makes an object of the elements of one."""
+
 holder: ContextVar[Callable[[Sym, str], Sym]] = ContextVar("holder")
 """What puts an expression into a variable of the program."""
 
@@ -66,12 +72,16 @@ def written_as(
     return register
 
 
-def in_python(*fns: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Declare plain Python source that is specialised in a function's place, like a function of the user's."""
+def in_python(*fns: Callable[..., Any], where: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare plain Python source that is specialised in a function's place, like a function of the user's.
+
+    where: parameters, of which one has to be more than a constant; otherwise the function itself is called.
+    """
 
     def register(source: Callable[..., Any]) -> Callable[..., Any]:
         for fn in fns:
             WRITTEN[fn] = source
+            WHERE[fn] = tuple(where.split())
         return source
 
     return register

@@ -1,0 +1,108 @@
+"""Declaring linear and bilinear functions whose adjoints are functions of the runtime.
+
+Both are then differentiated to any order: the adjoint of an adjoint is the function itself.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from srcgrad.analysis import infer_shapes
+from srcgrad.analysis.operands import array_of_expr
+from srcgrad.analysis.signatures import Bound, const, default
+from srcgrad.ir.kinds import Array, Kind, join_dtype
+from srcgrad.ir.nodes import Prim
+from srcgrad.rules.build import Sym, helper
+from srcgrad.rules.registry import Builder, flat, linear
+
+__all__ = ["asked", "bilinear", "builder", "kind_like", "kind_of_rank"]
+
+
+def kind_like(shape: str, *dtypes: str) -> Callable[[Prim, Bound], Kind]:
+    """The kind of a result that has the shape of one argument, and the dtype of some (of that one by default)."""
+
+    def rule(prim: Prim, bound: Bound) -> Kind:
+        dtype = ""
+        for name in dtypes or (shape,):
+            other = array_of_expr(bound[name]).dtype
+            other = "float64" if other.startswith(("int", "uint", "bool")) else other
+            dtype = join_dtype(dtype, other) if dtype else other
+        return Array(dtype, array_of_expr(bound[shape]).dims)
+
+    return rule
+
+
+def kind_of_rank(name: str, *dtypes: str) -> Callable[[Prim, Bound], Kind]:
+    """The kind of a result with as many axes as an argument, of lengths that only the run knows."""
+
+    def rule(prim: Prim, bound: Bound) -> Kind:
+        found = kind_like(name, *dtypes)(prim, bound)
+        shape = getattr(found, "dims", None)
+        return Array(getattr(found, "dtype", ""), None if shape is None else (None,) * len(shape))
+
+    return rule
+
+
+def builder(build: Builder, names: Sequence[str], options: Sequence[str] = ()) -> Builder:
+    """A builder that takes an adjoint, arguments of these names, and options, which are None where they are missing."""
+
+    def made(**given: Any) -> Any:
+        return build(**{**dict.fromkeys(options), **{name: _or_none(value) for name, value in given.items()}})
+
+    empty, keyword = inspect.Parameter.empty, inspect.Parameter.KEYWORD_ONLY
+    parameters = [inspect.Parameter(n, keyword) for n in names]
+    parameters += [inspect.Parameter(n, keyword, default=None) for n in options]
+    made.__signature__ = inspect.Signature(parameters, return_annotation=empty)  # type: ignore[attr-defined]
+    return made
+
+
+def _or_none(value: Any) -> Any:
+    return None if isinstance(value, Sym) and const(value.expr) is None else value
+
+
+def asked(fn: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a call that are given, and not the function's defaults."""
+    return {
+        name: value for name, value in options.items()
+        if value is not None and not _same(const(value.expr if isinstance(value, Sym) else value), default(fn, name))
+    }  # fmt: skip
+
+
+def _same(value: Any, usual: Any) -> bool:
+    return type(value) is type(usual) and not hasattr(value, "shape") and bool(value == usual)
+
+
+def bilinear(
+    fn: Callable[..., Any], text: str, operands: tuple[str, str], of_first: Callable[..., Any],
+    of_second: Callable[..., Any], options: tuple[str, ...] = (),
+) -> None:  # fmt: skip
+    """Declare that `fn` is linear in each of two operands, and which functions give their adjoints.
+
+    of_first, of_second: take the adjoint g of the result, both operands and the options, by fn's names.
+    """
+    x, y = operands
+    infer_shapes.RULES[of_first], infer_shapes.RULES[of_second] = kind_like(x, "g", y), kind_like(y, "g", x)
+    product = helper(fn, text)
+
+    def again(other: Callable[..., Any], g: Any, first: Any, second: Any, rest: dict[str, Any]) -> Sym:
+        return helper(other)(g, first, second, **asked(fn, rest))
+
+    linear(fn, x)(builder(lambda d, **k: again(of_first, d, k.pop(x), k.pop(y), k), ("d", x, y), options))
+    linear(fn, y)(builder(lambda d, **k: again(of_second, d, k.pop(x), k.pop(y), k), ("d", x, y), options))
+    own = ("d", "g", x, y)
+    linear(of_first, "g")(
+        builder(lambda d, g, **k: (k.pop(x), product(d, k.pop(y), **asked(fn, k)))[1], own, options)
+    )
+    linear(of_first, y)(
+        builder(lambda d, g, **k: (k.pop(x), again(of_second, g, d, k.pop(y), k))[1], own, options)
+    )
+    flat(of_first, x)
+    linear(of_second, "g")(
+        builder(lambda d, g, **k: (k.pop(y), product(k.pop(x), d, **asked(fn, k)))[1], own, options)
+    )
+    linear(of_second, x)(
+        builder(lambda d, g, **k: (k.pop(y), again(of_first, g, k.pop(x), d, k))[1], own, options)
+    )
+    flat(of_second, y)
