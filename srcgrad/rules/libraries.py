@@ -13,6 +13,9 @@ from typing import Any
 
 _UNREAD = {
     "scipy.special": "srcgrad.rules.special",
+    "scipy.integrate": "srcgrad.rules.programs.integrate",
+    "scipy.interpolate": "srcgrad.rules.programs.interpolate",
+    "scipy.optimize": "srcgrad.rules.programs.optimize",
 }
 """Library -> the module of what is known of its functions; without those that have been read."""
 LIBRARIES = tuple(_UNREAD)

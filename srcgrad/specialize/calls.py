@@ -19,7 +19,7 @@ from srcgrad.rules.effects import DECLARED
 from srcgrad.rules.refused import WRITES, reason_of
 from srcgrad.rules.registry import effect, lookup, missing, own_rule
 from srcgrad.specialize.arguments import argument, bind_arguments, positional_arguments
-from srcgrad.specialize.defined import call_source, written
+from srcgrad.specialize.defined import call_source, solver_of, written
 from srcgrad.specialize.state import Frame, Restart, State
 from srcgrad.specialize.values import (
     Bound,
@@ -151,6 +151,11 @@ def call_static(s: State, fn: Static, args: list[Value], kwargs: dict[str, Value
     source = written(target)
     if source is not None:
         return call_source(s, source, args, kwargs, pos)
+    solver = solver_of(target)
+    if solver is not None:
+        from srcgrad.specialize.solvers import call_solver
+
+        return call_solver(s, solver, fn, args, kwargs, pos)
     if isinstance(getattr(target, "__self__", None), np.ufunc) and target.__name__ == "at":
         from srcgrad.specialize.writes import ufunc_at
 

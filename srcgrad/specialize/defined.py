@@ -15,6 +15,7 @@ from srcgrad.ir.walk import rebuild
 from srcgrad.rules.build import Sym
 from srcgrad.rules.defined import BRACKETS, DEFINITIONS, WRITTEN, Declined, holder
 from srcgrad.rules.registry import lookup
+from srcgrad.rules.solvers import SOLVERS, Solver
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr
 
@@ -28,6 +29,12 @@ _KNOWN = frozenset(
 def written(fn: Any) -> Callable[..., Any] | None:
     """The Python source that stands for a function."""
     return _known(WRITTEN, fn)
+
+
+def solver_of(fn: Any) -> Solver | None:
+    """What is known of a library's solver."""
+    found: Solver | None = _known(SOLVERS, fn)
+    return found
 
 
 def _known(table: dict[Any, Any], fn: Any) -> Any:

@@ -424,7 +424,7 @@ def attempt(s: Specializer, frame: Frame, describe: Callable[[str, str], Value])
             raise type(error)(error.reason, error.remedy, definition.pos) from None
         raise
     refuse_changes_of_what_is_read(s, statements([*s.out, *(stmt for c in s.callees.values() for stmt in c.body)]))
-    close_callees(s.callees, set(inputs.leaves) | inputs.live)
+    close_callees(s.callees, set(inputs.leaves) | inputs.live, s.out)
     flags = {s.names[(frame.path, flag)] for flag in definition.flags if (frame.path, flag) in s.names}
     out = [with_hidden(stmt, s.callees) for stmt in s.out]
     result = with_hidden_value(result, s.callees)

@@ -1,0 +1,85 @@
+"""scipy.optimize: roots, fixed points and minima, by the implicit function theorem."""
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import optimize
+
+from srcgrad.api.gradient import grad
+from srcgrad.api.pullback import vjp
+from srcgrad.ir.kinds import BOOL, INT, STR, Scalar
+from srcgrad.rules.solved import FIXED_POINT
+from srcgrad.rules.solvers import solver
+
+OUTPUT = {"full_output": "it returns a pair then"}
+
+
+class Root:
+    """What stands for the result of root and root_scalar."""
+
+
+class Minimum:
+    """What stands for the result of minimize and minimize_scalar."""
+
+    @property
+    def fun(self):
+        return self.fun_(self.x, *self.args_)
+
+
+class LeastSquares:
+    """What stands for the result of least_squares."""
+
+    @property
+    def fun(self):
+        return np.array(self.fun_(self.x, *self.args_))
+
+    @property
+    def cost(self):
+        residuals = self.fun
+        return 0.5 * np.sum(residuals * residuals)
+
+
+def slope_of(x, function, *args):
+    """What is zero at a minimum."""
+    return grad(function)(x, *args)
+
+
+def normal_equations_of(x, function, *args):
+    """What is zero at a minimum of half the sum of squares."""
+
+    def at(x):
+        return np.array(function(x, *args))
+
+    residuals, pullback = vjp(at, x)
+    return pullback(residuals)[0]
+
+
+for fn in (optimize.brentq, optimize.brenth, optimize.bisect, optimize.ridder, optimize.toms748):
+    solver(fn, "f", refused=OUTPUT)
+solver(optimize.newton, "func", unknown="x0", shape="same", also=("fprime", "fprime2"), refused=OUTPUT)
+solver(optimize.root_scalar, "f", also=("fprime", "fprime2"), pair="fprime", attribute="root", result=Root,
+       fields={"converged": BOOL, "iterations": INT, "function_calls": INT, "flag": STR})  # fmt: skip
+solver(optimize.fsolve, "func", unknown="x0", shape="vector", also=("fprime",), refused=OUTPUT)
+solver(optimize.root, "fun", unknown="x0", shape="vector", also=("jac",), pair="jac", attribute="x", result=Root,
+       fields={"success": BOOL, "message": STR})  # fmt: skip
+solver(optimize.fixed_point, "func", unknown="x0", shape="same", linear=FIXED_POINT)
+
+BOUNDED = {"bounds": "where a bound is reached, the slope is not zero", "constraints": "multipliers are not given"}
+COUNTS = {"success": BOOL, "message": STR, "nfev": INT}
+solver(optimize.minimize, "fun", unknown="x0", shape="vector", equation=slope_of, also=("jac", "hess", "hessp"),
+       pair="jac", refused=BOUNDED, attribute="x", fields={**COUNTS, "nit": INT}, result=Minimum)  # fmt: skip
+solver(optimize.minimize_scalar, "fun", equation=slope_of, attribute="x", fields={**COUNTS, "nit": INT},
+       result=Minimum)  # fmt: skip
+for fn in (optimize.fmin, optimize.fmin_powell):
+    solver(fn, "func", unknown="x0", shape="vector", equation=slope_of, refused=OUTPUT)
+for fn in (optimize.fmin_bfgs, optimize.fmin_cg):
+    solver(fn, "f", unknown="x0", shape="vector", equation=slope_of, also=("fprime",), refused=OUTPUT)
+solver(optimize.fmin_ncg, "f", unknown="x0", shape="vector", equation=slope_of,
+       also=("fprime", "fhess", "fhess_p"), refused=OUTPUT)  # fmt: skip
+for fn in (optimize.brent, optimize.golden, optimize.fminbound):
+    solver(fn, "func", equation=slope_of, refused=OUTPUT)
+solver(optimize.least_squares, "fun", unknown="x0", shape="vector", equation=normal_equations_of, also=("jac",),
+       refused={"bounds": BOUNDED["bounds"], "loss": "only squares are differentiated",
+                "kwargs": "keywords of the function are not followed"},
+       attribute="x", fields={**COUNTS, "optimality": Scalar("float64"), "status": INT}, result=LeastSquares)  # fmt: skip
