@@ -80,9 +80,15 @@ def outlined(
     key = f"{purpose}{fn.definition.name}:{id(fn.definition)}:{_key(template)}"
     if key not in s.callees:
         name = fn.definition.name.strip("_")
-        s.callees[key] = Callee(s.fresh(name if name.isidentifier() and name != "lambda" else purpose), [])
+        own = name.isidentifier() and name != "lambda" and not (purpose and is_of_srcgrad(fn))
+        s.callees[key] = Callee(s.fresh(name if own else purpose), [])
         _compile(s, key, fn, template, pos)
     return key, args
+
+
+def is_of_srcgrad(fn: Closure) -> bool:
+    """Whether a function is none of the user's."""
+    return (getattr(fn.function, "__module__", None) or "").split(".")[0] == "srcgrad"
 
 
 def _hint(definition: Definition) -> str:

@@ -23,8 +23,8 @@ from srcgrad.rules.solved import Field, Passing, Solved
 from srcgrad.rules.solvers import Solver
 from srcgrad.specialize.implicit import equation_of, opaque
 from srcgrad.specialize.own import callee_text
-from srcgrad.specialize.state import State, true_of
-from srcgrad.specialize.values import Bound, Closure, Either, Leaf, Static, Struct, Value, as_expr
+from srcgrad.specialize.state import State
+from srcgrad.specialize.values import Bound, Closure, Either, Leaf, Static, Struct, Value, as_expr, static_key
 
 Kinds = Sequence[Kind]
 
@@ -49,7 +49,7 @@ def call_solver(
     functions |= {key: given[key] for key in solver.also if key in given and _is_function(given[key])}
     found, keys = passed(s, solver.function, name, given, functions, solver.args, [kind], further, _kind_of(solver, kind),
                          pos)  # fmt: skip
-    if solver.pair and solver.pair in given and true_of(given[solver.pair]):
+    if solver.pair in given and static_key(given[solver.pair]) is True:
         function = Bound(s.function(_first), [function])
     hint = _hint(function, solver.called)
     if solver.equation is None:

@@ -150,7 +150,7 @@ def differentiate(specialised: Specialised, wish: Wish) -> Gradient:
         facts.adjoint(name)
     reverser = Reverser(facts, pairs.invoke, pairs.rerun)
     env: dict[str, str] = {}
-    start, bound = seed(results, seeds, facts, env, wish)
+    start, bound = seed(results, seeds, facts, env, wish.mode)
     moving_entry = [
         Chunk(stmt=Assign(facts.adjoint(name), facts.zero(name)))
         for name in entry if name in facts.moving and name in active

@@ -18,7 +18,6 @@ from srcgrad.ir.kinds import Kind, Opaque, is_float
 from srcgrad.ir.nodes import Assign, Call, Expr, Name, Pack, Return, Stmt
 from srcgrad.ir.walk import expressions_of, names_in, rebuild, rebuilt, statements, subexpressions
 from srcgrad.optimize.pipeline import optimize, optimize_part
-from srcgrad.rules.build import Sym
 from srcgrad.rules.solved import Handed
 from srcgrad.specialize.outline import Callee
 from srcgrad.specialize.spelling import RESERVED
@@ -26,7 +25,7 @@ from srcgrad.transform.detach import detach
 from srcgrad.transform.inline import renamed
 from srcgrad.transform.masks import find_masked, find_unbounded
 from srcgrad.transform.record import Recorder
-from srcgrad.transform.results import unshared
+from srcgrad.transform.results import seed, unshared
 from srcgrad.transform.reverse.chunks import flatten_forward, flatten_reverse
 from srcgrad.transform.reverse.control import Reverser
 from srcgrad.transform.reverse.facts import Facts, kinds_of, settle_storage
@@ -60,18 +59,11 @@ def make_pullback(pairs: Pairs, callee: Callee, active: tuple[bool, ...], name: 
         facts.adjoint(p.id)
     reverser = Reverser(facts, pairs.invoke, pairs.rerun)
     env: Env = {}
-    start: list[Stmt] = []
-    seeds: list[str] = []
-    for out in outs:
-        seed = Name(facts.fresh("d_out"), kind=out.kind)
-        seeds.append(seed.id)
-        kinds[seed.id] = out.kind
-        if out.id not in facts.active:
-            continue
-        shadow = facts.is_shadow(out.id)
-        start.append(Assign(facts.adjoint(out.id), Sym(seed).copy().expr if shadow else seed))
-        env[out.id] = "owned" if shadow else "shared"
+    seeds = [facts.fresh("d_out") for _ in outs]
+    kinds |= {given: out.kind for out, given in zip(outs, seeds, strict=True)}
+    start, bound = seed(outs, seeds, facts, env, "vjp")
     block = reverser.block(body, env)
+    block.start += bound
     finish: list[Stmt] = [
         Assign(facts.adjoint(p.id), facts.zero(p.id)) for p in wanted if p.id not in env or p.id not in facts.active
     ]
