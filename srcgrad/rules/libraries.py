@@ -34,11 +34,32 @@ def library_name(value: Any) -> str:
 
 def read_library_of(value: Any) -> bool:
     """Read what is known of the library that a callable comes from; False if that has been read."""
-    library = library_of(value) if _UNREAD else ""
+    library = (library_of(value) or _home(type(value))) if _UNREAD else ""
     if library not in _UNREAD:
         return False
     importlib.import_module(_UNREAD.pop(library))
     return True
+
+
+def _home(cls: type) -> str:
+    """Which of the libraries a class comes from, "" for any other."""
+    return next((library for library in LIBRARIES if cls.__module__.startswith(library + ".")), "")
+
+
+def import_home(text: str) -> str:
+    """Import the module that a dotted name stands in, and give its name: that of `scipy.stats.norm.ppf` is scipy.stats.
+
+    Raises ImportError where there is none.
+    """
+    parts = text.split(".")[:-1]
+    while len(parts) > 1:
+        try:
+            importlib.import_module(".".join(parts))
+            break
+        except ModuleNotFoundError:  # an object of the module before
+            parts.pop()
+    importlib.import_module(".".join(parts))
+    return ".".join(parts)
 
 
 def _found(value: Any) -> tuple[str, str]:

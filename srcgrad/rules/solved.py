@@ -63,6 +63,24 @@ class Solved(Handed):
                     options if self.start == 0 else call.kwargs, kind=call.kind, pos=call.pos)  # fmt: skip
 
 
+class Integral(Handed):
+    """Stands in a call for an integral of a function of the program's own.
+
+    The call's arguments are what was found, the two limits, and what the function takes besides the variable of
+    integration. equation: the function that is integrated.
+    """
+
+    start = 1
+
+    def __init__(self, equation: str) -> None:
+        self.equation = equation
+        self.callees = (equation,)
+        self.rule = Rule(self, "general", ("args",), variadic="args")
+
+    def printed(self, call: Call, name_of: Callable[[str], str]) -> Expr:
+        return call.args[0]
+
+
 class Passing(Handed):
     """Stands in a call for a library's function that calls functions of the program's own, and is constant.
 
@@ -106,6 +124,12 @@ class Generated(Ruled):
 
     def __init__(self, name: str) -> None:
         self.__name__ = name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Generated) and other.__name__ == self.__name__
+
+    def __hash__(self) -> int:
+        return hash(self.__name__)
 
 
 ROOT: Linear = runtime.root_adjoint, runtime.root_tangent

@@ -31,6 +31,9 @@ class Solver:
     its derivative. refused: parameters that are refused, and why. attribute: where the result object holds
     the solution, "" if the result is the solution itself. fields: its other attributes that are constant. result: a
     class with properties that are computed from the solution `x`, the user's function `fun_` and its arguments `args_`.
+    lead: what the library gives the user's function ahead of the arguments: "x", the unknown, or "float". integral: the
+    parameters that are the limits, of a function that integrates; derivatives are none of an equation's then.
+    constant: no derivative flows through the function.
     """
 
     function: Callable[..., Any]
@@ -46,6 +49,9 @@ class Solver:
     attribute: str = ""
     fields: dict[str, Kind] = field(default_factory=dict)
     result: type | None = None
+    lead: tuple[str, ...] = ("x",)
+    integral: tuple[str, str] | None = None
+    constant: bool = False
 
 
 def solver(function: Callable[..., Any], called: str, **options: Any) -> None:

@@ -53,6 +53,9 @@ from srcgrad.runtime.implicit import (
     fixed_point,
     fixed_point_adjoint,
     fixed_point_tangent,
+    integral_adjoint,
+    integral_of,
+    integral_tangent,
     root_adjoint,
     root_tangent,
     solution_in_form,
@@ -134,7 +137,7 @@ HELPERS = {
         contents_of, put_back, Snapshots,
         numerical_jvp, numerical_vjp, stop_gradient,
         custom_root, fixed_point, fixed_point_adjoint, fixed_point_tangent, root_adjoint, root_tangent,
-        solution_in_form, solve_linear,
+        solution_in_form, solve_linear, integral_adjoint, integral_of, integral_tangent,
         accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of,
     )
 }  # fmt: skip

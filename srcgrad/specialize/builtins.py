@@ -408,4 +408,5 @@ from srcgrad.specialize import (  # noqa: E402  (they register handlers here)
     structures,
 )
 
-__all__ = ["HANDLERS", "checkpoints", "constants", "grids", "implicit", "reductions", "reflection", "structures"]
+__all__ = ["HANDLERS", "checkpoints", "constants", "grids", "implicit", "reductions", "reflection", "solvers",
+           "structures"]  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.analysis.infer import infer_call
-from srcgrad.errors import KindError, NoRuleError, SrcgradError, UnsupportedError
+from srcgrad.errors import KindError, NoRuleError, SrcgradError, UnsupportedError, told_at
 from srcgrad.ir.kinds import BOTTOM, NONE, Bottom
 from srcgrad.ir.nodes import Apply, Assign, Call, Const, Definition, Effect, Expr, Name, Pos, Prim, Star
 from srcgrad.rules.effects import DECLARED
@@ -290,9 +290,7 @@ def call_closure(s: State, fn: Closure, args: list[Value], kwargs: dict[str, Val
         else:
             result = run()
     except SrcgradError as error:
-        if error.pos is None:
-            raise type(error)(error.reason, error.remedy, pos) from None
-        raise
+        raise told_at(error, pos) from None
     finally:
         s.frames.pop()
     if not _holds_frame(result, path) and not any(_holds_frame(v, path) for k, v in s.env.items() if k[0] != path):

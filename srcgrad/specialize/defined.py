@@ -45,15 +45,12 @@ def _known(table: dict[Any, Any], fn: Any) -> Any:
 def call_source(
     s: State, source: Callable[..., Any], args: list[Value], kwargs: dict[str, Value], pos: Pos | None
 ) -> Value:
-    """Specialise a function's source in its place. Errors speak of the user's source, not of this one."""
-    from srcgrad.specialize.calls import call_closure
+    """Specialise a function's source in its place."""
+    from srcgrad.specialize.calls import call_closure, call_value
 
-    try:
-        return call_closure(s, s.function(source), args, kwargs, pos)
-    except SrcgradError as error:
-        if error.pos is None or pos is None or error.pos.file == pos.file:
-            raise
-        raise type(error)(error.reason, error.remedy, pos) from None
+    if isinstance(source, type):
+        return call_value(s, Static(source, source.__name__), args, kwargs, pos)
+    return call_closure(s, s.function(source), args, kwargs, pos)
 
 
 def as_defined(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:

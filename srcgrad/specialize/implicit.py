@@ -13,7 +13,7 @@ from typing import Any
 
 from srcgrad import runtime
 from srcgrad.analysis.aliases import find_aliases
-from srcgrad.errors import AliasError, KindError, UnsupportedError
+from srcgrad.errors import AliasError, KindError, SrcgradError, UnsupportedError, told_at
 from srcgrad.frontend import definition_of
 from srcgrad.frontend.source import nested_code
 from srcgrad.ir.kinds import Array, Extent, Kind, Opaque, Scalar, forget_value, is_float, rank, text
@@ -70,7 +70,7 @@ def _fixed_point(s: Any, args: list[Value], kwargs: dict[str, Value], pos: Pos |
         out = _result(callee, "fixed_point", pos)
         if rank(out) == rank(kind) and getattr(out, "dtype", "") == getattr(kind, "dtype", "") and _settled(kind, out):
             break
-        kind = _loose(out)
+        kind = without_extents(out)
     else:
         raise KindError("the kind of what fixed_point iterates does not settle", pos=pos)
     solved = Solved(runtime.fixed_point, key, key, 1, FIXED_POINT, (), _linear(s, kwargs, pos))
@@ -207,7 +207,7 @@ def _settled(kind: Kind, out: Kind) -> bool:
     return all(a != 1 or b == 1 for a, b in zip(kind.dims, out.dims, strict=True))
 
 
-def _loose(kind: Kind) -> Kind:
+def without_extents(kind: Kind) -> Kind:
     """A callee's kind, of whose lengths the caller knows nothing."""
     if isinstance(kind, Array) and kind.dims is not None:
         return Array(kind.dtype, tuple(None if isinstance(d, Extent) else d for d in kind.dims))
@@ -235,8 +235,11 @@ def equation_of(
     given = [*before, *unknowns, *args]
     if not isinstance(function, Closure):
         function, given = Closure(definition_of(_), function=_), [function, *given]
-    bound = bind_arguments(s, function, given, named, pos)
-    key, exprs = outlined(s, function, bound, pos, hint)
+    try:
+        bound = bind_arguments(s, function, given, named, pos)
+        key, exprs = outlined(s, function, bound, pos, hint)
+    except SrcgradError as error:
+        raise told_at(error, pos) from None
     callee = s.callees[key]
     at = [next(k for k, e in enumerate(exprs) if isinstance(e, Name) and e.id == name) for name in names]
     if callee.params and not callee.reordered:

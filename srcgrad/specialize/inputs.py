@@ -15,6 +15,7 @@ import numpy as np
 from srcgrad.errors import UnsupportedError
 from srcgrad.ir.kinds import BOTTOM, UNSET, Array, Extent, Kind, ListOf, Opaque, Scalar, join
 from srcgrad.ir.nodes import Name
+from srcgrad.rules.objects import parts_of
 from srcgrad.rules.registry import own_rule
 from srcgrad.specialize.values import Leaf, Static, Struct, Value
 
@@ -76,7 +77,7 @@ def array_kind(value: Any, base: str) -> Kind:
 
 
 def is_object(value: Any) -> bool:
-    """Whether a value is an instance of a user's class whose attributes are looked into."""
+    """Whether a value is an instance of a user's class whose attributes are looked into, or counts as one."""
     cls = type(value)
     if dataclasses.is_dataclass(cls):
         return True
@@ -84,11 +85,16 @@ def is_object(value: Any) -> bool:
         return False
     module = cls.__module__.split(".")[0]
     libraries = ("builtins", "numpy", "scipy", "functools", "numba", "srcgrad", "types", "re")
+    if module == "scipy":
+        return parts_of(value) is not None
     return hasattr(value, "__dict__") and module not in libraries
 
 
 def attributes(value: Any) -> dict[str, Any]:
-    """The attributes of a user's object."""
+    """The attributes of a user's object, or the parts of a library's."""
+    parts = parts_of(value)
+    if parts is not None:
+        return parts
     found = dict(getattr(value, "__dict__", {}))
     if not found and dataclasses.is_dataclass(value):
         found = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}

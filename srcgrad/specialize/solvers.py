@@ -14,19 +14,22 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad import runtime
 from srcgrad.analysis.infer import infer_call
 from srcgrad.errors import KindError, NoRuleError, UnsupportedError
 from srcgrad.frontend import definition_of
 from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, forget_value, is_float, rank, text
-from srcgrad.ir.nodes import Call, Expr, Pos, Prim
-from srcgrad.rules.solved import Field, Passing, Solved
+from srcgrad.ir.nodes import Call, Const, Expr, Load, Name, Pos, Prim
+from srcgrad.rules.solved import Field, Integral, Passing, Solved
 from srcgrad.rules.solvers import Solver
-from srcgrad.specialize.implicit import equation_of, opaque
+from srcgrad.specialize.builtins import handles
+from srcgrad.specialize.implicit import equation_of, opaque, without_extents
 from srcgrad.specialize.own import callee_text
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import Bound, Closure, Either, Leaf, Static, Struct, Value, as_expr, static_key
 
 Kinds = Sequence[Kind]
+FLOAT = Scalar("float64")
 
 
 def call_solver(
@@ -45,10 +48,15 @@ def call_solver(
         arguments.values() if isinstance(arguments, Struct) and arguments.type == "tuple" else [arguments]
     )  # fmt: skip
     kind = _unknown(solver, given.get(solver.unknown), name, pos)
+    kinds = [kind if what == "x" else Scalar("float64") for what in solver.lead]
     functions = {solver.called: function}
     functions |= {key: given[key] for key in solver.also if key in given and _is_function(given[key])}
-    found, keys = passed(s, solver.function, name, given, functions, solver.args, [kind], further, _kind_of(solver, kind),
-                         pos)  # fmt: skip
+    if solver.integral is not None:
+        return _integral(s, solver, name, given, kinds, further, pos)
+    found = passed(s, solver.function, name, given, functions, solver.args, kinds, further, _kind_of(solver, kind), pos)
+    if solver.constant:
+        made: dict[Any, Value] = {f: Leaf(attribute(found, f, what, pos)) for f, what in solver.fields.items()}
+        return Struct("object", made, object, s.depth, s.site(pos), "a library's function made it")
     if solver.pair in given and static_key(given[solver.pair]) is True:
         function = Bound(s.function(_first), [function])
     hint = _hint(function, solver.called)
@@ -107,9 +115,9 @@ def usual(fn: Callable[..., Any], parameter: str, value: Value) -> bool:
 def passed(
     s: State, fn: Callable[..., Any], name: str, given: dict[str, Value], functions: dict[str, Value], args: str,
     kinds: Kinds, further: list[Value], result: Kind, pos: Pos | None,
-) -> tuple[Expr, list[str]]:  # fmt: skip
+) -> Expr:  # fmt: skip
     """A call of a library's function that calls functions of the program's, all of the same arguments: of these kinds
-    from the library, and `further` ones; and their keys among the callees."""
+    from the library, and `further` ones."""
     keys: dict[str, str] = {}
     extra: list[Expr] = []
     for number, (parameter, function) in enumerate(functions.items()):
@@ -140,7 +148,70 @@ def passed(
     call: Expr = Call(Prim(passing, name), (*values, *extra), kind=result, pos=pos)
     if isinstance(result, Opaque) or len(keys) > 1:
         call = s.temporary(call, "found").expr
-    return call, list(keys.values())
+    return call
+
+
+def _integral(
+    s: State, solver: Solver, name: str, given: dict[str, Value], kinds: Kinds, further: list[Value], pos: Pos | None
+) -> Value:
+    """The value of an integral, and the estimate of its error, which is constant."""
+    function = given[solver.called]
+    key, callee, exprs = equation_of(s, function, kinds, further, _hint(function, solver.called), pos)
+    kind = without_extents(callee.outs[0].kind) if len(callee.outs) == 1 else Opaque(object)
+    if isinstance(callee.result, Struct) or not is_float(kind):
+        raise KindError(f"the function given to {name} has to give one float or array of floats", pos=pos)
+    functions = {solver.called: function}
+    found = passed(s, solver.function, name, given, functions, solver.args, kinds, further, Opaque(tuple), pos)
+    parts = [Load(found, Const(k, kind=Scalar("int64", True, k)), kind=what) for k, what in enumerate((kind, FLOAT))]
+    limits = [as_expr(given[limit], pos) for limit in solver.integral or ()]
+    limits = [limit if isinstance(limit, (Const, Name)) else s.temporary(limit, "limit").expr for limit in limits]
+    value = Call(Prim(Integral(key), name), (parts[0], *limits, *exprs), kind=kind, pos=pos)
+    return Struct("tuple", {0: Leaf(value), 1: Leaf(parts[1])}, None, s.depth, s.site(pos))
+
+
+@handles(runtime.integral_adjoint)
+def _integral_adjoint(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
+    pullback, place, d, lo, hi, *further = args
+    return _integral_of(s, _share, [pullback, Static(static_key(place)), d, *further], lo, hi, pos)
+
+
+@handles(runtime.integral_tangent)
+def _integral_tangent(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
+    pushforward, lo, hi, values, dots = args
+    return _integral_of(s, _moved, [pushforward, values, dots], lo, hi, pos)
+
+
+@handles(runtime.integral_of)
+def _integral_again(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
+    function, lo, hi = args
+    further = kwargs["args"].values() if isinstance(kwargs.get("args"), Struct) else []  # type: ignore[attr-defined]
+    return _integral_of(s, _plain, [function, *further], lo, hi, pos)
+
+
+def _plain(x, function, *args):  # type: ignore[no-untyped-def]
+    return function(x, *args)
+
+
+def _integral_of(
+    s: State, integrand: Callable[..., Any], given: list[Value], lo: Value, hi: Value, pos: Pos | None
+) -> Value:
+    """An integral of what a generated function gives."""
+    whole = Closure(definition_of(integrand), function=integrand)
+    key, callee, exprs = equation_of(s, whole, [FLOAT], given, "integrand", pos)
+    kind = without_extents(callee.outs[0].kind)
+    limits = [as_expr(limit, pos) for limit in (lo, hi)]
+    function = runtime.integral_of
+    passing = Passing(Prim(function, function.__name__), ((None, key), (None, 0), (None, 1)), 2)
+    found = Call(Prim(passing, function.__name__), (*limits, *exprs), kind=kind, pos=pos)
+    return Leaf(Call(Prim(Integral(key), function.__name__), (found, *limits, *exprs), kind=kind, pos=pos))
+
+
+def _share(x, pullback, place, d, *args):  # type: ignore[no-untyped-def]
+    return pullback(x, *args, d)[place]
+
+
+def _moved(x, pushforward, args, dots):  # type: ignore[no-untyped-def]
+    return pushforward(x, *args, *dots)[1]
 
 
 def attribute(owner: Expr, name: str, kind: Kind, pos: Pos | None) -> Expr:
