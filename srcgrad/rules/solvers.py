@@ -33,7 +33,7 @@ class Solver:
     class with properties that are computed from the solution `x`, the user's function `fun_` and its arguments `args_`.
     lead: what the library gives the user's function ahead of the arguments: "x", the unknown, or "float". integral: the
     parameters that are the limits, of a function that integrates; derivatives are none of an equation's then.
-    constant: no derivative flows through the function.
+    constant: no derivative flows through the function; kind: of its result then, where that is no object.
     """
 
     function: Callable[..., Any]
@@ -52,6 +52,7 @@ class Solver:
     lead: tuple[str, ...] = ("x",)
     integral: tuple[str, str] | None = None
     constant: bool = False
+    kind: Kind | None = None
 
 
 def solver(function: Callable[..., Any], called: str, **options: Any) -> None:

@@ -98,6 +98,16 @@ from srcgrad.runtime.numerical import (
 )
 from srcgrad.runtime.schedule import Snapshots
 from srcgrad.runtime.sets import accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of
+from srcgrad.runtime.steps import (
+    as_found,
+    collocation,
+    explicit_steps,
+    implicit_steps,
+    interpolant,
+    odeint_steps,
+    places_in_steps,
+    tableau,
+)
 from srcgrad.runtime.statistics import (
     axes_at_end,
     axes_put_back,
@@ -138,6 +148,7 @@ HELPERS = {
         numerical_jvp, numerical_vjp, stop_gradient,
         custom_root, fixed_point, fixed_point_adjoint, fixed_point_tangent, root_adjoint, root_tangent,
         solution_in_form, solve_linear, integral_adjoint, integral_of, integral_tangent,
+        as_found, collocation, explicit_steps, implicit_steps, interpolant, odeint_steps, places_in_steps, tableau,
         accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of,
     )
 }  # fmt: skip

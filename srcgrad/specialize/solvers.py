@@ -20,6 +20,7 @@ from srcgrad.errors import KindError, NoRuleError, UnsupportedError
 from srcgrad.frontend import definition_of
 from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, forget_value, is_float, rank, text
 from srcgrad.ir.nodes import Call, Const, Expr, Load, Name, Pos, Prim
+from srcgrad.rules.defined.registry import refuse
 from srcgrad.rules.solved import Field, Integral, Passing, Solved
 from srcgrad.rules.solvers import Solver
 from srcgrad.specialize.builtins import handles
@@ -53,7 +54,10 @@ def call_solver(
     functions |= {key: given[key] for key in solver.also if key in given and _is_function(given[key])}
     if solver.integral is not None:
         return _integral(s, solver, name, given, kinds, further, pos)
-    found = passed(s, solver.function, name, given, functions, solver.args, kinds, further, _kind_of(solver, kind), pos)
+    of = solver.kind or (Opaque(object) if solver.attribute or solver.constant else kind)
+    found = passed(s, solver.function, name, given, functions, solver.args, kinds, further, of, pos)
+    if solver.kind is not None:
+        return Leaf(found)
     if solver.constant:
         made: dict[Any, Value] = {f: Leaf(attribute(found, f, what, pos)) for f, what in solver.fields.items()}
         return Struct("object", made, object, s.depth, s.site(pos), "a library's function made it")
@@ -79,6 +83,12 @@ def call_solver(
     items |= {field: Leaf(attribute(found, field, what, pos)) for field, what in solver.fields.items()}
     items |= {"fun_": function, "args_": Struct("tuple", dict(enumerate(further)))}
     return Struct("object", items, solver.result, s.depth, s.site(pos), "a library's function made it")
+
+
+@handles(refuse)
+def _refuse(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
+    reason, remedy = (str(static_key(value)) for value in args)
+    raise NoRuleError(reason, remedy)
 
 
 def bound_arguments(
@@ -256,10 +266,6 @@ def _hint(function: Value, parameter: str) -> str:
     if isinstance(function, Static):
         name = getattr(function.value, "__name__", "")
     return name if name.isidentifier() and name not in ("lambda", "_") else parameter
-
-
-def _kind_of(solver: Solver, kind: Kind) -> Kind:
-    return Opaque(object if solver.attribute else float) if solver.attribute else kind
 
 
 def _unknown(solver: Solver, start: Value | None, name: str, pos: Pos | None) -> Kind:

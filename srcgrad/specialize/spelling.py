@@ -41,12 +41,13 @@ def plain_function(value: Any) -> bool:
     if not isinstance(function, types.FunctionType):
         return False
     from srcgrad.rules.registry import lookup
+    from srcgrad.rules.solvers import SOLVERS
     from srcgrad.specialize.builtins import HANDLERS
 
     home = (function.__module__ or "").split(".")[0]
     library = home in ("numpy", "scipy", "math", "functools", "copy", "dataclasses")
     library = library or (function.__module__ or "").startswith("srcgrad.rules")
-    return not library and lookup(value) is None and function not in HANDLERS
+    return not library and lookup(value) is None and function not in HANDLERS and function not in SOLVERS
 
 
 def spelling_of(value: Any) -> str:

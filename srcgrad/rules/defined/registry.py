@@ -54,6 +54,17 @@ def in_python(*fns: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callab
     return register
 
 
+def source(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a function that the source of others calls."""
+    WRITTEN[function] = function
+    return function
+
+
+def refuse(reason: str, remedy: str = "") -> None:
+    """In source that stands for a function: refuse the call for which this line is reached when compiling."""
+    raise NotImplementedError(reason)
+
+
 def hold(x: Sym, hint: str) -> Sym:
     """The expression in a variable, for what is used more than once."""
     return holder.get()(x, hint)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import integrate
 
-from srcgrad import runtime
+from srcgrad.rules.programs import ode  # noqa: F401  (it registers)
 from srcgrad.rules.solvers import solver
 
 solver(integrate.quad, "func", integral=("a", "b"), lead=("float",),
