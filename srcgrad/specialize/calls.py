@@ -20,6 +20,7 @@ from srcgrad.rules.refused import WRITES, reason_of
 from srcgrad.rules.registry import effect, lookup, missing, own_rule
 from srcgrad.specialize.arguments import argument, bind_arguments, positional_arguments
 from srcgrad.specialize.defined import call_source, solver_of, written
+from srcgrad.specialize.spelling import is_of_srcgrad
 from srcgrad.specialize.state import Frame, Restart, State
 from srcgrad.specialize.values import (
     Bound,
@@ -37,6 +38,7 @@ from srcgrad.specialize.values import (
     Value,
     constant,
     describe,
+    leaves,
     static_key,
 )
 
@@ -258,6 +260,7 @@ def call_closure(s: State, fn: Closure, args: list[Value], kwargs: dict[str, Val
     s.frame_of[path] = frame
     for name, value in bound.items():
         key = (path, name)
+        own = is_of_srcgrad(fn) and all(isinstance(leaf.expr, (Const, Name)) for _, leaf in leaves(value))
         simple = isinstance(value, Leaf) and isinstance(value.expr, (Const, Name))
         plain = key not in s.knowledge.canonical and not isinstance(value, Iteration)
         if plain and name not in assigned and (simple or not isinstance(value, (Leaf, Struct))):
@@ -265,7 +268,7 @@ def call_closure(s: State, fn: Closure, args: list[Value], kwargs: dict[str, Val
         elif key in s.knowledge.canonical or isinstance(value, Iteration):
             s.bind(key, value, pos)
         elif isinstance(value, Struct) and name not in assigned:
-            s.env[key] = value if s._is_named(value) else s.materialise(value, s.base_name(key), pos, key)
+            s.env[key] = value if s._is_named(value) or own else s.materialise(value, s.base_name(key), pos, key)
         else:
             s.bind(key, value, pos)
     s.names[(path, definition.result)] = s.names.get((path, definition.result)) or s.fresh(_result_hint(definition))

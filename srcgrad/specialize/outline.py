@@ -17,6 +17,7 @@ from srcgrad.ir.nodes import Assign, Call, Const, Definition, Expr, Free, Invoke
 from srcgrad.ir.walk import expressions_of, map_own, rebuild, statements, subexpressions, with_blocks
 from srcgrad.rules.solved import Handed
 from srcgrad.specialize.environments import copy_environment
+from srcgrad.specialize.spelling import is_of_srcgrad
 from srcgrad.specialize.state import Frame, State
 from srcgrad.specialize.values import (
     Bound,
@@ -84,11 +85,6 @@ def outlined(
         s.callees[key] = Callee(s.fresh(name if own else purpose), [])
         _compile(s, key, fn, template, pos)
     return key, args
-
-
-def is_of_srcgrad(fn: Closure) -> bool:
-    """Whether a function is none of the user's."""
-    return (getattr(fn.function, "__module__", None) or "").split(".")[0] == "srcgrad"
 
 
 def _hint(definition: Definition) -> str:

@@ -35,6 +35,11 @@ def is_library(owner: Any) -> bool:
     return head in ("numpy", "scipy", "srcgrad", "numba") or head in sys.stdlib_module_names and head != "__main__"
 
 
+def is_of_srcgrad(fn: Any) -> bool:
+    """Whether a Closure is of none of the user's functions."""
+    return (getattr(fn.function, "__module__", None) or "").split(".")[0] == "srcgrad"
+
+
 def plain_function(value: Any) -> bool:
     """Whether a callable is a Python function of the user's."""
     function = getattr(value, "__func__", value)

@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 from scipy import integrate
 
-from srcgrad.rules.programs import ode  # noqa: F401  (it registers)
+from srcgrad.rules.programs import ode, samples  # noqa: F401  (they register)
 from srcgrad.rules.solvers import solver
 
 solver(integrate.quad, "func", integral=("a", "b"), lead=("float",),
