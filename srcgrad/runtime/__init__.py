@@ -79,6 +79,7 @@ from srcgrad.runtime.matrices import (
     sign_of_det,
     singular_values_adjoint,
     singular_values_tangent,
+    solve_tridiagonal,
     to_lower,
 )
 from srcgrad.runtime.numerical import (
@@ -144,7 +145,7 @@ HELPERS = {
         axes_at_end, axes_put_back, bins_of, corrcoef_adjoint, corrcoef_tangent, first_places, gradient_adjoint,
         histogram_adjoint, histogram_of_weights, places_of, quantile_adjoint, quantile_parts, quantile_tangent,
         record_places, standardized, correlate_adjoint, correlate_adjoint_right, correlation_in_full,
-        flip, gaps_between, inverse_of, least_squares, matrix_power_derivative, undiagonals, add_windows, unpad,
+        flip, gaps_between, inverse_of, least_squares, matrix_power_derivative, solve_tridiagonal, undiagonals, add_windows, unpad,
         check_thin, qr_adjoint, qr_q, qr_q_adjoint, qr_q_tangent, qr_r, qr_r_adjoint, qr_r_tangent,
         qr_rotation, svd_s, svd_s_adjoint, svd_s_tangent, svd_u, svd_u_adjoint, svd_u_tangent, svd_vt,
         svd_vt_adjoint, svd_vt_tangent,

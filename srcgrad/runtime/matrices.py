@@ -112,3 +112,12 @@ def matrix_power_derivative(a, e, n):
 def least_squares(a, b, rcond=None):
     """The solution of least squares: the first result of np.linalg.lstsq."""
     return np.linalg.lstsq(a, b, rcond)[0]
+
+
+def solve_tridiagonal(lower, diagonal, upper, b):
+    """The x with A x = b, where A has these three diagonals. b: (n,) or (n, ...), one system for each column."""
+    from scipy import linalg
+
+    bands = np.zeros((3, len(diagonal)))
+    bands[0, 1:], bands[1], bands[2, :-1] = upper, diagonal, lower
+    return np.reshape(linalg.solve_banded((1, 1), bands, np.reshape(b, (len(b), -1))), np.shape(b))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +25,7 @@ from srcgrad.specialize.inputs import MISSING, Describer, Inputs, Path, is_objec
 from srcgrad.specialize.knowledge import Change, Derive, Frame, Key, Knowledge, Learned, Restart
 from srcgrad.specialize.options import TransformedFunction, WrittenFunction
 from srcgrad.specialize.outline import close_callees, with_hidden, with_hidden_value
-from srcgrad.specialize.spelling import FIXED, NAMED, RESERVED, is_library, plain_function, spelling_of
+from srcgrad.specialize.spelling import FIXED, NAMED, RESERVED, is_library, is_of_srcgrad, plain_function, spelling_of
 from srcgrad.specialize.state import State
 from srcgrad.specialize.statements import run_block
 from srcgrad.specialize.values import (
@@ -41,6 +41,30 @@ from srcgrad.specialize.values import (
 
 
 @dataclass
+class Written:
+    """Which variables belong to sources that stand for a library's functions: nobody misses their names.
+
+    own: the names of these; others: those of the user's functions."""
+
+    own: set[str]
+    others: set[str]
+
+    @staticmethod
+    def of(s: State) -> Written:
+        own = {key for key in s.names if key[0] in s.frame_of and is_of_srcgrad(s.frame_of[key[0]])}
+        return Written({s.names[key] for key in own}, {name for key, name in s.names.items() if key not in own})
+
+    def among(self, names: Iterable[str]) -> set[str]:
+        """Those of the names that belong to them: with a suffix, where a variable was split or taken apart."""
+        return {name for name in names if self.own and self._base(name) in self.own - self.others}
+
+    def _base(self, name: str) -> str:
+        parts = name.split("_")
+        heads = ("_".join(parts[:k]) for k in range(len(parts), 0, -1))
+        return next((head for head in heads if head in self.own or head in self.others), "")
+
+
+@dataclass
 class Program:
     """A flat typed program.
 
@@ -49,7 +73,8 @@ class Program:
     used: all variable names; flags: exit flags (False but after their jump); rebound: variables for which `op=` on
     an array became a rebinding, which is right only if nothing else holds their arrays; callees: the typed programs
     of functions that are called rather than written in line. held: variables that must keep their arrays as they are,
-    and the place that made each; apart: variables that must not share memory, and where they would.
+    and the place that made each; apart: variables that must not share memory, and where they would. written: which
+    variables are those of functions of srcgrad's own.
     """
 
     definition: Definition
@@ -64,6 +89,7 @@ class Program:
     callees: dict[str, Any] = field(default_factory=dict)
     held: dict[str, object] = field(default_factory=dict)
     apart: list[tuple[str, str, Pos | None]] = field(default_factory=list)
+    written: Written = field(default_factory=lambda: Written(set(), set()))
 
 
 class Specializer(State):
@@ -430,5 +456,5 @@ def attempt(s: Specializer, frame: Frame, describe: Callable[[str, str], Value])
     result = with_hidden_value(result, s.callees)
     return Program(
         definition, params, names, tuple(out), result, inputs, s.used, flags, s.rebound_arrays, s.callees, s.held,
-        s.apart,
+        s.apart, Written.of(s),
     )  # fmt: skip

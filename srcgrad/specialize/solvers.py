@@ -88,8 +88,7 @@ def call_solver(
 
 @handles(refuse)
 def _refuse(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    reason, remedy = (str(static_key(value)) for value in args)
-    raise NoRuleError(reason, remedy)
+    raise NoRuleError(*(str(static_key(value)) for value in args))
 
 
 def bound_arguments(

@@ -132,6 +132,7 @@ def prepare(specialised: Specialised, wish: Wish) -> Ready:
     facts = Facts(kinds, active, aliases, program.used, flags, set(entry), inputs=program.inputs, functions=pairs)
     facts.masked, facts.unbounded = find_masked(body, active), find_unbounded(body, active)
     facts.results = dependent
+    facts.own |= program.written.among(kinds)
     facts.watch = watch
     refuse_captured_writes(program, body, facts)
     return Ready(

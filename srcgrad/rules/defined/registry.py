@@ -7,7 +7,7 @@ None where it leaves the call to the function's own rule.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from srcgrad.ir.kinds import rank
 from srcgrad.rules.build import Sym, xp
+from srcgrad.rules.objects import OBJECTS
 
 Definition = Callable[..., Any]
 
@@ -58,6 +59,22 @@ def source(function: Callable[..., Any]) -> Callable[..., Any]:
     """Mark a function that the source of others calls."""
     WRITTEN[function] = function
     return function
+
+
+STAND_INS: dict[type, type] = {}
+"""Class of a library -> a class in plain Python that its objects are taken for."""
+
+
+def stands_for(classes: Iterable[type], parts: Callable[[Any], dict[str, Any]]) -> Callable[[type], type]:
+    """Declare a class in plain Python for the objects of library classes: what is made of these outside of the program
+    is taken apart by `parts`, into attributes by their names, and is called by this source."""
+
+    def register(stand_in: type) -> type:
+        for cls in classes:
+            STAND_INS[cls], OBJECTS[cls] = stand_in, parts
+        return stand_in
+
+    return register
 
 
 def refuse(reason: str, remedy: str = "") -> None:

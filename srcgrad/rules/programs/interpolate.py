@@ -5,8 +5,6 @@ that is made outside is looked into (see rules/objects), and called by the same 
 """
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
 
-import itertools
-
 import numpy as np
 from scipy import interpolate
 
@@ -17,7 +15,9 @@ from srcgrad.runtime import solve_tridiagonal
 
 
 def _pieces(value):
-    return {"c": tuple(value.c), "x": value.x, "extrapolate": value.extrapolate, "axis": value.axis}
+    if value.axis != 0:
+        return None
+    return {"c": tuple(value.c), "x": value.x, "extrapolate": value.extrapolate, "axis": None}
 
 
 PIECEWISE = (
@@ -34,7 +34,7 @@ class PiecewisePolynomial:
         self.c = c
         self.x = x
         self.extrapolate = extrapolate
-        self.axis = axis
+        self.axis = None if axis is None or axis == 0 else axis
 
     def __call__(self, x, nu=0, extrapolate=None):
         c = self.derivative(nu).c
@@ -44,19 +44,17 @@ class PiecewisePolynomial:
             x = self.x[0] + (x - self.x[0]) % (self.x[-1] - self.x[0])
         i = np.clip(np.searchsorted(self.x, x, side="right") - 1, 0, len(self.x) - 2)
         h = x - self.x[i]
-        if np.ndim(c[0]) > 1:
-            h = np.reshape(h, np.shape(h) + (1,) * (np.ndim(c[0]) - 1))
+        h = beside(h, c[0])
         y = c[0][i]
         for part in c[1:]:
             y = y * h + part[i]
-        if beyond is False:
-            inside = (x >= self.x[0]) & (x <= self.x[-1])
-            if np.ndim(c[0]) > 1:
-                inside = np.reshape(inside, np.shape(inside) + (1,) * (np.ndim(c[0]) - 1))
-            y = np.where(inside, y + 0.0 * h, np.nan)
-        if self.axis == 0:
+        if not beyond:
+            y = np.where(beside((x >= self.x[0]) & (x <= self.x[-1]), c[0]), y + 0.0 * h, np.nan)
+        if self.axis is None or np.ndim(x) == 0:
             return y
-        return np.moveaxis(y, tuple(range(np.ndim(x))), tuple(range(self.axis, self.axis + np.ndim(x))))
+        if np.ndim(x) > 1:
+            refuse("The derivative of a spline along another axis than the first is known at vectors alone.")
+        return np.moveaxis(y, 0, self.axis)
 
     def derivative(self, nu=1):
         if nu < 0 or nu > 3:
@@ -75,9 +73,7 @@ class PiecewisePolynomial:
             refuse("Of piecewise polynomials the first antiderivative is differentiated.")
         c = list(reversed(self.c))
         c = tuple(reversed([c[k] / (k + 1) for k, _ in enumerate(c)]))
-        h = np.diff(self.x)
-        if np.ndim(c[0]) > 1:
-            h = np.reshape(h, (-1,) + (1,) * (np.ndim(c[0]) - 1))
+        h = beside(np.diff(self.x), c[0])
         whole = c[0]
         for part in c[1:]:
             whole = whole * h + part
@@ -86,7 +82,7 @@ class PiecewisePolynomial:
 
     def integrate(self, a, b, extrapolate=None):
         if isinstance(self.extrapolate, str):
-            refuse("The integral of a periodic spline is not differentiated.")
+            refuse("The integral of a periodic spline is not differentiated.", "Integrate it piece by piece.")
         whole = self.antiderivative()
         return whole(b, 0, extrapolate) - whole(a, 0, extrapolate)
 
@@ -123,8 +119,19 @@ def through_slopes(x, y, s, axis, extrapolate):
 
 @source
 def spacings(x, y):
-    h = np.diff(x)
-    return h if np.ndim(y) == 1 else np.reshape(h, (-1,) + (1,) * (np.ndim(y) - 1))
+    return beside(np.diff(x), y)
+
+
+@source
+def beside(h, y):
+    """What stands for the first axis of y, or is to be multiplied with items of it, with the axes of an item."""
+    if np.ndim(y) == 1:
+        return h
+    if np.ndim(y) > 3:
+        refuse("The derivative of an interpolant of values with four axes and more is not known.", "Write a loop.")
+    if np.ndim(y) == 2:
+        return h[..., None] if np.ndim(h) else h
+    return h[..., None, None] if np.ndim(h) else h
 
 
 @in_python(interpolate.CubicSpline)
@@ -187,7 +194,7 @@ def periodic_slopes(d, h, m):
     z = solve_tridiagonal(d[1:], inner, before[:-1], b)
     q = solve_tridiagonal(d[1:], inner, before[:-1], border)
     share = (z[0] + top / pivot * z[-1]) / (1.0 + q[0] + top / pivot * q[-1])
-    s = z - (q * share if np.ndim(z) == 1 else np.reshape(q, (-1,) + (1,) * (np.ndim(z) - 1)) * share)
+    s = z - beside(q, z) * share
     return np.concatenate([s, s[:1]])
 
 
@@ -267,13 +274,24 @@ def interp1d(
     return Interp1d(x, y, "cubic" if cubic else kind, bounds_error, fill_value)
 
 
+def _samples(value):
+    """An interp1d that was made outside; of kinds that are splines there is no derivative in it."""
+    if value._kind not in ("linear", "nearest", "previous", "next") or np.ndim(value.y) > 1:
+        return None
+    fill = value.fill_value
+    if isinstance(fill, np.ndarray) and fill.ndim:
+        return None
+    return {"x": value.x, "y": value.y, "_kind": value._kind, "bounds_error": value.bounds_error, "fill_value": fill}
+
+
+@stands_for((interpolate.interp1d,), _samples)
 class Interp1d:
     """What stands for interp1d."""
 
     def __init__(self, x, y, kind, bounds_error, fill_value):
         self.x = x
         self.y = y
-        self.kind = kind
+        self._kind = kind
         self.bounds_error = bounds_error
         self.fill_value = fill_value
 
@@ -293,15 +311,15 @@ class Interp1d:
         return np.where(below | above, np.nan if self.fill_value is None else self.fill_value, found)
 
     def at(self, x):
-        if self.kind == "linear":
+        if self._kind == "linear":
             i = np.clip(np.searchsorted(self.x, x), 1, len(self.x) - 1)
             slope = (self.y[i] - self.y[i - 1]) / (self.x[i] - self.x[i - 1])
             return slope * (x - self.x[i - 1]) + self.y[i - 1]
-        if self.kind == "cubic":
+        if self._kind == "cubic":
             return interpolate.CubicSpline(self.x, self.y)(x)
-        if self.kind == "nearest":
+        if self._kind == "nearest":
             i = np.searchsorted(0.5 * (self.x[1:] + self.x[:-1]), x)
-        elif self.kind == "next":
+        elif self._kind == "next":
             i = np.searchsorted(self.x, x, side="left")
         else:
             i = np.searchsorted(self.x, x, side="right") - 1
@@ -312,28 +330,28 @@ class Interp1d:
 
 
 def _knots(value):
-    return {"t": value.t, "c": value.c, "k": value.k, "extrapolate": value.extrapolate, "axis": value.axis}
+    if value.axis != 0:
+        return None
+    return {"t": value.t, "c": value.c, "k": value.k, "extrapolate": value.extrapolate}
 
 
 @stands_for((interpolate.BSpline,), _knots)
 class BasisSpline:
     """What stands for BSpline: knots t, coefficients c, degree k."""
 
-    def __init__(self, t, c, k, extrapolate, axis):
+    def __init__(self, t, c, k, extrapolate):
         self.t = t
         self.c = c
         self.k = k
         self.extrapolate = extrapolate
-        self.axis = axis
 
     def __call__(self, x, nu=0, extrapolate=None):
-        if self.axis != 0:
-            refuse("The derivative of a BSpline along an axis other than the first is not known.")
-        if nu != 0:
-            return self.derivative(nu)(x, 0, extrapolate)
+        spline = self if nu == 0 else self.derivative(nu)
+        return spline.at(x, self.extrapolate if extrapolate is None else extrapolate)
+
+    def at(self, x, beyond):
         x = np.asarray(x) if isinstance(x, (list, tuple)) else x
         t, c, k = self.t, self.c, self.k
-        beyond = self.extrapolate if extrapolate is None else extrapolate
         if isinstance(beyond, str):
             x = t[k] + (x - t[k]) % (t[len(c)] - t[k])
         i = np.clip(np.searchsorted(t, x, side="right") - 1, k, len(c) - 1)
@@ -346,7 +364,7 @@ class BasisSpline:
                 left = t[more + j - k]
                 a = (at - left) / (t[more + j + 1 - r] - left)
                 d[j] = (1.0 - a) * d[j - 1] + a * d[j]
-        if beyond is False:
+        if not beyond:
             return np.where((at >= t[k]) & (at <= t[len(c)]), d[k], np.nan)
         return d[k]
 
@@ -365,18 +383,20 @@ class BasisSpline:
         gaps = self.t[self.k + 1 : n + self.k] - self.t[1:n]
         gaps = np.where(gaps == 0, 1.0, gaps)
         gaps = gaps if np.ndim(self.c) == 1 else gaps[:, None]
-        return BasisSpline(self.t[1:-1], self.k * np.diff(self.c[:n], axis=0) / gaps, self.k - 1, self.extrapolate, 0)
+        return BasisSpline(self.t[1:-1], self.k * np.diff(self.c[:n], axis=0) / gaps, self.k - 1, self.extrapolate)
 
 
 @in_python(interpolate.BSpline)
 def bspline(t, c, k, extrapolate=True, axis=0):
-    return BasisSpline(np.asarray(t), np.asarray(c), k, extrapolate, axis)
+    if axis != 0:
+        refuse("The derivative of a BSpline along an axis other than the first is not known.")
+    return BasisSpline(np.asarray(t), np.asarray(c), k, extrapolate)
 
 
 @in_python(interpolate.make_interp_spline)
 def make_interp_spline(x, y, k=3, t=None, bc_type=None, axis=0, check_finite=True):
-    if t is not None or bc_type is not None:
-        refuse("The derivative of make_interp_spline with `t` or `bc_type` is not known.", "Use CubicSpline.")
+    if t is not None or bc_type is not None or axis != 0:
+        refuse("The derivative of make_interp_spline with `t`, `bc_type` or `axis` is not known.", "Use CubicSpline.")
     x, y = np.asarray(x), np.asarray(y)
     if k % 2 == 0:
         middle = 0.5 * (x[1:] + x[:-1])
@@ -384,8 +404,8 @@ def make_interp_spline(x, y, k=3, t=None, bc_type=None, axis=0, check_finite=Tru
     else:
         inner = x[(k + 1) // 2 : len(x) - (k + 1) // 2]
     knots = np.concatenate([x[0] + np.zeros(k + 1), inner, x[-1] + np.zeros(k + 1)])
-    design = BasisSpline(knots, np.eye(len(x)), k, True, 0)(x)
-    return BasisSpline(knots, np.linalg.solve(design, y), k, True, axis)
+    design = BasisSpline(knots, np.eye(len(x)), k, True)(x)
+    return BasisSpline(knots, np.linalg.solve(design, y), k, True)
 
 
 # ---- grids and polynomials -----------------------------------------------------------------------------------
@@ -414,20 +434,19 @@ class GridInterpolator:
             columns = xi
         else:
             xi = np.asarray(xi)
+            if np.ndim(xi) == 1:
+                xi = np.reshape(xi, (-1, len(self.grid)))
             columns = tuple(xi[..., k] for k, _ in enumerate(self.grid))
-        places, shares = [], []
+        corners = [(1.0, ())]
         outside = False
         for points, x in zip(self.grid, columns, strict=True):
             i = np.clip(np.searchsorted(points, x, side="right") - 1, 0, len(points) - 2)
-            places.append(i)
-            shares.append((x - points[i]) / (points[i + 1] - points[i]))
+            share = (x - points[i]) / (points[i + 1] - points[i])
+            low = [(weight * (1.0 - share), (*at, i)) for weight, at in corners]
+            corners = low + [(weight * share, (*at, i + 1)) for weight, at in corners]
             outside = outside | (x < points[0]) | (x > points[-1])
         found = 0.0
-        for corner in itertools.product((0, 1), repeat=len(self.grid)):
-            at = tuple(i + step for i, step in zip(places, corner, strict=True))
-            weight = 1.0
-            for share, step in zip(shares, corner, strict=True):
-                weight = weight * (share if step else 1.0 - share)
+        for weight, at in corners:
             found = found + weight * self.values[at]
         if self.bounds_error:
             if np.any(outside):
@@ -468,7 +487,7 @@ def polynomial(xi, yi, axis=0, **options):
 
 
 @in_python(interpolate.barycentric_interpolate, interpolate.krogh_interpolate)
-def polynomial_at(xi, yi, x, axis=0, **options):
-    for _ in options:
+def polynomial_at(xi, yi, x, axis=0, der=0):
+    if der != 0:
         refuse("The derivatives of an interpolating polynomial are not differentiated.")
     return polynomial(xi, yi, axis)(x)
