@@ -102,16 +102,6 @@ from srcgrad.runtime.numerical import (
 )
 from srcgrad.runtime.schedule import Snapshots
 from srcgrad.runtime.sets import accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of
-from srcgrad.runtime.steps import (
-    as_found,
-    collocation,
-    explicit_steps,
-    implicit_steps,
-    interpolant,
-    odeint_steps,
-    places_in_steps,
-    tableau,
-)
 from srcgrad.runtime.statistics import (
     axes_at_end,
     axes_put_back,
@@ -129,6 +119,16 @@ from srcgrad.runtime.statistics import (
     record_places,
     standardized,
 )
+from srcgrad.runtime.steps import (
+    as_found,
+    collocation,
+    explicit_steps,
+    implicit_steps,
+    interpolant,
+    odeint_steps,
+    places_in_steps,
+    tableau,
+)
 
 HELPERS = {
     function.__name__: function
@@ -145,7 +145,8 @@ HELPERS = {
         axes_at_end, axes_put_back, bins_of, corrcoef_adjoint, corrcoef_tangent, first_places, gradient_adjoint,
         histogram_adjoint, histogram_of_weights, places_of, quantile_adjoint, quantile_parts, quantile_tangent,
         record_places, standardized, correlate_adjoint, correlate_adjoint_right, correlation_in_full,
-        flip, gaps_between, inverse_of, least_squares, matrix_power_derivative, solve_tridiagonal, undiagonals, add_windows, unpad,
+        flip, gaps_between, inverse_of, least_squares, matrix_power_derivative, undiagonals, add_windows, unpad,
+        solve_tridiagonal,
         check_thin, qr_adjoint, qr_q, qr_q_adjoint, qr_q_tangent, qr_r, qr_r_adjoint, qr_r_tangent,
         qr_rotation, svd_s, svd_s_adjoint, svd_s_tangent, svd_u, svd_u_adjoint, svd_u_tangent, svd_vt,
         svd_vt_adjoint, svd_vt_tangent,

@@ -7,8 +7,8 @@ import numpy as np
 
 
 def explicit_steps(fun, t_span, y0, args=(), method="RK45", **options):
-    """The times from t_span[0] to t_span[1] between which an explicit method of scipy.integrate.solve_ivp steps, without
-    these two. Raises ArithmeticError where it does not come to the end."""
+    """The times strictly between t_span[0] and t_span[1] to which an explicit method of scipy.integrate.solve_ivp
+    steps. Raises ArithmeticError where it does not come to the end."""
     return _solved(fun, t_span, y0, args, method, options).t[1:-1]
 
 

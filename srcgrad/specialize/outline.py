@@ -7,7 +7,6 @@ that the callee captures; everything else (functions, strings, None) is part of 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -271,7 +270,7 @@ def _name_leaves(sub: State, value: Value, params: list[Name]) -> None:
             _name_leaves(sub, item, params)
 
 
-def close_callees(callees: dict[str, Callee], leaves_of_inputs: set[str], body: Sequence[Stmt]) -> None:
+def close_callees(callees: dict[str, Callee], leaves_of_inputs: set[str], body: list[Stmt]) -> None:
     """Globals and captured variables that a callee reads become parameters of it, and of those that call it.
 
     body: the statements of the program itself.

@@ -20,14 +20,14 @@ from srcgrad.errors import KindError, NoRuleError, UnsupportedError
 from srcgrad.frontend import definition_of
 from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, forget_value, is_float, rank, text
 from srcgrad.ir.nodes import Call, Const, Expr, Load, Name, Pos, Prim
-from srcgrad.rules.defined.registry import refuse
+from srcgrad.rules.defined.registry import parameters_of, refuse
 from srcgrad.rules.solved import Field, Integral, Passing, Solved
 from srcgrad.rules.solvers import Solver
 from srcgrad.specialize.builtins import handles
 from srcgrad.specialize.implicit import equation_of, opaque, without_extents
 from srcgrad.specialize.own import callee_text
 from srcgrad.specialize.state import State
-from srcgrad.specialize.values import Bound, Closure, Either, Leaf, Static, Struct, Value, as_expr, static_key
+from srcgrad.specialize.values import Bound, Closure, Either, Leaf, Static, Struct, Value, as_expr, constant, static_key
 
 Kinds = Sequence[Kind]
 FLOAT = Scalar("float64")
@@ -70,11 +70,14 @@ def call_solver(
         if isinstance(callee.result, Struct):
             key, callee, exprs = _whole(s, _listed, function, kind, further, hint, pos)
     else:
-        key, callee, exprs = _whole(s, solver.equation, function, kind, further, f"{solver.equation.__name__}_{hint}", pos)
+        hint = f"{solver.equation.__name__}_{hint}"
+        key, callee, exprs = _whole(s, solver.equation, function, kind, further, hint, pos)
     out = callee.outs[0].kind if len(callee.outs) == 1 and not isinstance(callee.result, Struct) else Opaque(object)
     if not is_float(out) or rank(out) is not None and rank(kind) is not None and rank(out) != rank(kind):
-        raise KindError(f"the function given to {name} has to give {'a float' if isinstance(kind, Scalar) else 'floats'}"
-                        f" where its unknown is a {text(kind)}, and gives a {text(out)}", pos=pos)  # fmt: skip
+        raise KindError(
+            f"the function given to {name} has to give what its unknown is, a {text(kind)}, and gives a {text(out)}",
+            pos=pos,
+        )
     x = attribute(found, solver.attribute, kind, pos) if solver.attribute else found
     solved = Solved(None, key, key, 1, solver.linear)
     x = Call(Prim(solved, name), (x, *exprs), kind=kind, pos=pos)
@@ -88,7 +91,20 @@ def call_solver(
 
 @handles(refuse)
 def _refuse(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    raise NoRuleError(*(str(static_key(value)) for value in args))
+    reason, remedy = [*(str(static_key(value)) for value in args), ""][:2]
+    raise NoRuleError(reason, remedy)
+
+
+@handles(parameters_of)
+def _parameters_of(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
+    function, given = args[0], 0
+    while isinstance(function, Bound):
+        given += len(function.args)
+        function = function.function
+    if not isinstance(function, Closure) or any(p.kind == "args" for p in function.definition.params):
+        raise UnsupportedError("the number of parameters of this function is not known", "Give a start, `p0`.", pos)
+    positional = [p for p in function.definition.params if p.kind in ("positional", "positional_only")]
+    return constant(len(positional) - given)
 
 
 def bound_arguments(

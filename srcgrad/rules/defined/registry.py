@@ -82,6 +82,11 @@ def refuse(reason: str, remedy: str = "") -> None:
     raise NotImplementedError(reason)
 
 
+def parameters_of(function: Callable[..., Any]) -> int:
+    """In source that stands for a function: the number of positional parameters of a function of the user's."""
+    raise NotImplementedError
+
+
 def hold(x: Sym, hint: str) -> Sym:
     """The expression in a variable, for what is used more than once."""
     return holder.get()(x, hint)

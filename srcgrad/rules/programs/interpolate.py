@@ -5,6 +5,8 @@ that is made outside is looked into (see rules/objects), and called by the same 
 """
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
 
+from typing import Any
+
 import numpy as np
 from scipy import interpolate
 
@@ -71,8 +73,8 @@ class PiecewisePolynomial:
     def antiderivative(self, nu=1):
         if nu != 1:
             refuse("Of piecewise polynomials the first antiderivative is differentiated.")
-        c = list(reversed(self.c))
-        c = tuple(reversed([c[k] / (k + 1) for k, _ in enumerate(c)]))
+        upwards = list(reversed(self.c))
+        c = tuple(reversed([part / (k + 1) for k, part in enumerate(upwards)]))
         h = beside(np.diff(self.x), c[0])
         whole = c[0]
         for part in c[1:]:
@@ -94,11 +96,6 @@ def lowered(c):
         return (0.0 * c[0],)
     upwards = list(reversed(c))
     return tuple(reversed([k * part for k, part in enumerate(upwards) if k > 0]))
-
-
-@in_python(interpolate.PPoly)
-def ppoly(c, x, extrapolate=None, axis=0):
-    refuse("A PPoly is not made inside of a function that is differentiated.", "Make it outside, or use CubicSpline.")
 
 
 @in_python(interpolate.CubicHermiteSpline)
@@ -437,7 +434,7 @@ class GridInterpolator:
             if np.ndim(xi) == 1:
                 xi = np.reshape(xi, (-1, len(self.grid)))
             columns = tuple(xi[..., k] for k, _ in enumerate(self.grid))
-        corners = [(1.0, ())]
+        corners: Any = [(1.0, ())]
         outside = False
         for points, x in zip(self.grid, columns, strict=True):
             i = np.clip(np.searchsorted(points, x, side="right") - 1, 0, len(points) - 2)
@@ -475,7 +472,8 @@ class Polynomial:
         n = len(self.xi)
         own = np.eye(n, dtype=bool)
         apart = np.prod(np.where(own, 1.0, self.xi[:, None] - self.xi), axis=1)
-        away = np.where(own, 1.0, (x[..., None] - self.xi)[..., None, :]) if np.ndim(x) else np.where(own, 1.0, x - self.xi)
+        gaps = (x[..., None] - self.xi)[..., None, :] if np.ndim(x) else x - self.xi
+        away = np.where(own, 1.0, gaps)
         return (np.prod(away, axis=-1) / apart) @ self.yi
 
 

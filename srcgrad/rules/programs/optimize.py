@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy import optimize
 
 from srcgrad.api.gradient import grad
+from srcgrad.api.matrices import jacfwd
 from srcgrad.api.pullback import vjp
 from srcgrad.ir.kinds import BOOL, INT, STR, Scalar
+from srcgrad.rules.defined.registry import in_python, parameters_of, refuse
+from srcgrad.rules.effects import DECLARED
+from srcgrad.rules.registry import constant
 from srcgrad.rules.solved import FIXED_POINT
 from srcgrad.rules.solvers import solver
 
@@ -22,6 +28,10 @@ class Root:
 class Minimum:
     """What stands for the result of minimize and minimize_scalar."""
 
+    x: Any
+    fun_: Any
+    args_: Any
+
     @property
     def fun(self):
         return self.fun_(self.x, *self.args_)
@@ -29,6 +39,10 @@ class Minimum:
 
 class LeastSquares:
     """What stands for the result of least_squares."""
+
+    x: Any
+    fun_: Any
+    args_: Any
 
     @property
     def fun(self):
@@ -82,4 +96,52 @@ for fn in (optimize.brent, optimize.golden, optimize.fminbound):
 solver(optimize.least_squares, "fun", unknown="x0", shape="vector", equation=normal_equations_of, also=("jac",),
        refused={"bounds": BOUNDED["bounds"], "loss": "only squares are differentiated",
                 "kwargs": "keywords of the function are not followed"},
-       attribute="x", fields={**COUNTS, "optimality": Scalar("float64"), "status": INT}, result=LeastSquares)  # fmt: skip
+       attribute="x", fields={**COUNTS, "optimality": Scalar("float64"), "status": INT},
+       result=LeastSquares)  # fmt: skip
+
+
+@in_python(optimize.curve_fit)
+def curve_fit(
+    f, xdata, ydata, p0=None, sigma=None, absolute_sigma=False, check_finite=None, bounds=None, method=None, jac=None,
+    *, full_output=False, nan_policy=None, **options,
+):  # fmt: skip
+    if bounds is not None or full_output or nan_policy is not None or jac is not None:
+        refuse("The derivative of curve_fit with `bounds`, `full_output`, `nan_policy` or `jac` is not known.",
+               "Leave it out, or use least_squares.")  # fmt: skip
+    if sigma is not None and np.ndim(sigma) > 1:
+        refuse("The derivative of curve_fit with a matrix `sigma` is not known.", "Use least_squares.")
+    for _ in options:
+        refuse("The derivative of curve_fit with keywords of its solver is not known.", "Use least_squares.")
+
+    def residuals(p):
+        r = f(xdata, *p) - ydata
+        return r if sigma is None else r / sigma
+
+    start = np.ones(parameters_of(f) - 1) if p0 is None else p0
+    found = optimize.least_squares(residuals, start, method="lm", ftol=1e-12, xtol=1e-12, gtol=1e-12)
+    p = found.x
+    J = jacfwd(residuals)(p)
+    covariance = np.linalg.inv(J.T @ J)
+    if not absolute_sigma:
+        covariance = covariance * (2.0 * found.cost / (len(ydata) - len(p)))
+    return p, covariance
+
+
+@in_python(optimize.rosen)
+def rosen(x):
+    x = np.asarray(x)
+    return np.sum(100.0 * (x[1:] - x[:-1] ** 2.0) ** 2.0 + (1.0 - x[:-1]) ** 2.0, axis=0)
+
+
+@in_python(optimize.rosen_der)
+def rosen_der(x):
+    x = np.asarray(x)
+    found = np.zeros_like(x)
+    gap = x[1:] - x[:-1] ** 2.0
+    found[:-1] = -400.0 * gap * x[:-1] - 2.0 * (1.0 - x[:-1])
+    found[1:] += 200.0 * gap
+    return found
+
+
+constant(optimize.linear_sum_assignment)
+DECLARED.add(optimize.linear_sum_assignment)

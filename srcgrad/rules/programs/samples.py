@@ -1,4 +1,4 @@
-"""Integrals of samples: scipy.integrate.trapezoid, simpson, romb and their cumulative forms, as what they are made of."""
+"""Integrals of samples: trapezoid, simpson, romb and the like of scipy.integrate, as what they are made of."""
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
 
 import numpy as np
@@ -84,7 +84,8 @@ def cumulative_simpson(y, *, x=None, dx=1.0, axis=-1, initial=None):
 
 @source
 def first_of_parabola(y0, y1, y2, a, b):
-    """The integral over the first interval, of width a, of the parabola through three points (Cartwright 2017, eq. 8)."""
+    """The integral over the first interval of the parabola through three points, which are a and b apart (Cartwright
+    2017, eq. 8)."""
     part, ratio = a / (a + b), a * a / (b * (a + b))
     return a / 6.0 * ((3.0 - part) * y0 + (3.0 + ratio + part) * y1 - ratio * y2)
 

@@ -143,7 +143,8 @@ class Tangents(Values):
         if any(dot is not None for dot in dots):
             active = (False, *(dot is not None for dot in dots))
             pushforward = Name(self.facts.functions.tangent(integral.equation, active), kind=Opaque(object))
-            moved = (Pack("tuple", part, kind=Opaque(tuple)) for part in (values, tuple(d for d in dots if d is not None)))
+            given_dots = tuple(dot for dot in dots if dot is not None)
+            moved = (Pack("tuple", part, kind=Opaque(tuple)) for part in (values, given_dots))
             shares = (pushforward, self.need(lo), self.need(hi), *moved)
             helper = Prim(runtime.integral_tangent, "integral_tangent")
             found = Sym(Call(helper, shares, kind=forget_value(node.kind), pos=node.pos))

@@ -196,7 +196,7 @@ class Walk(Values):
                 name = self.facts.functions.plain_name(integral.equation)
                 end: Expr = Call(Prim(Generated(name), name), (self.need(limit), *values), kind=forget_value(node.kind))
                 end = (sign * Sym(d) * Sym(end)).expr
-                self.walk(limit, xp.sum(Sym(end)).expr if isinstance(node.kind, Array) else end, False)
+                self.walk(limit, Sym(end).sum().expr if isinstance(node.kind, Array) else end, False)
         if not any(active):
             return
         pullback = self.facts.functions.pullback(integral.equation, (False, *active))
