@@ -31,6 +31,8 @@ class Solver:
     its derivative. refused: parameters that are refused, and why. attribute: where the result object holds
     the solution, "" if the result is the solution itself. fields: its other attributes that are constant. result: a
     class with properties that are computed from the solution `x`, the user's function `fun_` and its arguments `args_`.
+    bounds: the parameters that hold bounds of the unknown, and the equation where one of them is given: of the unknown,
+    the function, the bounds and the arguments; inexact: methods that stop short of a bound, which are refused then.
     lead: what the library gives the user's function ahead of the arguments: "x", the unknown, or "float". integral: the
     parameters that are the limits, of a function that integrates; derivatives are none of an equation's then.
     constant: no derivative flows through the function; kind: of its result then, where that is no object.
@@ -49,6 +51,9 @@ class Solver:
     attribute: str = ""
     fields: dict[str, Kind] = field(default_factory=dict)
     result: type | None = None
+    bounds: tuple[str, ...] = ()
+    bounded: Callable[..., Any] | None = None
+    inexact: tuple[str, ...] = ()
     lead: tuple[str, ...] = ("x",)
     integral: tuple[str, str] | None = None
     constant: bool = False

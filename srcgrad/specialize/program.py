@@ -19,6 +19,7 @@ from srcgrad.ir.nodes import Assign, Const, Definition, Expr, Load, Name, Pos, S
 from srcgrad.ir.walk import root, statements
 from srcgrad.marks import is_checkpointed
 from srcgrad.rules.registry import own_rule
+from srcgrad.runtime import HELPERS
 from srcgrad.specialize.environments import copy_environment
 from srcgrad.specialize.hooks import refuse_changes_of_what_is_read
 from srcgrad.specialize.inputs import MISSING, Describer, Inputs, Path, is_object
@@ -334,11 +335,15 @@ class Specializer(State):
 
     def nested(self) -> Specializer:
         """A state for a function that is compiled on its own, with the same knowledge, inputs and callees."""
-        made = Specializer(self.knowledge, RESERVED | set(self.inputs.captured), self.inputs, self.derive)
+        made = Specializer(self.knowledge, self.reserved(), self.inputs, self.derive)
         made.callees, made.captured, made.hook_changes = self.callees, self.captured, self.hook_changes
         made.on_its_own = True
         made.describer = self.describer
         return made
+
+    def reserved(self) -> set[str]:
+        """The names that the variables of a function that is compiled on its own must not have."""
+        return RESERVED | set(HELPERS) | set(self.inputs.captured)
 
     def own_variable(self, name: Name) -> None:
         """A leaf of an argument is written: it gets a variable of its own, so that the caller's is left alone."""

@@ -65,7 +65,18 @@ def call_solver(
     if solver.pair in given and static_key(given[solver.pair]) is True:
         function = Bound(s.function(_first), [function])
     hint = _hint(function, solver.called)
-    if solver.equation is None:
+    held = [given[p] for p in solver.bounds if p in given and not usual(solver.function, p, given[p])]
+    if held and static_key(given.get("method", Static(None))) in solver.inexact:
+        raise NoRuleError(f"The derivative of {name} with bounds is not known for this method: it stops short of them.",
+                          'Use method="L-BFGS-B".', pos)  # fmt: skip
+    if held:
+        assert solver.bounded is not None
+        hint = f"{solver.bounded.__name__}_{hint}"
+        pair = held[0] if len(held) == 1 else Struct("tuple", dict(enumerate(held)))
+        if not isinstance(pair, Struct):
+            raise UnsupportedError(f"{name} is given bounds whose layout is not known", "Write a list of pairs.", pos)
+        key, callee, exprs = _whole(s, solver.bounded, function, kind, [pair, *further], hint, pos)
+    elif solver.equation is None:
         key, callee, exprs = equation_of(s, function, [kind], further, hint, pos)
         if isinstance(callee.result, Struct):
             key, callee, exprs = _whole(s, _listed, function, kind, further, hint, pos)

@@ -116,7 +116,10 @@ def through_slopes(x, y, s, axis, extrapolate):
 
 @source
 def spacings(x, y):
-    return beside(np.diff(x), y)
+    h = np.diff(x)
+    if np.any(h <= 0):
+        raise ValueError("`x` must be strictly increasing sequence.")
+    return beside(h, y)
 
 
 @source

@@ -59,6 +59,27 @@ def slope_of(x, function, *args):
     return grad(function)(x, *args)
 
 
+def held_slope_of(x, function, bounds, *args):
+    """What is zero at a minimum within bounds: where one is reached from which the slope points away, it holds."""
+    d = grad(function)(x, *args)
+    lo = np.array([-np.inf if low is None else low for low, _ in bounds])
+    hi = np.array([np.inf if high is None else high for _, high in bounds])
+    low = (x <= lo + 1e-8 * (1.0 + np.abs(np.where(np.isfinite(lo), lo, 0.0)))) & (d > 0)
+    high = (x >= hi - 1e-8 * (1.0 + np.abs(np.where(np.isfinite(hi), hi, 0.0)))) & (d < 0)
+    return np.where(low, x - lo, np.where(high, x - hi, d))
+
+
+def held_slope_between(x, function, bounds, *args):
+    """The same of a number; the methods come as near to a bound as their tolerance, 1e-5, says."""
+    d = grad(function)(x, *args)
+    lo, hi = bounds
+    if x <= lo + 2e-5 + 1e-6 * abs(lo) and d > 0:
+        return x - lo
+    if x >= hi - 2e-5 - 1e-6 * abs(hi) and d < 0:
+        return x - hi
+    return d
+
+
 def normal_equations_of(x, function, *args):
     """What is zero at a minimum of half the sum of squares."""
 
@@ -79,22 +100,23 @@ solver(optimize.root, "fun", unknown="x0", shape="vector", also=("jac",), pair="
        fields={"success": BOOL, "message": STR})  # fmt: skip
 solver(optimize.fixed_point, "func", unknown="x0", shape="same", linear=FIXED_POINT)
 
-BOUNDED = {"bounds": "where a bound is reached, the slope is not zero", "constraints": "multipliers are not given"}
 COUNTS = {"success": BOOL, "message": STR, "nfev": INT}
 solver(optimize.minimize, "fun", unknown="x0", shape="vector", equation=slope_of, also=("jac", "hess", "hessp"),
-       pair="jac", refused=BOUNDED, attribute="x", fields={**COUNTS, "nit": INT}, result=Minimum)  # fmt: skip
-solver(optimize.minimize_scalar, "fun", equation=slope_of, attribute="x", fields={**COUNTS, "nit": INT},
-       result=Minimum)  # fmt: skip
+       pair="jac", refused={"constraints": "multipliers are not given"}, bounds=("bounds",), bounded=held_slope_of,
+       inexact=("trust-constr", "COBYLA", "COBYQA"), attribute="x", fields={**COUNTS, "nit": INT}, result=Minimum)  # fmt: skip
+solver(optimize.minimize_scalar, "fun", equation=slope_of, bounds=("bounds",), bounded=held_slope_between,
+       attribute="x", fields={**COUNTS, "nit": INT}, result=Minimum)  # fmt: skip
 for fn in (optimize.fmin, optimize.fmin_powell):
     solver(fn, "func", unknown="x0", shape="vector", equation=slope_of, refused=OUTPUT)
 for fn in (optimize.fmin_bfgs, optimize.fmin_cg):
     solver(fn, "f", unknown="x0", shape="vector", equation=slope_of, also=("fprime",), refused=OUTPUT)
 solver(optimize.fmin_ncg, "f", unknown="x0", shape="vector", equation=slope_of,
        also=("fprime", "fhess", "fhess_p"), refused=OUTPUT)  # fmt: skip
-for fn in (optimize.brent, optimize.golden, optimize.fminbound):
+for fn in (optimize.brent, optimize.golden):
     solver(fn, "func", equation=slope_of, refused=OUTPUT)
+solver(optimize.fminbound, "func", bounds=("x1", "x2"), bounded=held_slope_between, refused=OUTPUT)
 solver(optimize.least_squares, "fun", unknown="x0", shape="vector", equation=normal_equations_of, also=("jac",),
-       refused={"bounds": BOUNDED["bounds"], "loss": "only squares are differentiated",
+       refused={"bounds": "where one is reached, the slope is not zero", "loss": "only squares are differentiated",
                 "kwargs": "keywords of the function are not followed"},
        attribute="x", fields={**COUNTS, "optimality": Scalar("float64"), "status": INT},
        result=LeastSquares)  # fmt: skip
