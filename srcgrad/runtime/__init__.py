@@ -127,7 +127,9 @@ from srcgrad.runtime.steps import (
     interpolant,
     odeint_steps,
     places_in_steps,
+    steps_with_stages,
     tableau,
+    whole_solution,
 )
 
 HELPERS = {
@@ -155,6 +157,7 @@ HELPERS = {
         custom_root, fixed_point, fixed_point_adjoint, fixed_point_tangent, root_adjoint, root_tangent,
         solution_in_form, solve_linear, integral_adjoint, integral_of, integral_tangent,
         as_found, collocation, explicit_steps, implicit_steps, interpolant, odeint_steps, places_in_steps, tableau,
+        steps_with_stages, whole_solution,
         accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of,
     )
 }  # fmt: skip

@@ -1,18 +1,17 @@
 """Steps of solvers of ordinary differential equations: which ones they took, and the formulas by which they step."""
 # mypy: allow-untyped-defs, allow-untyped-calls
 
-from types import SimpleNamespace
-
 import numpy as np
 
 
 def explicit_steps(fun, t_span, y0, args=(), method="RK45", **options):
     """The times strictly between t_span[0] and t_span[1] to which an explicit method of scipy.integrate.solve_ivp
     steps. Raises ArithmeticError where it does not come to the end."""
-    return _solved(fun, t_span, y0, args, method, options).t[1:-1]
+    return whole_solution(fun, t_span, y0, args, method, options).t[1:-1]
 
 
-def _solved(fun, t_span, y0, args, method, options):
+def whole_solution(fun, t_span, y0, args, method, options):
+    """What solve_ivp finds; ArithmeticError where it does not come to the end."""
     from scipy import integrate
 
     t0, t1 = map(float, t_span)
@@ -25,28 +24,31 @@ def _solved(fun, t_span, y0, args, method, options):
 def implicit_steps(fun, t_span, y0, t_eval=None, args=(), method="Radau", **options):
     """Steps of an implicit method of solve_ivp, with those of t_eval among them: `t`, the times; `stages`, for each
     step the solution at its three points of collocation; `wanted`, which of the times are those of the result."""
-    found = _solved(fun, t_span, y0, args, method, {**options, "dense_output": True})
+    found = whole_solution(fun, t_span, y0, args, method, {**options, "dense_output": True})
     if t_eval is None:
-        return _stages(found.sol, found.t, found.t)
-    return _stages(found.sol, np.concatenate([found.t, t_eval]), t_eval)
+        return steps_with_stages(found.sol, found.t, found.t)
+    return steps_with_stages(found.sol, np.concatenate([found.t, t_eval]), t_eval)
 
 
-def odeint_steps(func, y0, t, args=(), tfirst=False, **options):
+def odeint_steps(func, y0, t, args=(), **options):
     """Steps of LSODA between the times t, as implicit_steps gives them, with the values that odeint gives there."""
     from scipy import integrate
 
     t = np.asarray(t, float)
-    values = integrate.odeint(func, y0, t, args=args, tfirst=tfirst, **options)
-    first = func if tfirst else lambda time, y, *args: func(y, time, *args)
+    values = integrate.odeint(func, y0, t, args=args, **options)
     tolerances = {key: options[key] for key in ("rtol", "atol") if options.get(key) is not None}
     tolerances = {"rtol": 1.49012e-8, "atol": 1.49012e-8, **tolerances}
-    found = _solved(first, (t[0], t[-1]), y0, args, "LSODA", {**tolerances, "dense_output": True})
-    made = _stages(found.sol, np.concatenate([found.t, t]), t)
+    swapped = lambda time, y, *args: func(y, time, *args)  # noqa: E731
+    found = whole_solution(swapped, (t[0], t[-1]), y0, args, "LSODA", {**tolerances, "dense_output": True})
+    made = steps_with_stages(found.sol, np.concatenate([found.t, t]), t)
     made.stages[np.maximum(made.wanted - 1, 0), -1] = values
     return made
 
 
-def _stages(solution, times, wanted):
+def steps_with_stages(solution, times, wanted):
+    """Steps between times in order, and a solution at the points of collocation in them: see implicit_steps."""
+    from types import SimpleNamespace
+
     ts = np.unique(times)
     ts = ts if solution.ts[-1] >= solution.ts[0] else ts[::-1]
     points = ts[:-1, None] + np.diff(ts)[:, None] * collocation()[0]

@@ -56,7 +56,7 @@ def call_solver(
     if solver.integral is not None:
         return _integral(s, solver, name, given, kinds, further, pos)
     of = solver.kind or (Opaque(object) if solver.attribute or solver.constant else kind)
-    found = passed(s, solver.function, name, given, functions, solver.args, kinds, further, of, pos)
+    found = passed(s, solver.function, name, given, functions, solver.args, kinds, further, of, solver.hint, pos)
     if solver.kind is not None:
         return Leaf(found)
     if solver.constant:
@@ -64,7 +64,7 @@ def call_solver(
         return Struct("object", made, object, s.depth, s.site(pos), "a library's function made it")
     if solver.pair in given and static_key(given[solver.pair]) is True:
         function = Bound(s.function(_first), [function])
-    hint = _hint(function, solver.called)
+    hint = _hint(function, solver.hint)
     held = [given[p] for p in solver.bounds if p in given and not usual(solver.function, p, given[p])]
     if held and static_key(given.get("method", Static(None))) in solver.inexact:
         raise NoRuleError(f"The derivative of {name} with bounds is not known for this method: it stops short of them.",
@@ -151,14 +151,14 @@ def usual(fn: Callable[..., Any], parameter: str, value: Value) -> bool:
 
 def passed(
     s: State, fn: Callable[..., Any], name: str, given: dict[str, Value], functions: dict[str, Value], args: str,
-    kinds: Kinds, further: list[Value], result: Kind, pos: Pos | None,
+    kinds: Kinds, further: list[Value], result: Kind, called: str, pos: Pos | None,
 ) -> Expr:  # fmt: skip
     """A call of a library's function that calls functions of the program's, all of the same arguments: of these kinds
-    from the library, and `further` ones."""
+    from the library, and `further` ones. called: what the first is called if it has no name."""
     keys: dict[str, str] = {}
     extra: list[Expr] = []
     for number, (parameter, function) in enumerate(functions.items()):
-        hint = _hint(function, parameter)
+        hint = _hint(function, parameter if number else called)
         if len(functions) == 1:
             keys[parameter], _, extra = equation_of(s, function, kinds, further, hint, pos)
             continue
@@ -193,12 +193,13 @@ def _integral(
 ) -> Value:
     """The value of an integral, and the estimate of its error, which is constant."""
     function = given[solver.called]
-    key, callee, exprs = equation_of(s, function, kinds, further, _hint(function, solver.called), pos)
+    key, callee, exprs = equation_of(s, function, kinds, further, _hint(function, solver.hint), pos)
     kind = without_extents(callee.outs[0].kind) if len(callee.outs) == 1 else Opaque(object)
     if isinstance(callee.result, Struct) or not is_float(kind):
         raise KindError(f"the function given to {name} has to give one float or array of floats", pos=pos)
     functions = {solver.called: function}
-    found = passed(s, solver.function, name, given, functions, solver.args, kinds, further, Opaque(tuple), pos)
+    hint = solver.hint
+    found = passed(s, solver.function, name, given, functions, solver.args, kinds, further, Opaque(tuple), hint, pos)
     parts = [Load(found, Const(k, kind=Scalar("int64", True, k)), kind=what) for k, what in enumerate((kind, FLOAT))]
     limits = [as_expr(given[limit], pos) for limit in solver.integral or ()]
     limits = [limit if isinstance(limit, (Const, Name)) else s.temporary(limit, "limit").expr for limit in limits]

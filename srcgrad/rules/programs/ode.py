@@ -30,11 +30,11 @@ from srcgrad.runtime import (
 
 STEPS = {"t": Array("float64", (None,)), "stages": Array("float64", (None, None, None)),
          "wanted": Array("int64", (None,))}  # fmt: skip
-solver(runtime.explicit_steps, "fun", unknown="y0", shape="vector", lead=("float", "x"), constant=True,
+solver(runtime.explicit_steps, "fun", unknown="y0", shape="vector", lead=("float", "x"), hint="rhs", constant=True,
        kind=Array("float64", (None,)))  # fmt: skip
-solver(runtime.implicit_steps, "fun", unknown="y0", shape="vector", lead=("float", "x"), constant=True,
+solver(runtime.implicit_steps, "fun", unknown="y0", shape="vector", lead=("float", "x"), hint="rhs", constant=True,
        also=("jac",), fields=STEPS)  # fmt: skip
-solver(runtime.odeint_steps, "func", unknown="y0", shape="vector", lead=("x", "float"), constant=True, fields=STEPS)
+solver(runtime.odeint_steps, "func", unknown="y0", shape="vector", lead=("x", "float"), hint="rhs", constant=True, fields=STEPS)
 constant(runtime.tableau, runtime.interpolant, runtime.collocation, runtime.places_in_steps)
 
 
@@ -131,11 +131,10 @@ def odeint(func, y0, t, args=(), tfirst=False, **options):
     if type(args) is not tuple:
         args = (args,)
 
-    def in_order(time, y, *args):
-        return func(y, time, *args)
+    def swapped(first, second, *args):
+        return func(second, first, *args)
 
-    rhs = func if tfirst else in_order
-    found = odeint_steps(func, y0, t, args=args, tfirst=tfirst, **options)
+    found = odeint_steps(swapped if tfirst else func, y0, t, args=args, **options)
     times = found.t.copy()
     times[found.wanted] = t
-    return by_collocation(rhs, times, y0, found.stages, args)[:, found.wanted].T
+    return by_collocation(func if tfirst else swapped, times, y0, found.stages, args)[:, found.wanted].T

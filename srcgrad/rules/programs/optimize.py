@@ -98,24 +98,24 @@ solver(optimize.root_scalar, "f", also=("fprime", "fprime2"), pair="fprime", att
 solver(optimize.fsolve, "func", unknown="x0", shape="vector", also=("fprime",), refused=OUTPUT)
 solver(optimize.root, "fun", unknown="x0", shape="vector", also=("jac",), pair="jac", attribute="x", result=Root,
        fields={"success": BOOL, "message": STR})  # fmt: skip
-solver(optimize.fixed_point, "func", unknown="x0", shape="same", linear=FIXED_POINT)
+solver(optimize.fixed_point, "func", unknown="x0", shape="same", hint="step", linear=FIXED_POINT)
 
 COUNTS = {"success": BOOL, "message": STR, "nfev": INT}
-solver(optimize.minimize, "fun", unknown="x0", shape="vector", equation=slope_of, also=("jac", "hess", "hessp"),
+solver(optimize.minimize, "fun", unknown="x0", shape="vector", hint="objective", equation=slope_of, also=("jac", "hess", "hessp"),
        pair="jac", refused={"constraints": "multipliers are not given"}, bounds=("bounds",), bounded=held_slope_of,
        inexact=("trust-constr", "COBYLA", "COBYQA"), attribute="x", fields={**COUNTS, "nit": INT}, result=Minimum)  # fmt: skip
-solver(optimize.minimize_scalar, "fun", equation=slope_of, bounds=("bounds",), bounded=held_slope_between,
+solver(optimize.minimize_scalar, "fun", hint="objective", equation=slope_of, bounds=("bounds",), bounded=held_slope_between,
        attribute="x", fields={**COUNTS, "nit": INT}, result=Minimum)  # fmt: skip
 for fn in (optimize.fmin, optimize.fmin_powell):
-    solver(fn, "func", unknown="x0", shape="vector", equation=slope_of, refused=OUTPUT)
+    solver(fn, "func", unknown="x0", shape="vector", hint="objective", equation=slope_of, refused=OUTPUT)
 for fn in (optimize.fmin_bfgs, optimize.fmin_cg):
-    solver(fn, "f", unknown="x0", shape="vector", equation=slope_of, also=("fprime",), refused=OUTPUT)
-solver(optimize.fmin_ncg, "f", unknown="x0", shape="vector", equation=slope_of,
+    solver(fn, "f", unknown="x0", shape="vector", hint="objective", equation=slope_of, also=("fprime",), refused=OUTPUT)
+solver(optimize.fmin_ncg, "f", unknown="x0", shape="vector", hint="objective", equation=slope_of,
        also=("fprime", "fhess", "fhess_p"), refused=OUTPUT)  # fmt: skip
 for fn in (optimize.brent, optimize.golden):
-    solver(fn, "func", equation=slope_of, refused=OUTPUT)
-solver(optimize.fminbound, "func", bounds=("x1", "x2"), bounded=held_slope_between, refused=OUTPUT)
-solver(optimize.least_squares, "fun", unknown="x0", shape="vector", equation=normal_equations_of, also=("jac",),
+    solver(fn, "func", hint="objective", equation=slope_of, refused=OUTPUT)
+solver(optimize.fminbound, "func", hint="objective", equation=slope_of, bounds=("x1", "x2"), bounded=held_slope_between, refused=OUTPUT)
+solver(optimize.least_squares, "fun", unknown="x0", shape="vector", hint="residuals", equation=normal_equations_of, also=("jac",),
        refused={"bounds": "where one is reached, the slope is not zero", "loss": "only squares are differentiated",
                 "kwargs": "keywords of the function are not followed"},
        attribute="x", fields={**COUNTS, "optimality": Scalar("float64"), "status": INT},
