@@ -34,9 +34,9 @@ class Solved(Handed):
 
     function: that function, None where the call's first argument is what it found; callee: what it is given as its
     first argument, a function of the program's own; lead: what it is given next; equation: the function whose root or
-    fixed point the result is, of the result and the call's arguments from number `start` on; adjoint, tangent: the runtime functions that solve the transposed equation,
-    and that of the tangents; options: how. groups: how many of the arguments behind the first are given as a tuple, and
-    how many as another, where they are.
+    fixed point the result is, of the result and the call's arguments from number `start` on; adjoint, tangent: the
+    runtime functions that solve the transposed equation, and that of the tangents; options: how. groups: how many of
+    the arguments behind the first are given as a tuple, and how many as another, where they are.
     """
 
     def __init__(

@@ -22,14 +22,15 @@ class Solver:
     """A function that solves an equation for an unknown.
 
     called: its parameter that takes the user's function; hint: what that is called in generated code where it has no
-    name; args: the parameter that takes this function's further arguments. unknown: the parameter that the unknown starts from, whose derivative is zero; "" if there is
-    none. shape: of the unknown: "float", "vector" (of one axis, whatever it starts from) or "same" (as it starts).
-    equation: plain Python, of the unknown, the user's function and its arguments: what is zero at the solution; None:
-    the function itself is. linear: how derivatives follow; for a fixed point the equation is what maps it to itself.
-    also: parameters that may be functions of the same arguments. pair: the parameter whose True says that the user's function gives a pair of its value and
-    its derivative. refused: parameters that are refused, and why. attribute: where the result object holds
-    the solution, "" if the result is the solution itself. fields: its other attributes that are constant. result: a
-    class with properties that are computed from the solution `x`, the user's function `fun_` and its arguments `args_`.
+    name; args: the parameter that takes this function's further arguments. unknown: the parameter that the unknown
+    starts from, whose derivative is zero; "" if there is none. shape: of the unknown: "float", "vector" (of one axis,
+    whatever it starts from) or "same" (as it starts). equation: plain Python, of the unknown, the user's function and
+    its arguments: what is zero at the solution; None: the function itself is. linear: how derivatives follow; for a
+    fixed point the equation is what maps it to itself. also: parameters that may be functions of the same arguments.
+    pair: the parameter whose True says that the user's function gives a pair of its value and its derivative. refused:
+    parameters that are refused, and why. attribute: where the result object holds the solution, "" if the result is
+    the solution itself. fields: its other attributes that are constant. result: a class with properties that are
+    computed from the solution `x`, the user's function `fun_` and its arguments `args_`.
     bounds: the parameters that hold bounds of the unknown, and the equation where one of them is given: of the unknown,
     the function, the bounds and the arguments; inexact: methods that stop short of a bound, which are refused then.
     lead: what the library gives the user's function ahead of the arguments: "x", the unknown, or "float". integral: the

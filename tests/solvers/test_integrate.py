@@ -76,13 +76,17 @@ def test_a_double_integral():
 def test_weights(n):
     """Those of equal spacing, against SciPy's own."""
     y = RNG.normal(size=n)
-    np.testing.assert_allclose(grad(lambda y: integrate.simpson(y))(y), integrate.simpson(np.eye(n), axis=0), atol=1e-15)
+    np.testing.assert_allclose(
+        grad(lambda y: integrate.simpson(y))(y), integrate.simpson(np.eye(n), axis=0), atol=1e-15
+    )
     if n in (2, 3, 5, 9):
         np.testing.assert_allclose(grad(lambda y: integrate.romb(y))(y), integrate.romb(np.eye(n), axis=0), atol=1e-15)
 
 
 def test_the_reverse_of_an_integral_is_an_integral():
-    text = grad(lambda a, b, p: integrate.quad(lambda x, p: p * x, a, b, (p,))[0], argnums=(1, 2)).source_for(0.0, 1.0, 2.0)
+    text = grad(lambda a, b, p: integrate.quad(lambda x, p: p * x, a, b, (p,))[0], argnums=(1, 2)).source_for(
+        0.0, 1.0, 2.0
+    )
     assert "return d_out * integrand(b, p), integral_adjoint(integrand_vjp, 0, d_out, a, b, p)" in text
 
 
@@ -125,7 +129,9 @@ def at_moving_times(T, w):
 
 
 def backwards(a, z):
-    return integrate.solve_ivp(lambda t, y: a * np.cos(t) * y, (1.0, 0.0), z, t_eval=[0.8, 0.1], **TIGHT).y[0] @ np.array([1.0, 2.0])
+    return integrate.solve_ivp(lambda t, y: a * np.cos(t) * y, (1.0, 0.0), z, t_eval=[0.8, 0.1], **TIGHT).y[
+        0
+    ] @ np.array([1.0, 2.0])
 
 
 def reactions(t, y, k):
@@ -134,11 +140,16 @@ def reactions(t, y, k):
 
 
 def radau(k, y0):
-    return np.sum(integrate.solve_ivp(reactions, (0.0, 2.0), y0, method="Radau", args=(k,), rtol=1e-6, atol=1e-8).y[:, -1] ** 2)
+    return np.sum(
+        integrate.solve_ivp(reactions, (0.0, 2.0), y0, method="Radau", args=(k,), rtol=1e-6, atol=1e-8).y[:, -1] ** 2
+    )
 
 
 def bdf(k, y0):
-    return np.sum(integrate.solve_ivp(reactions, (0.0, 2.0), y0, method="BDF", t_eval=TIMES, args=(k,), rtol=1e-6, atol=1e-8).y ** 2)
+    return np.sum(
+        integrate.solve_ivp(reactions, (0.0, 2.0), y0, method="BDF", t_eval=TIMES, args=(k,), rtol=1e-6, atol=1e-8).y
+        ** 2
+    )
 
 
 def lsoda(k, y0):
@@ -172,7 +183,9 @@ def test_trajectories(case):
 
 def test_a_gradient_is_that_of_the_formula():
     """For a linear equation the steps do not matter: the formula's own derivative is known."""
-    f = lambda a: integrate.solve_ivp(lambda t, y: a * y, (0.0, 1.0), [1.0], first_step=0.25, max_step=0.25, rtol=1.0).y[0, -1]  # noqa: E731
+    f = lambda a: integrate.solve_ivp(
+        lambda t, y: a * y, (0.0, 1.0), [1.0], first_step=0.25, max_step=0.25, rtol=1.0
+    ).y[0, -1]  # noqa: E731
     h = 0.25 * 0.3
     factor = 1 + h + h**2 / 2 + h**3 / 6 + h**4 / 24 + h**5 / 120 + h**6 / 600
     slope = 1 + h + h**2 / 2 + h**3 / 6 + h**4 / 24 + h**5 / 100
@@ -188,7 +201,8 @@ def test_second_derivatives_of_a_fit():
 
 def test_a_stiff_equation_is_followed_where_it_is_stable():
     def f(p):
-        found = integrate.solve_ivp(lambda t, y: np.array([-1000 * p * (y[0] - np.cos(t)), y[0] - y[1]]), (0, 2), [0.0, 0.0],
+        rhs = lambda t, y: np.array([-1000 * p * (y[0] - np.cos(t)), y[0] - y[1]])  # noqa: E731
+        found = integrate.solve_ivp(rhs, (0, 2), [0.0, 0.0],
                                     method="Radau", rtol=1e-8, atol=1e-10)  # fmt: skip
         return 1e3 * found.y[1, -1]
 
@@ -205,7 +219,10 @@ REFUSED = [
     (lambda p: integrate.quad(lambda x: p * x, 0, 1, points=[0.5])[0], "`points`"),
     (lambda p: integrate.quad(lambda x: p * x, 0, 1, weight="cos", wvar=2.0)[0], "`weight`"),
     (lambda p: integrate.solve_ivp(lambda t, y: -p * y, (0, 1), [1.0], events=lambda t, y: y[0]).y[0, -1], "`events`"),
-    (lambda p: integrate.solve_ivp(lambda t, y: -p * y, (0, 1), [1.0], dense_output=True).sol(0.5)[0], "`dense_output`"),
+    (
+        lambda p: integrate.solve_ivp(lambda t, y: -p * y, (0, 1), [1.0], dense_output=True).sol(0.5)[0],
+        "`dense_output`",
+    ),
     (lambda p: integrate.solve_ivp(lambda t, y: -p * y, (0, 1), [1.0], method=integrate.RK45).y[0, -1], "this method"),
     (lambda p: integrate.solve_ivp(lambda t, y: -p * y, (0, 1), [1.0], "DOP853", [0.5]).y[0, -1], "DOP853"),
     (lambda p: integrate.odeint(lambda y, t: -p * y, [1.0], [0.0, 1.0], full_output=True)[0][0, -1], "this keyword"),

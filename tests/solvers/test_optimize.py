@@ -111,7 +111,7 @@ MINIMA = [
     (ridge, (0.5, B), 2),
     (value_of_minimum, (np.array([0.3, 0.8]),), 2),
     (lambda p: optimize.minimize_scalar(lambda x: (x - p) ** 2 + np.exp(x), tol=1e-12).x, (1.0,), 1),
-    (lambda p: np.sum(optimize.fmin_bfgs(lambda x: np.sum((x - p) ** 2 + x**4), np.zeros(2), gtol=1e-10, disp=0)), (1.0,), 1),
+    (lambda p: optimize.fmin_bfgs(lambda x: (x[0] - p) ** 2 + x[0] ** 4, 0.0, gtol=1e-10, disp=0)[0], (1.0,), 1),
     (least, (Y,), 1),
     (lambda c: np.sum(c[optimize.linear_sum_assignment(c)] ** 2), (np.array([[4.0, 1.0], [2.0, 3.5]]),), 1),
     (lambda x: optimize.rosen(x) + np.sum(optimize.rosen_der(x) ** 2), (np.array([0.3, 0.4, 0.5]),), 2),
@@ -133,7 +133,9 @@ def test_curve_fit_by_the_data():
 
 def test_what_a_bound_holds_moves_with_it():
     def f(p, lo, hi):
-        found = optimize.minimize(lambda x: np.sum((x - p) ** 2), np.full(3, 0.3), bounds=[(lo, None), (0.0, hi), (None, 9.0)])
+        found = optimize.minimize(
+            lambda x: np.sum((x - p) ** 2), np.full(3, 0.3), bounds=[(lo, None), (0.0, hi), (None, 9.0)]
+        )
         return found.x @ np.array([1.0, 2.0, 3.0])
 
     d = grad(f, argnums=(0, 1, 2))(np.array([-1.0, 2.0, 0.4]), 0.1, 0.7)
@@ -178,7 +180,8 @@ REFUSED = [
     (lambda p: optimize.brentq(lambda x: x - p, 0, 5, full_output=True)[0], NoRuleError, "`full_output`"),
     (lambda p: optimize.brentq(lambda x: x - p, 0, 5, foo=1), KindError, "'foo'"),
     (lambda p: optimize.brentq(lambda x: x - p, 0), KindError, "'b'"),
-    (lambda p: MINIMIZE(lambda x: np.sum((x - p) ** 2), np.zeros(2), constraints=[{}]).x[0], NoRuleError, "`constraints`"),
+    (lambda p: MINIMIZE(lambda x: (x[0] - p) ** 2, [0.0], constraints=[{}]).x[0], NoRuleError, "`constraints`"),
+    (lambda p: MINIMIZE(lambda x: (x[0] - p) ** 2, [0.0], hessp=lambda x, v: 2 * v).x[0], NoRuleError, "`hessp`"),
     (lambda p: MINIMIZE(lambda x: (x[0] - p) ** 2, [0.0], bounds=[(0, 1)], method="trust-constr").x[0], NoRuleError,
      "stops short"),
     (lambda p: MINIMIZE(lambda x: np.sum((x - p) ** 2), np.zeros(2)).hess_inv[0, 0], KindError, "'hess_inv'"),

@@ -491,4 +491,4 @@ def polynomial(xi, yi, axis=0, **options):
 def polynomial_at(xi, yi, x, axis=0, der=0):
     if der != 0:
         refuse("The derivatives of an interpolating polynomial are not differentiated.")
-    return polynomial(xi, yi, axis)(x)
+    return interpolate.BarycentricInterpolator(xi, yi, axis)(x)

@@ -34,7 +34,16 @@ solver(runtime.explicit_steps, "fun", unknown="y0", shape="vector", lead=("float
        kind=Array("float64", (None,)))  # fmt: skip
 solver(runtime.implicit_steps, "fun", unknown="y0", shape="vector", lead=("float", "x"), hint="rhs", constant=True,
        also=("jac",), fields=STEPS)  # fmt: skip
-solver(runtime.odeint_steps, "func", unknown="y0", shape="vector", lead=("x", "float"), hint="rhs", constant=True, fields=STEPS)
+solver(
+    runtime.odeint_steps,
+    "func",
+    unknown="y0",
+    shape="vector",
+    lead=("x", "float"),
+    hint="rhs",
+    constant=True,
+    fields=STEPS,
+)
 constant(runtime.tableau, runtime.interpolant, runtime.collocation, runtime.places_in_steps)
 
 

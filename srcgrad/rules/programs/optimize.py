@@ -101,25 +101,36 @@ solver(optimize.root, "fun", unknown="x0", shape="vector", also=("jac",), pair="
 solver(optimize.fixed_point, "func", unknown="x0", shape="same", hint="step", linear=FIXED_POINT)
 
 COUNTS = {"success": BOOL, "message": STR, "nfev": INT}
-solver(optimize.minimize, "fun", unknown="x0", shape="vector", hint="objective", equation=slope_of, also=("jac", "hess", "hessp"),
-       pair="jac", refused={"constraints": "multipliers are not given"}, bounds=("bounds",), bounded=held_slope_of,
-       inexact=("trust-constr", "COBYLA", "COBYQA"), attribute="x", fields={**COUNTS, "nit": INT}, result=Minimum)  # fmt: skip
-solver(optimize.minimize_scalar, "fun", hint="objective", equation=slope_of, bounds=("bounds",), bounded=held_slope_between,
-       attribute="x", fields={**COUNTS, "nit": INT}, result=Minimum)  # fmt: skip
+VECTOR: dict[str, Any] = {"unknown": "x0", "shape": "vector", "hint": "objective", "equation": slope_of}
+OF_TWO = "it is a function of two vectors"
+solver(
+    optimize.minimize, "fun", **VECTOR, also=("jac", "hess"), pair="jac", bounds=("bounds",), bounded=held_slope_of,
+    inexact=("trust-constr", "COBYLA", "COBYQA"), attribute="x", fields={**COUNTS, "nit": INT}, result=Minimum,
+    refused={"constraints": "multipliers are not given", "hessp": OF_TWO},
+)  # fmt: skip
+solver(
+    optimize.minimize_scalar, "fun", hint="objective", equation=slope_of, bounds=("bounds",),
+    bounded=held_slope_between, attribute="x", fields={**COUNTS, "nit": INT}, result=Minimum,
+)  # fmt: skip
 for fn in (optimize.fmin, optimize.fmin_powell):
-    solver(fn, "func", unknown="x0", shape="vector", hint="objective", equation=slope_of, refused=OUTPUT)
+    solver(fn, "func", **VECTOR, refused=OUTPUT)
 for fn in (optimize.fmin_bfgs, optimize.fmin_cg):
-    solver(fn, "f", unknown="x0", shape="vector", hint="objective", equation=slope_of, also=("fprime",), refused=OUTPUT)
-solver(optimize.fmin_ncg, "f", unknown="x0", shape="vector", hint="objective", equation=slope_of,
-       also=("fprime", "fhess", "fhess_p"), refused=OUTPUT)  # fmt: skip
+    solver(fn, "f", **VECTOR, also=("fprime",), refused=OUTPUT)
+solver(optimize.fmin_ncg, "f", **VECTOR, also=("fprime", "fhess"), refused={**OUTPUT, "fhess_p": OF_TWO})
 for fn in (optimize.brent, optimize.golden):
     solver(fn, "func", hint="objective", equation=slope_of, refused=OUTPUT)
-solver(optimize.fminbound, "func", hint="objective", equation=slope_of, bounds=("x1", "x2"), bounded=held_slope_between, refused=OUTPUT)
-solver(optimize.least_squares, "fun", unknown="x0", shape="vector", hint="residuals", equation=normal_equations_of, also=("jac",),
-       refused={"bounds": "where one is reached, the slope is not zero", "loss": "only squares are differentiated",
-                "kwargs": "keywords of the function are not followed"},
-       attribute="x", fields={**COUNTS, "optimality": Scalar("float64"), "status": INT},
-       result=LeastSquares)  # fmt: skip
+solver(
+    optimize.fminbound, "func", hint="objective", equation=slope_of, bounds=("x1", "x2"), bounded=held_slope_between,
+    refused=OUTPUT,
+)  # fmt: skip
+solver(
+    optimize.least_squares, "fun", **{**VECTOR, "hint": "residuals", "equation": normal_equations_of}, also=("jac",),
+    attribute="x", fields={**COUNTS, "optimality": Scalar("float64"), "status": INT}, result=LeastSquares,
+    refused={
+        "bounds": "where one is reached, the slope is not zero", "loss": "only squares are differentiated",
+        "kwargs": "keywords of the function are not followed",
+    },
+)  # fmt: skip
 
 
 @in_python(optimize.curve_fit)
