@@ -138,12 +138,14 @@ def solve_linear(product, d, how):
 
 
 def integral_of(function, a, b, args=()):
-    """The integral from a to b over x of function(x, *args): a number or an array."""
+    """The integral from a to b over x of function(x, *args): a number or an array of the function's dtype."""
     from scipy import integrate
 
-    if not np.ndim(function(float(np.clip(0.0, a, b)), *args)):
-        return integrate.quad(function, a, b, args=args)[0]
-    return integrate.quad_vec(function, a, b, args=args)[0]
+    like = function(float(np.clip(0.0, a, b)), *args)
+    if np.ndim(like):
+        return integrate.quad_vec(function, a, b, args=args)[0].astype(like.dtype)
+    found = integrate.quad(function, a, b, args=args)[0]
+    return type(like)(found) if isinstance(like, np.generic) else found
 
 
 def integral_adjoint(pullback, place, d, a, b, *args):

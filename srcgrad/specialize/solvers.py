@@ -309,7 +309,7 @@ def _unknown(solver: Solver, start: Value | None, name: str, pos: Pos | None) ->
     dtype = getattr(kind, "dtype", "")
     if not dtype.startswith(("float", "int")) or rank(kind) is None:
         raise KindError(f"{name} starts from a {text(kind)}", "Start from a float or an array of floats.", pos)
-    if dtype == "float32":
+    if dtype == "float32" and not solver.constant:
         raise UnsupportedError(f"{name} starts from single precision, in which no solver of SciPy is differentiated",
                                "Start from a float64: `x0.astype(float)`.", pos)  # fmt: skip
     if isinstance(kind, Array) and kind.dims:
