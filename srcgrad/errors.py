@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import os
 
 from srcgrad.ir.nodes import Pos
 
@@ -88,3 +89,12 @@ class CheckError(SrcgradError, AssertionError):
 
 class InternalError(SrcgradError):
     """The compiler failed where it should have worked or refused: a mistake in srcgrad."""
+
+
+def told_at(error: SrcgradError, pos: Pos | None) -> SrcgradError:
+    """An error as it is told to the user: what happens in a function of srcgrad's own, at the call that led there."""
+    inside = error.pos is None or error.pos.file.startswith(_PACKAGE)
+    return type(error)(error.reason, error.remedy, pos) if inside and pos is not None else error
+
+
+_PACKAGE = os.path.dirname(__file__) + os.sep

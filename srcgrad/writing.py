@@ -47,5 +47,5 @@ def namespace_for(made: Gradient) -> tuple[dict[str, Any], tuple[str, ...]]:
                     namespace[head] = sys.modules[head]
                 elif not hasattr(builtins, head) and "." not in expr.prim.text:
                     known = namespace.setdefault(head, expr.prim.fn)
-                    assert known is expr.prim.fn, f"two functions are called {head}"
+                    assert known == expr.prim.fn, f"two functions are called {head}"
     return namespace, tuple(sorted(helpers))

@@ -28,6 +28,7 @@ from srcgrad.rules import tangents  # noqa: E402
 from srcgrad.rules.defined import DEFINITIONS, WRITTEN  # noqa: E402
 from srcgrad.rules.refused import NOT_YET, PARTS, Reason, reason_of  # noqa: E402
 from srcgrad.rules.registry import Rule, lookup  # noqa: E402
+from srcgrad.rules.solvers import SOLVERS  # noqa: E402
 from srcgrad.specialize import builtins, rewrites, writes  # noqa: E402
 
 PAGE = ROOT / "docs" / "coverage.md"
@@ -105,7 +106,7 @@ def _ruled(names: tuple[str, ...], rule: Rule, note: str) -> Entry:
 def rewritten(fn: Any) -> bool:
     """Whether calls of the function are written as others before any rule is asked for."""
     try:
-        tables = (builtins.HANDLERS, writes.WRITES, rewrites._REWRITES, DEFINITIONS, WRITTEN)
+        tables = (builtins.HANDLERS, writes.WRITES, rewrites._REWRITES, DEFINITIONS, WRITTEN, SOLVERS)
         return any(fn in table for table in tables)
     except TypeError:  # unhashable callables
         return False

@@ -362,6 +362,7 @@ RULES[np.convolve] = RULES[np.correlate] = lambda prim, bound: Array(
     join_dtype(array_of_expr(bound["a"]).dtype, array_of_expr(bound["v"]).dtype), (None,)
 )
 RULES[runtime.gradient_adjoint] = _of("d", "d")
+RULES[runtime.solve_tridiagonal] = _of("b", "b")
 RULES[runtime.quantile_adjoint] = RULES[runtime.add_along] = _of("x", "x")
 RULES[runtime.first_places] = lambda prim, bound: Array("int64", (None,))
 RULES[runtime.corrcoef_adjoint] = lambda prim, bound: Array(

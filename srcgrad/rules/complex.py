@@ -107,7 +107,7 @@ holds_for_complex(
     np.linalg.matrix_power, np.linalg.multi_dot, np.linalg.eigvalsh, np.linalg.svdvals, np.linalg.cholesky,
     np.linalg.pinv, runtime.eigh_w, runtime.eigh_v,
     runtime.svd_s, runtime.svd_u, runtime.svd_vt, runtime.qr_q, runtime.qr_r,
-    runtime.eig_values, runtime.eig_vectors, runtime.log_abs_det, runtime.phase_of_det, runtime.least_squares,
+    runtime.eig_values, runtime.eig_vectors, runtime.log_abs_det, runtime.with_direction, runtime.direction_of, runtime.phase_of_det, runtime.least_squares,
     np.gradient,
     np.cumprod, np.trapezoid, np.average, np.polyval, np.vander, builtins.complex, np.complex128, np.complex64,
     *(getattr(cmath, name) for name in (

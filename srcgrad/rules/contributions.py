@@ -116,13 +116,16 @@ def refuse_unknown(rule: Rule, call: Call | Op, syms: dict[str, Any], wanted: se
 
 def refuse_complex(rule: Rule, call: Call | Op, syms: dict[str, Any]) -> None:
     """Refuse complex numbers where a rule holds for real ones only."""
-    kinds = [s.kind for value in syms.values() for s in (value if isinstance(value, list) else [value])]
-    if any(is_complex(kind) for kind in [call.kind, *kinds]) and not (rule.holds_for_complex or rule.own):
+    if (is_complex(call.kind) or any(map(_is_complex, syms.values()))) and not (rule.holds_for_complex or rule.own):
         raise NoRuleError(
             f"The derivative of {as_prim(call).text} is known for real numbers only.",
             "Write it with functions that take complex numbers: np.real, np.imag, np.conj, np.abs and arithmetic.",
             call.pos,
         )
+
+
+def _is_complex(value: Any) -> bool:
+    return any(map(_is_complex, value)) if isinstance(value, list) else is_complex(value.kind)
 
 
 def refuse_list(call: Call | Op) -> NoReturn:

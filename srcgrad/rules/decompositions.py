@@ -82,6 +82,49 @@ def _solve_tangent(t: tuple[Sym | None, Sym | None], out: Sym, a: Sym, b: Sym) -
     return -xp.linalg.solve(a, moved) if of_b is None else xp.linalg.solve(a, of_b - moved)
 
 
+@linear(runtime.solve_tridiagonal, "b")
+def _tridiagonal_right(d: Sym, lower: Sym, diagonal: Sym, upper: Sym, b: Sym) -> Sym:
+    return helper(runtime.solve_tridiagonal)(upper, diagonal, lower, d)
+
+
+@vjp(runtime.solve_tridiagonal, "lower", "diagonal", "upper")
+def _tridiagonal_left(d: Sym, out: Sym, lower: Sym, diagonal: Sym, upper: Sym) -> tuple[Sym, Sym, Sym]:
+    w = helper(runtime.solve_tridiagonal)(upper, diagonal, lower, d)
+    axes = tuple(range(1, ndim_of(out)))
+    found = (w[1:] * out[:-1], w * out, w[:-1] * out[1:])
+    below, at, above = (product.sum(axis=axes) if axes else product for product in found)
+    return -below, -at, -above
+
+
+@jvp(runtime.solve_tridiagonal, "lower", "diagonal", "upper", "b")
+def _tridiagonal_tangent(t: tuple[Sym | None, ...], out: Sym, lower: Sym, diagonal: Sym, upper: Sym) -> Sym:
+    """The right-hand side moves by b_dot - A_dot x."""
+    of_lower, of_diagonal, of_upper, moved = t
+
+    def column(dot: Sym) -> Sym:
+        return dot[(slice(None), *(None,) * (ndim_of(out) - 1))] if ndim_of(out) > 1 else dot
+
+    parts = []
+    if of_diagonal is not None:
+        parts.append(column(of_diagonal) * out)
+    if of_lower is not None:
+        parts.append(xp.concatenate([xp.zeros_like(out[:1]), column(of_lower) * out[:-1]]))
+    if of_upper is not None:
+        parts.append(xp.concatenate([column(of_upper) * out[1:], xp.zeros_like(out[:1])]))
+    for part in parts:
+        moved = -part if moved is None else moved - part
+    assert moved is not None
+    return helper(runtime.solve_tridiagonal)(lower, diagonal, upper, moved)
+
+
+def ndim_of(x: Sym) -> int:
+    """The number of axes, which has to be known."""
+    n = rank(x.kind)
+    if n is None:
+        raise KindError("the number of axes of the right-hand side of a system is not known")
+    return n
+
+
 @vjp(np.linalg.matrix_power, "a", view="maybe", domain="matrix")
 def _matrix_power(d: Sym, a: Sym, n: Any) -> Sym:
     """The derivative in the direction d of the power of the transpose: sums are the same, read backwards."""

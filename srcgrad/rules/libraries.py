@@ -21,6 +21,9 @@ _UNREAD = {
     "scipy.spatial.distance": ("srcgrad.rules.distances",),
     "scipy.sparse": ("srcgrad.rules.sparse",),
     "scipy.sparse.linalg": ("srcgrad.rules.sparse",),
+    "scipy.integrate": ("srcgrad.rules.programs.integrate",),
+    "scipy.interpolate": ("srcgrad.rules.programs.interpolate",),
+    "scipy.optimize": ("srcgrad.rules.programs.optimize",),
 }
 """Library -> the modules of what is known of its functions; without those that have been read."""
 LIBRARIES = tuple(_UNREAD)

@@ -97,6 +97,41 @@ BANDED = Reason(
     "{} has no derivative rule.",
     "Use `scipy.linalg.solveh_banded`, or `scipy.linalg.cholesky` of the whole matrix.",
 )
+AT_BOUNDS = Reason(
+    "the solution is held by constraints",
+    "The solution that {} finds is held by constraints or bounds, and its derivative is not known.",
+    "Differentiate the objective at the solution with the envelope theorem, or write a penalty and use `minimize`.",
+)
+OTHER_RESULT = Reason(
+    "returns more than the solution",
+    "{} returns more than the solution, and is not differentiated.",
+    "Use `minimize`, `root` or `least_squares` of scipy.optimize, which do the same.",
+)
+DIFFERENCES = Reason(
+    "takes differences, or is a part of an optimiser",
+    "{} takes differences, or is a part of an optimiser.",
+    "Take derivatives with `srcgrad.grad`, or call it outside of the function.",
+)
+INTEGRATORS = Reason(
+    "another form of quad and solve_ivp",
+    "{} is not differentiated.",
+    "Use `quad`, `dblquad`, `quad_vec`, `solve_ivp` or `odeint` of scipy.integrate.",
+)
+FITPACK = Reason(
+    "splines whose knots are chosen by the data, or of FITPACK",
+    "{} makes a spline by FITPACK or with knots that the data chooses, which is not differentiated.",
+    "Use CubicSpline, make_interp_spline or BSpline of scipy.interpolate, which are.",
+)
+SCATTERED = Reason(
+    "interpolates scattered data",
+    "{} interpolates scattered data, which is not differentiated.",
+    "Use RegularGridInterpolator on a grid, or write the sum over basis functions.",
+)
+POLYNOMIALS = Reason(
+    "makes a polynomial or rational function as an object",
+    "{} makes an object that is not differentiated.",
+    "Use BarycentricInterpolator, or make it outside of the function.",
+)
 
 _TABLE: dict[str, dict[Reason, str]] = {
     "numpy": {
@@ -174,7 +209,30 @@ _TABLE: dict[str, dict[Reason, str]] = {
         INPUT_OUTPUT: "convex_hull_plot_2d delaunay_plot_2d voronoi_plot_2d",
     },
     "scipy.spatial.transform": {OBJECTS: "Rotation RigidTransform RotationSpline Slerp"},
-    "scipy.optimize": {INPUT_OUTPUT: "show_options linprog_verbose_callback"},
+    "scipy.integrate": {
+        INTEGRATORS: "BDF DOP853 DenseOutput LSODA OdeSolution OdeSolver RK23 RK45 Radau complex_ode cubature "
+        "lebedev_rule newton_cotes nquad nsum ode qmc_quad solve_bvp tanhsinh tplquad",
+    },
+    "scipy.interpolate": {
+        FITPACK: """BivariateSpline InterpolatedUnivariateSpline LSQBivariateSpline LSQSphereBivariateSpline
+            LSQUnivariateSpline RectBivariateSpline RectSphereBivariateSpline SmoothBivariateSpline
+            SmoothSphereBivariateSpline UnivariateSpline bisplev bisplrep generate_knots insert make_lsq_spline
+            make_smoothing_spline make_splprep make_splrep spalde splantider splder splev splint splprep splrep
+            sproot""",
+        SCATTERED: """CloughTocher2DInterpolator LinearNDInterpolator NearestNDInterpolator RBFInterpolator Rbf griddata
+            interpn NdBSpline NdPPoly interp2d""",
+        POLYNOMIALS: "AAA BPoly FloaterHormannInterpolator PPoly approximate_taylor_polynomial lagrange pade",
+    },
+    "scipy.optimize": {
+        INPUT_OUTPUT: "show_options linprog_verbose_callback",
+        AT_BOUNDS: """basinhopping brute differential_evolution direct dual_annealing isotonic_regression linprog
+            lsq_linear milp nnls quadratic_assignment shgo""",
+        OTHER_RESULT: """anderson broyden1 broyden2 diagbroyden excitingmixing fmin_cobyla fmin_l_bfgs_b fmin_slsqp
+            fmin_tnc leastsq linearmixing newton_krylov""",
+        DIFFERENCES: "approx_fprime bracket check_grad rosen_hess rosen_hess_prod",
+        OBJECTS: """BFGS Bounds BroydenFirst HessianUpdateStrategy InverseJacobian KrylovJacobian LbfgsInvHessProduct
+            LinearConstraint NonlinearConstraint OptimizeResult RootResults SR1""",
+    },
     "scipy.sparse": {
         NO_FLOATS: "issparse isspmatrix isspmatrix_bsr isspmatrix_coo isspmatrix_csc isspmatrix_csr isspmatrix_dia "
         "isspmatrix_dok isspmatrix_lil get_index_dtype safely_cast_index_arrays",

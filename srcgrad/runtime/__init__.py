@@ -102,6 +102,9 @@ from srcgrad.runtime.implicit import (
     fixed_point,
     fixed_point_adjoint,
     fixed_point_tangent,
+    integral_adjoint,
+    integral_of,
+    integral_tangent,
     root_adjoint,
     root_tangent,
     solution_in_form,
@@ -126,6 +129,7 @@ from srcgrad.runtime.matrices import (
     sign_of_det,
     singular_values_adjoint,
     singular_values_tangent,
+    solve_tridiagonal,
     to_lower,
     to_upper,
     with_direction,
@@ -140,8 +144,11 @@ from srcgrad.runtime.numerical import (
     cumprod_tangent,
     interp_adjoint,
     interp_slope,
+    legendre_points,
     median_weights,
     put_along,
+    romb_weights,
+    simpson_weights,
     trapezoid_weights,
     vander_tangent,
 )
@@ -186,6 +193,18 @@ from srcgrad.runtime.statistics import (
     record_places,
     standardized,
 )
+from srcgrad.runtime.steps import (
+    as_found,
+    collocation,
+    explicit_steps,
+    implicit_steps,
+    interpolant,
+    odeint_steps,
+    places_in_steps,
+    steps_with_stages,
+    tableau,
+    whole_solution,
+)
 
 HELPERS = {
     function.__name__: function
@@ -197,7 +216,8 @@ HELPERS = {
         eig_vectors, eig_vectors_adjoint, eig_vectors_tangent, eigenvalues_adjoint, eigenvalues_tangent, from_lower,
         log_abs_det, phase_of_det, sign_of_det, singular_values_adjoint, singular_values_tangent, to_lower,
         from_upper, to_upper, lstsq_x,
-        add_along, convolve_adjoint, cumprod_adjoint, cumprod_tangent, interp_adjoint, interp_slope, median_weights,
+        add_along, convolve_adjoint, cumprod_adjoint, cumprod_tangent, interp_adjoint, interp_slope, legendre_points,
+        median_weights, romb_weights, simpson_weights, solve_tridiagonal,
         put_along, trapezoid_weights, vander_tangent,
         axes_at_end, axes_put_back, bins_of, corrcoef_adjoint, corrcoef_tangent, first_places, gradient_adjoint,
         histogram_adjoint, histogram_of_weights, places_of, quantile_adjoint, quantile_parts, quantile_tangent,
@@ -222,6 +242,8 @@ HELPERS = {
         sparse_columns, sparse_dense, sparse_product, sparse_rows, sparse_solution, sparse_values,
         affine_matrix_back, affine_offset_back, affine_places, mapped_coordinate, mapped_index, spline_at,
         spline_back, spline_filter_back, spline_terms, spline_weights, zoom_places,
+        integral_adjoint, integral_of, integral_tangent, as_found, collocation, explicit_steps, implicit_steps, interpolant, odeint_steps, places_in_steps, tableau,
+        steps_with_stages, whole_solution,
         accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of,
     )
 }  # fmt: skip

@@ -135,3 +135,24 @@ def solve_linear(product, d, how):
     if failed:
         raise ArithmeticError(f"{how}: the adjoint of the solution was not found in {failed} steps")
     return np.reshape(w, d.shape).astype(d.dtype)
+
+
+def integral_of(function, a, b, args=()):
+    """The integral from a to b over x of function(x, *args): a number or an array of the function's dtype."""
+    from scipy import integrate
+
+    like = function(float(np.clip(0.0, a, b)), *args)
+    if np.ndim(like):
+        return integrate.quad_vec(function, a, b, args=args)[0].astype(like.dtype)
+    found = integrate.quad(function, a, b, args=args)[0]
+    return type(like)(found) if isinstance(like, np.generic) else found
+
+
+def integral_adjoint(pullback, place, d, a, b, *args):
+    """The integral from a to b over x of item `place` of pullback(x, *args, d)."""
+    return integral_of(lambda x: pullback(x, *args, d)[place], a, b)
+
+
+def integral_tangent(pushforward, a, b, args, dots):
+    """The integral from a to b over x of the tangent that pushforward(x, *args, *dots) gives."""
+    return integral_of(lambda x: pushforward(x, *args, *dots)[1], a, b)

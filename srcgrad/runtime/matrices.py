@@ -127,3 +127,12 @@ def least_squares(a, b, rcond=None):
 def lstsq_x(a, b, x):
     """The solution of least squares, of which x is known to be the value."""
     return x.copy()
+
+
+def solve_tridiagonal(lower, diagonal, upper, b):
+    """The x with A x = b, where A has these three diagonals. b: (n,) or (n, ...), one system for each column."""
+    from scipy import linalg
+
+    bands = np.zeros((3, len(diagonal)))
+    bands[0, 1:], bands[1], bands[2, :-1] = upper, diagonal, lower
+    return np.reshape(linalg.solve_banded((1, 1), bands, np.reshape(b, (len(b), -1))), np.shape(b))

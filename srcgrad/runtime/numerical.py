@@ -113,3 +113,38 @@ def put_along(values, indices, axis=-1):
     result = np.empty_like(values)
     np.put_along_axis(result, indices, values, axis)
     return result
+
+
+def simpson_weights(n):
+    """The weights of scipy.integrate.simpson for n samples of spacing 1; of an even number the last interval is
+    Cartwright's (2017, eq. 7)."""
+    if n < 3:
+        return np.full(n, 0.5 * (n - 1))
+    odd = n if n % 2 else n - 1
+    w = np.zeros(n)
+    w[:odd:2], w[1:odd:2] = 2 / 3, 4 / 3
+    w[0] = w[odd - 1] = 1 / 3
+    if odd < n:
+        w[-3:] += [-1 / 12, 2 / 3, 5 / 12]
+    return w
+
+
+def romb_weights(n):
+    """The weights of scipy.integrate.romb for n samples of spacing 1: those of the trapezoidal rule, extrapolated."""
+    k = (n - 1).bit_length() - 1
+    if n < 2 or n != 2**k + 1:
+        raise ValueError("Number of samples must be one plus a non-negative power of 2.")
+    rules = []
+    for i in range(k + 1):
+        step = 2 ** (k - i)
+        w = np.zeros(n)
+        w[::step], w[0], w[-1] = step, step / 2, step / 2
+        rules.append(w)
+    for j in range(1, k + 1):
+        rules = [(4**j * fine - coarse) / (4**j - 1) for coarse, fine in zip(rules, rules[1:], strict=False)]
+    return rules[0]
+
+
+def legendre_points(n):
+    """Points and weights of Gauss-Legendre quadrature on [-1, 1]."""
+    return np.polynomial.legendre.leggauss(n)

@@ -11,6 +11,7 @@ from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import ListOf, Opaque, Scalar
 from srcgrad.ir.nodes import Call, Const, Expr, Name, Pack, Pos, Prim, Star
 from srcgrad.rules.effects import Ruled
+from srcgrad.specialize.spelling import is_of_srcgrad
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import (
     Bound,
@@ -142,5 +143,7 @@ def default_of(s: State, fn: Closure, name: str) -> Value | None:
     if fn.function is not None:
         parameter = inspect.signature(fn.function, follow_wrapped=False).parameters.get(name)
         if parameter is not None and parameter.default is not inspect.Parameter.empty:
+            if is_of_srcgrad(fn):
+                return s.describe_constant(parameter.default, repr(parameter.default))
             return s.describe_captured(parameter.default, name, ("default", fn, name))
     return None

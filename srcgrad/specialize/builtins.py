@@ -405,7 +405,10 @@ from srcgrad.specialize import (  # noqa: E402  (they register handlers here)
     implicit,
     reductions,
     reflection,
+    solvers,
     structures,
 )
 
-__all__ = ["HANDLERS", "checkpoints", "constants", "grids", "implicit", "reductions", "reflection", "structures"]
+__all__ = [
+    "HANDLERS", "checkpoints", "constants", "grids", "implicit", "reductions", "reflection", "solvers", "structures",
+]  # fmt: skip

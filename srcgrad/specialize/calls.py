@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.analysis.infer import infer_call
-from srcgrad.errors import KindError, NoRuleError, SrcgradError, UnsupportedError
+from srcgrad.errors import KindError, NoRuleError, SrcgradError, UnsupportedError, told_at
 from srcgrad.ir.kinds import BOTTOM, NONE, Bottom
 from srcgrad.ir.nodes import Apply, Assign, Call, Const, Definition, Effect, Expr, Name, Pos, Prim, Star
 from srcgrad.rules.effects import DECLARED
@@ -21,8 +21,8 @@ from srcgrad.rules.refused import WRITES, reason_of
 from srcgrad.rules.registry import effect, lookup, missing, own_rule
 from srcgrad.specialize import holders
 from srcgrad.specialize.arguments import argument, bind_arguments, positional_arguments
-from srcgrad.specialize.defined import call_source, written
-from srcgrad.specialize.spelling import plain_function
+from srcgrad.specialize.defined import call_source, solver_of, written
+from srcgrad.specialize.spelling import is_of_srcgrad, plain_function
 from srcgrad.specialize.state import Frame, Restart, State
 from srcgrad.specialize.values import (
     Bound,
@@ -40,6 +40,7 @@ from srcgrad.specialize.values import (
     Value,
     constant,
     describe,
+    leaves,
     static_key,
 )
 
@@ -157,6 +158,11 @@ def call_static(s: State, fn: Static, args: list[Value], kwargs: dict[str, Value
     source = written(target, args, kwargs)
     if source is not None:
         return call_source(s, source, args, kwargs, pos)
+    solver = solver_of(target)
+    if solver is not None:
+        from srcgrad.specialize.solvers import call_solver
+
+        return call_solver(s, solver, fn, args, kwargs, pos)
     if isinstance(getattr(target, "__self__", None), np.ufunc) and target.__name__ == "at":
         from srcgrad.specialize.writes import ufunc_at
 
@@ -259,6 +265,7 @@ def call_closure(s: State, fn: Closure, args: list[Value], kwargs: dict[str, Val
     s.frame_of[path] = frame
     for name, value in bound.items():
         key = (path, name)
+        own = is_of_srcgrad(fn) and all(isinstance(leaf.expr, (Const, Name)) for _, leaf in leaves(value))
         simple = isinstance(value, Leaf) and isinstance(value.expr, (Const, Name))
         plain = key not in s.knowledge.canonical and not isinstance(value, Iteration)
         if plain and name not in assigned and (simple or not isinstance(value, (Leaf, Struct))):
@@ -266,7 +273,7 @@ def call_closure(s: State, fn: Closure, args: list[Value], kwargs: dict[str, Val
         elif key in s.knowledge.canonical or isinstance(value, Iteration):
             s.bind(key, value, pos)
         elif isinstance(value, Struct) and name not in assigned:
-            s.env[key] = value if s._is_named(value) else s.materialise(value, s.base_name(key), pos, key)
+            s.env[key] = value if s._is_named(value) or own else s.materialise(value, s.base_name(key), pos, key)
         else:
             s.bind(key, value, pos)
     s.names[(path, definition.result)] = s.names.get((path, definition.result)) or s.fresh(_result_hint(definition))
@@ -291,9 +298,7 @@ def call_closure(s: State, fn: Closure, args: list[Value], kwargs: dict[str, Val
         else:
             result = run()
     except SrcgradError as error:
-        if error.pos is None:
-            raise type(error)(error.reason, error.remedy, pos) from None
-        raise
+        raise told_at(error, pos) from None
     finally:
         s.frames.pop()
     if not _holds_frame(result, path) and not any(_holds_frame(v, path) for k, v in s.env.items() if k[0] != path):

@@ -27,6 +27,7 @@ from srcgrad.rules.defined import (
     results,
 )
 from srcgrad.rules.registry import lookup
+from srcgrad.rules.solvers import SOLVERS, Solver
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr
 
@@ -44,6 +45,12 @@ def written(fn: Any, args: list[Value], kwargs: dict[str, Value]) -> Callable[..
     return source if any(_may_vary(bound[name]) for name in wanted if name in bound) else None
 
 
+def solver_of(fn: Any) -> Solver | None:
+    """What is known of a library's solver."""
+    found: Solver | None = _known(SOLVERS, fn)
+    return found
+
+
 def _known(table: dict[Any, Any], fn: Any) -> Any:
     lookup(fn)  # reads what is known of a library's functions where that has not been read
     return table.get(fn) if isinstance(fn, Hashable) else None
@@ -52,15 +59,12 @@ def _known(table: dict[Any, Any], fn: Any) -> Any:
 def call_source(
     s: State, source: Callable[..., Any], args: list[Value], kwargs: dict[str, Value], pos: Pos | None
 ) -> Value:
-    """Specialise a function's source in its place. Errors speak of the user's source, not of this one."""
-    from srcgrad.specialize.calls import call_closure
+    """Specialise a function's source in its place."""
+    from srcgrad.specialize.calls import call_closure, call_value
 
-    try:
-        return call_closure(s, s.function(source), args, kwargs, pos)
-    except SrcgradError as error:
-        if error.pos is None or pos is None or error.pos.file == pos.file:
-            raise
-        raise type(error)(error.reason, error.remedy, pos) from None
+    if isinstance(source, type):
+        return call_value(s, Static(source, source.__name__), args, kwargs, pos)
+    return call_closure(s, s.function(source), args, kwargs, pos)
 
 
 def taken_apart(s: State, value: Value, pos: Pos | None) -> Value | None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import functools
 import types
+from collections.abc import Sequence
 from typing import Any
 
 from srcgrad import runtime
 from srcgrad.analysis.aliases import find_aliases
-from srcgrad.errors import AliasError, KindError, UnsupportedError
+from srcgrad.errors import AliasError, KindError, SrcgradError, UnsupportedError, told_at
 from srcgrad.frontend import definition_of
 from srcgrad.frontend.source import nested_code
 from srcgrad.ir.kinds import Array, Extent, Kind, Opaque, Scalar, forget_value, is_float, rank, text
@@ -22,14 +23,26 @@ from srcgrad.specialize.arguments import bind_arguments
 from srcgrad.specialize.builtins import handles
 from srcgrad.specialize.outline import Callee, outlined
 from srcgrad.specialize.own import callee_text
-from srcgrad.specialize.values import Bound, Closure, Leaf, Static, Struct, Value, as_expr, leaves
+from srcgrad.specialize.values import (
+    Bound,
+    Closure,
+    Leaf,
+    LinearMap,
+    Pullback,
+    Static,
+    Struct,
+    Transformed,
+    Value,
+    as_expr,
+    leaves,
+)
 
 Given = tuple[list[Value], dict[str, Value]]
 UNKNOWN = "<unknown>"
 
 
-def _(function, x, *args):  # type: ignore[no-untyped-def]
-    return function(x, *args)
+def _(function, *args):  # type: ignore[no-untyped-def]
+    return function(*args)
 
 
 def _adjoint_of_fixed_point(w, pullback, d, x, *args):  # type: ignore[no-untyped-def]
@@ -57,7 +70,7 @@ def _fixed_point(s: Any, args: list[Value], kwargs: dict[str, Value], pos: Pos |
         out = _result(callee, "fixed_point", pos)
         if rank(out) == rank(kind) and getattr(out, "dtype", "") == getattr(kind, "dtype", "") and _settled(kind, out):
             break
-        kind = _loose(out)
+        kind = without_extents(out)
     else:
         raise KindError("the kind of what fixed_point iterates does not settle", pos=pos)
     solved = Solved(runtime.fixed_point, key, key, 1, FIXED_POINT, (), _linear(s, kwargs, pos))
@@ -194,7 +207,7 @@ def _settled(kind: Kind, out: Kind) -> bool:
     return all(a != 1 or b == 1 for a, b in zip(kind.dims, out.dims, strict=True))
 
 
-def _loose(kind: Kind) -> Kind:
+def without_extents(kind: Kind) -> Kind:
     """A callee's kind, of whose lengths the caller knows nothing."""
     if isinstance(kind, Array) and kind.dims is not None:
         return Array(kind.dtype, tuple(None if isinstance(d, Extent) else d for d in kind.dims))
@@ -204,30 +217,41 @@ def _loose(kind: Kind) -> Kind:
 def _equation(
     s: Any, f: Value, kind: Kind, args: list[Value], hint: str, pos: Pos | None
 ) -> tuple[str, Callee, list[Expr]]:
-    """A function of the unknown, of a kind, and of the arguments, as one of its own: its key, the function, and what
-    it is given besides the unknown. hint: what it is called, if it has no name."""
-    unknown = Leaf(Name(UNKNOWN, kind=kind))
+    return equation_of(s, f, [kind], args, hint, pos)
+
+
+def equation_of(
+    s: Any, f: Value, kinds: Sequence[Kind], args: list[Value], hint: str, pos: Pos | None
+) -> tuple[str, Callee, list[Expr]]:
+    """A function of unknowns, of these kinds, and of the arguments, as one of its own: its key, the function, and what
+    it is given besides the unknowns. hint: what it is called, if it has no name."""
+    names = [UNKNOWN, *(f"<unknown {k}>" for k in range(1, len(kinds)))]
+    unknowns: list[Value] = [Leaf(Name(name, kind=kind)) for name, kind in zip(names, kinds, strict=True)]
     function: Any = f
     before: list[Value] = []
     named: dict[str, Value] = {}
-    while isinstance(function, Bound):
+    while isinstance(function, Bound) and not isinstance(function, (Transformed, Pullback, LinearMap)):
         function, before, named = function.function, [*function.args, *before], {**function.kwargs, **named}
-    given = [*before, unknown, *args]
+    given = [*before, *unknowns, *args]
     if not isinstance(function, Closure):
         function, given = Closure(definition_of(_), function=_), [function, *given]
-    bound = bind_arguments(s, function, given, named, pos)
-    key, exprs = outlined(s, function, bound, pos, hint)
+    try:
+        bound = bind_arguments(s, function, given, named, pos)
+        key, exprs = outlined(s, function, bound, pos, hint)
+    except SrcgradError as error:
+        raise told_at(error, pos) from None
     callee = s.callees[key]
-    at = next(k for k, e in enumerate(exprs) if isinstance(e, Name) and e.id == UNKNOWN)
+    at = [next(k for k, e in enumerate(exprs) if isinstance(e, Name) and e.id == name) for name in names]
     if callee.params and not callee.reordered:
-        callee.params = [callee.params[at], *callee.params[:at], *callee.params[at + 1 :]]
+        others = [p for k, p in enumerate(callee.params) if k not in at]
+        callee.params = [*(callee.params[k] for k in at), *others]
         callee.reordered = True
     written = find_aliases(callee.body).is_written
     for parameter in callee.params:
         if written(parameter.id):
             raise AliasError("a function whose root or fixed point is wanted writes into what it gets",
                              "Let it work on a copy.", pos)  # fmt: skip
-    return key, callee, [*exprs[:at], *exprs[at + 1 :]]
+    return key, callee, [e for k, e in enumerate(exprs) if k not in at]
 
 
 # ---- solvers -------------------------------------------------------------------------------------------------

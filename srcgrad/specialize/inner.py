@@ -94,7 +94,7 @@ class Inner(Specializer):
         return self.asked("function_value", value, path)
 
     def nested(self) -> Specializer:
-        made = Inner(self.knowledge, RESERVED | set(self.inputs.captured), self.inputs, self.outer)
+        made = Inner(self.knowledge, self.reserved(), self.inputs, self.outer)
         made.callees, made.captured, made.seen, made.crossing = self.callees, self.captured, self.seen, self.crossing
         made.localised, made.on_its_own = self.localised, True
         return made

@@ -15,6 +15,7 @@ import numpy as np
 from srcgrad.errors import UnsupportedError
 from srcgrad.ir.kinds import BOTTOM, UNSET, Array, Extent, Kind, ListOf, Matrix, Opaque, Scalar, join
 from srcgrad.ir.nodes import Name
+from srcgrad.rules.defined.registry import STAND_INS
 from srcgrad.rules.libraries import MATRICES, read_library_of
 from srcgrad.rules.objects import parts_of
 from srcgrad.rules.registry import own_rule
@@ -192,7 +193,7 @@ class Describer:
             name: self.describe(item, access("object", text, name), (*path, ("attribute", name)), seen)
             for name, item in attributes(value).items()
         }
-        return Struct("object", made, type(value), origin=(text, dict(made)))
+        return Struct("object", made, STAND_INS.get(type(value), type(value)), origin=(text, dict(made)))
 
     def leaf(self, kind: Kind, text: str, path: Path) -> Leaf:
         name = self.localised.get(text, text)

@@ -14,8 +14,9 @@ from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import Array, Dim, Extent, Kind, Scalar, forget_value
 from srcgrad.ir.nodes import Assign, Call, Const, Definition, Expr, Free, Invoke, Name, Node, Pos, Stmt
 from srcgrad.ir.walk import expressions_of, map_own, reads_of, rebuild, statements, subexpressions, with_blocks
-from srcgrad.rules.solved import Solved
+from srcgrad.rules.solved import Handed
 from srcgrad.specialize.environments import copy_environment
+from srcgrad.specialize.spelling import is_of_srcgrad
 from srcgrad.specialize.state import Frame, State
 from srcgrad.specialize.values import (
     Bound,
@@ -71,7 +72,7 @@ def outlined(
 
     purpose: functions compiled for different purposes are different functions.
     """
-    captured = _captured(s, fn)
+    captured = _captured(s, [fn, *(inner for value in bound.values() for inner in _closures(value))])
     given = {("argument", name): value for name, value in bound.items()} | {
         ("captured", key): value for key, value in captured.items()
     }
@@ -79,7 +80,8 @@ def outlined(
     key = f"{purpose}{fn.definition.name}:{id(fn.definition)}:{_key(template)}"
     if key not in s.callees:
         name = fn.definition.name.strip("_")
-        s.callees[key] = Callee(s.fresh(name if name.isidentifier() and name != "lambda" else purpose), [])
+        own = name.isidentifier() and name != "lambda" and not (purpose and is_of_srcgrad(fn))
+        s.callees[key] = Callee(s.fresh(name if own else purpose), [])
         _compile(s, key, fn, template, pos)
     return key, args
 
@@ -88,10 +90,10 @@ def _hint(definition: Definition) -> str:
     return f"{definition.name}_value"
 
 
-def _captured(s: Any, fn: Closure) -> dict[Any, Value]:
-    """The variables of enclosing functions that the callee reads."""
+def _captured(s: Any, functions: list[Closure]) -> dict[Any, Value]:
+    """The variables of enclosing functions that the callee reads, and the functions that it is given."""
     found: dict[Any, Value] = {}
-    work = [fn]
+    work = functions[::-1]
     while work:
         inner = work.pop()
         path = inner.frame
@@ -104,9 +106,9 @@ def _captured(s: Any, fn: Closure) -> dict[Any, Value]:
                     found[key] = s.env[key]
                     work += _closures(s.env[key])
             path = frame.parent
-    if fn.definition.nonlocals:
+    if functions[0].definition.nonlocals:
         raise UnsupportedError(
-            "a recursive function that assigns `nonlocal` variables is not supported", pos=fn.definition.pos
+            "a recursive function that assigns `nonlocal` variables is not supported", pos=functions[0].definition.pos
         )
     return found
 
@@ -268,8 +270,13 @@ def _name_leaves(sub: State, value: Value, params: list[Name]) -> None:
             _name_leaves(sub, item, params)
 
 
-def close_callees(callees: dict[str, Callee], leaves_of_inputs: set[str]) -> None:
-    """Globals and captured variables that a callee reads become parameters of it, and of those that call it."""
+def close_callees(callees: dict[str, Callee], leaves_of_inputs: set[str], body: list[Stmt]) -> None:
+    """Globals and captured variables that a callee reads become parameters of it, and of those that call it.
+
+    body: the statements of the program itself.
+    """
+    everywhere = [*statements(body), *(stmt for callee in callees.values() for stmt in statements(callee.body))]
+    together = [found.callees for stmt in everywhere for found in _handed(stmt) if len(found.callees) > 1]
     kinds: dict[str, Kind] = {}
     hidden: dict[str, set[str]] = {}
     for key, callee in callees.items():
@@ -291,6 +298,11 @@ def close_callees(callees: dict[str, Callee], leaves_of_inputs: set[str]) -> Non
                     if not hidden[called] <= hidden[key]:
                         hidden[key] |= hidden[called]
                         again = True
+        for group in together:  # they are given the same
+            everything = set().union(*(hidden[key] for key in group))
+            if any(hidden[key] != everything for key in group):
+                hidden |= dict.fromkeys(group, everything)
+                again = True
     for key, callee in callees.items():
         callee.hidden = [Name(n, kind=kinds[n]) for n in sorted(hidden[key])]
     for callee in callees.values():
@@ -302,7 +314,7 @@ def with_hidden(stmt: Stmt, callees: dict[str, Callee]) -> Stmt:
     """Pass the hidden parameters on in each call."""
     if isinstance(stmt, Invoke):
         return dataclasses.replace(stmt, args=(*stmt.args, *callees[stmt.callee].hidden))
-    if any(_solved(stmt)):
+    if any(_handed(stmt)):
         stmt = map_own(stmt, lambda expr: _hidden_in(expr, callees))
     return with_blocks(stmt, lambda block: tuple(with_hidden(inner, callees) for inner in block))
 
@@ -318,18 +330,19 @@ def with_hidden_value(value: Value, callees: dict[str, Callee]) -> Value:
 
 def _called(stmt: Stmt) -> list[str]:
     """The callees that a statement itself calls."""
-    return [stmt.callee] if isinstance(stmt, Invoke) else [found.equation for found in _solved(stmt)]
+    return [stmt.callee] if isinstance(stmt, Invoke) else [key for found in _handed(stmt) for key in found.callees]
 
 
-def _solved(stmt: Stmt) -> list[Solved]:
+def _handed(stmt: Stmt) -> list[Handed]:
     calls = (part for expr in expressions_of(stmt) for part in subexpressions(expr) if isinstance(part, Call))
-    return [call.prim.fn for call in calls if isinstance(call.prim.fn, Solved)]
+    return [call.prim.fn for call in calls if isinstance(call.prim.fn, Handed)]
 
 
 def _hidden_in(expr: Expr, callees: dict[str, Callee]) -> Expr:
     expr = rebuild(expr, lambda child: _hidden_in(child, callees))
-    if isinstance(expr, Call) and isinstance(expr.prim.fn, Solved):
-        return dataclasses.replace(expr, args=(*expr.args, *callees[expr.prim.fn.equation].hidden))
+    if isinstance(expr, Call) and isinstance(expr.prim.fn, Handed):
+        hidden = dict.fromkeys(name for key in expr.prim.fn.callees for name in callees[key].hidden)
+        return dataclasses.replace(expr, args=(*expr.args, *hidden))
     return expr
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,13 +19,14 @@ from srcgrad.ir.nodes import Assign, Const, Definition, Expr, Load, Name, Pos, S
 from srcgrad.ir.walk import root, statements
 from srcgrad.marks import is_checkpointed
 from srcgrad.rules.registry import own_rule
+from srcgrad.runtime import HELPERS
 from srcgrad.specialize.environments import copy_environment
 from srcgrad.specialize.hooks import refuse_changes_of_what_is_read
 from srcgrad.specialize.inputs import MISSING, Describer, Inputs, Path, is_object
 from srcgrad.specialize.knowledge import Change, Derive, Frame, Key, Knowledge, Learned, Restart
 from srcgrad.specialize.options import TransformedFunction, WrittenFunction
 from srcgrad.specialize.outline import close_callees, with_hidden, with_hidden_value
-from srcgrad.specialize.spelling import FIXED, NAMED, RESERVED, is_library, plain_function, spelling_of
+from srcgrad.specialize.spelling import FIXED, NAMED, RESERVED, is_library, is_of_srcgrad, plain_function, spelling_of
 from srcgrad.specialize.state import State
 from srcgrad.specialize.statements import run_block
 from srcgrad.specialize.values import (
@@ -41,6 +42,30 @@ from srcgrad.specialize.values import (
 
 
 @dataclass
+class Written:
+    """Which variables belong to sources that stand for a library's functions: nobody misses their names.
+
+    own: the names of these; others: those of the user's functions."""
+
+    own: set[str]
+    others: set[str]
+
+    @staticmethod
+    def of(s: State) -> Written:
+        own = {key for key in s.names if key[0] in s.frame_of and is_of_srcgrad(s.frame_of[key[0]])}
+        return Written({s.names[key] for key in own}, {name for key, name in s.names.items() if key not in own})
+
+    def among(self, names: Iterable[str]) -> set[str]:
+        """Those of the names that belong to them: with a suffix, where a variable was split or taken apart."""
+        return {name for name in names if self.own and self._base(name) in self.own - self.others}
+
+    def _base(self, name: str) -> str:
+        parts = name.split("_")
+        heads = ("_".join(parts[:k]) for k in range(len(parts), 0, -1))
+        return next((head for head in heads if head in self.own or head in self.others), "")
+
+
+@dataclass
 class Program:
     """A flat typed program.
 
@@ -49,7 +74,8 @@ class Program:
     used: all variable names; flags: exit flags (False but after their jump); rebound: variables for which `op=` on
     an array became a rebinding, which is right only if nothing else holds their arrays; callees: the typed programs
     of functions that are called rather than written in line. held: variables that must keep their arrays as they are,
-    and the place that made each; apart: variables that must not share memory, and where they would.
+    and the place that made each; apart: variables that must not share memory, and where they would. written: which
+    variables are those of functions of srcgrad's own.
     """
 
     definition: Definition
@@ -64,6 +90,7 @@ class Program:
     callees: dict[str, Any] = field(default_factory=dict)
     held: dict[str, object] = field(default_factory=dict)
     apart: list[tuple[str, str, Pos | None]] = field(default_factory=list)
+    written: Written = field(default_factory=lambda: Written(set(), set()))
 
 
 class Specializer(State):
@@ -308,11 +335,15 @@ class Specializer(State):
 
     def nested(self) -> Specializer:
         """A state for a function that is compiled on its own, with the same knowledge, inputs and callees."""
-        made = Specializer(self.knowledge, RESERVED | set(self.inputs.captured), self.inputs, self.derive)
+        made = Specializer(self.knowledge, self.reserved(), self.inputs, self.derive)
         made.callees, made.captured, made.hook_changes = self.callees, self.captured, self.hook_changes
         made.on_its_own = True
         made.describer = self.describer
         return made
+
+    def reserved(self) -> set[str]:
+        """The names that the variables of a function that is compiled on its own must not have."""
+        return RESERVED | set(HELPERS) | set(self.inputs.captured)
 
     def own_variable(self, name: Name) -> None:
         """A leaf of an argument is written: it gets a variable of its own, so that the caller's is left alone."""
@@ -424,11 +455,11 @@ def attempt(s: Specializer, frame: Frame, describe: Callable[[str, str], Value])
             raise type(error)(error.reason, error.remedy, definition.pos) from None
         raise
     refuse_changes_of_what_is_read(s, statements([*s.out, *(stmt for c in s.callees.values() for stmt in c.body)]))
-    close_callees(s.callees, set(inputs.leaves) | inputs.live)
+    close_callees(s.callees, set(inputs.leaves) | inputs.live, s.out)
     flags = {s.names[(frame.path, flag)] for flag in definition.flags if (frame.path, flag) in s.names}
     out = [with_hidden(stmt, s.callees) for stmt in s.out]
     result = with_hidden_value(result, s.callees)
     return Program(
         definition, params, names, tuple(out), result, inputs, s.used, flags, s.rebound_arrays, s.callees, s.held,
-        s.apart,
+        s.apart, Written.of(s),
     )  # fmt: skip

@@ -34,18 +34,24 @@ def is_library(owner: Any) -> bool:
     return head in ("numpy", "scipy", "srcgrad", "numba") or head in sys.stdlib_module_names and head != "__main__"
 
 
+def is_of_srcgrad(fn: Any) -> bool:
+    """Whether a Closure is of none of the user's functions."""
+    return (getattr(fn.function, "__module__", None) or "").split(".")[0] == "srcgrad"
+
+
 def plain_function(value: Any) -> bool:
     """Whether a callable is a Python function of the user's, or of a module of Python's that is read like these."""
     function = getattr(value, "__func__", value)
     if not isinstance(function, types.FunctionType):
         return False
     from srcgrad.rules.registry import lookup
+    from srcgrad.rules.solvers import SOLVERS
     from srcgrad.specialize.builtins import HANDLERS
 
     home = (function.__module__ or "").split(".")[0]
     library = home in ("numpy", "scipy", "math", "functools", "copy", "dataclasses")
     library = library or (function.__module__ or "").startswith("srcgrad.rules")
-    return not library and lookup(value) is None and function not in HANDLERS
+    return not library and lookup(value) is None and function not in HANDLERS and function not in SOLVERS
 
 
 def spelling_of(value: Any) -> str:

@@ -143,6 +143,7 @@ def prepare(specialised: Specialised, wish: Wish) -> Ready:
     facts = Facts(kinds, active, aliases, program.used, flags, set(entry), inputs=program.inputs, functions=pairs)
     facts.masked, facts.unbounded = find_masked(body, active), find_unbounded(body, active)
     facts.results = dependent
+    facts.own |= program.written.among(kinds)
     facts.watch = watch
     refuse_captured_writes(program, body, facts)
     return Ready(
@@ -156,12 +157,14 @@ def differentiate(specialised: Specialised, wish: Wish) -> Gradient:
     ready = prepare(specialised, wish)
     program, body, results, seeds, facts = ready.program, ready.body, ready.results, ready.seeds, ready.facts
     entry, independent, active, pairs = ready.entry, ready.independent, ready.facts.active, ready.pairs
+    title = function_name(program, "vjp" if wish.mode == "vjp" else "value_and_grad" if wish.value else "grad")
+    program.used.add(title)  # not for the pullbacks of functions that are called
     settle_storage(body, facts)
     for name in sorted(facts.active, key=lambda n: (not n.isidentifier(), n)):
         facts.adjoint(name)
     reverser = Reverser(facts, pairs.invoke, pairs.rerun)
     env: dict[str, str] = {}
-    start, bound = seed(results, seeds, facts, env, wish)
+    start, bound = seed(results, seeds, facts, env, wish.mode)
     moving_entry = [
         Chunk(stmt=Assign(facts.adjoint(name), facts.zero(name)))
         for name in entry if name in facts.moving and name in active
@@ -182,7 +185,6 @@ def differentiate(specialised: Specialised, wish: Wish) -> Gradient:
         outputs, held = _hold_value(values[0], grads, facts, reverse)
     returned = outputs[0] if len(outputs) == 1 else tuple_of(outputs)
     text_body = optimize([*entry_copies(program, facts, entry), *forward, *held], reverse, Return(returned), facts)
-    name = function_name(program, "vjp" if wish.mode == "vjp" else "value_and_grad" if wish.value else "grad")
     if wish.wrt:
         text_body = unshared(text_body, facts, seeds, wish.value)
     text_body = with_names(text_body, pairs.plain_name)
@@ -192,8 +194,8 @@ def differentiate(specialised: Specialised, wish: Wish) -> Gradient:
     functions = in_order(pairs.functions)
     checks = facts.watch.places if facts.watch is not None else []
     return Gradient(
-        name, text_body, program, seeds, ready.result_paths, ready.disjoint, functions, checks=checks,
-        records={name: records, **pairs.records},
+        title, text_body, program, seeds, ready.result_paths, ready.disjoint, functions, checks=checks,
+        records={title: records, **pairs.records},
     )  # fmt: skip
 
 

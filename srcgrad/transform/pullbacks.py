@@ -15,18 +15,17 @@ from typing import TYPE_CHECKING
 from srcgrad.analysis.activity import find_active
 from srcgrad.analysis.aliases import find_aliases
 from srcgrad.ir.kinds import Kind, Opaque, is_float
-from srcgrad.ir.nodes import Assign, Call, Expr, Name, Pack, Prim, Return, Stmt
+from srcgrad.ir.nodes import Assign, Call, Expr, Name, Pack, Return, Stmt
 from srcgrad.ir.walk import expressions_of, names_in, rebuild, rebuilt, statements, subexpressions
 from srcgrad.optimize.pipeline import optimize, optimize_part
-from srcgrad.rules.build import Sym
-from srcgrad.rules.solved import Solved
+from srcgrad.rules.solved import Handed
 from srcgrad.specialize.outline import Callee
 from srcgrad.specialize.spelling import RESERVED
 from srcgrad.transform.detach import detach
 from srcgrad.transform.inline import renamed
 from srcgrad.transform.masks import find_masked, find_unbounded
 from srcgrad.transform.record import Recorder
-from srcgrad.transform.results import unshared
+from srcgrad.transform.results import seed, unshared
 from srcgrad.transform.reverse.chunks import flatten_forward, flatten_reverse
 from srcgrad.transform.reverse.control import Reverser
 from srcgrad.transform.reverse.facts import Facts, kinds_of, settle_storage
@@ -60,18 +59,11 @@ def make_pullback(pairs: Pairs, callee: Callee, active: tuple[bool, ...], name: 
         facts.adjoint(p.id)
     reverser = Reverser(facts, pairs.invoke, pairs.rerun)
     env: Env = {}
-    start: list[Stmt] = []
-    seeds: list[str] = []
-    for out in outs:
-        seed = Name(facts.fresh("d_out"), kind=out.kind)
-        seeds.append(seed.id)
-        kinds[seed.id] = out.kind
-        if out.id not in facts.active:
-            continue
-        shadow = facts.is_shadow(out.id)
-        start.append(Assign(facts.adjoint(out.id), Sym(seed).copy().expr if shadow else seed))
-        env[out.id] = "owned" if shadow else "shared"
+    seeds = [facts.fresh("d_out") for _ in outs]
+    kinds |= {given: out.kind for out, given in zip(outs, seeds, strict=True)}
+    start, bound = seed(outs, seeds, facts, env, "vjp")
     block = reverser.block(body, env)
+    block.start += bound
     finish: list[Stmt] = [
         Assign(facts.adjoint(p.id), facts.zero(p.id)) for p in wanted if p.id not in env or p.id not in facts.active
     ]
@@ -143,23 +135,15 @@ def plain_names(params: list[str], body: Sequence[Stmt]) -> tuple[list[str], lis
 
 
 def with_names(body: Sequence[Stmt], name_of: Callable[[str], str]) -> list[Stmt]:
-    """The statements with calls that solve equations as they are printed: the equation is passed by its name.
+    """The statements with calls that are given functions of the program as they are printed: by their names.
 
     name_of: gives the name of the generated function that does what a callee does.
     """
 
     def printed(expr: Expr) -> Expr:
         expr = rebuild(expr, printed)
-        if not isinstance(expr, Call) or not isinstance(expr.prim.fn, Solved):
+        if not isinstance(expr, Call) or not isinstance(expr.prim.fn, Handed):
             return expr
-        solved = expr.prim.fn
-        equation = Name(name_of(solved.callee), kind=Opaque(object))
-        args = expr.args
-        if solved.groups is not None:
-            end = 1 + solved.groups[0]
-            args = (args[0], *(Pack("tuple", part, kind=Opaque(tuple)) for part in (args[1:end], args[end:])))
-        options = (*expr.kwargs, *(option for option in solved.options if option not in expr.kwargs))
-        return Call(Prim(solved.function, solved.function.__name__), (equation, *solved.lead, *args),
-                    options if solved.start == 0 else expr.kwargs, kind=expr.kind, pos=expr.pos)  # fmt: skip
+        return expr.prim.fn.printed(expr, name_of)
 
     return [rebuilt(stmt, printed) for stmt in body]

@@ -176,10 +176,10 @@ def seed_names(results: Sequence[Name], program: Program) -> list[str]:
 
 
 def seed(
-    results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[str, str], wish: Wish
+    results: Sequence[Name], names: Sequence[str], facts: Facts, env: dict[str, str], mode: str
 ) -> tuple[list[Stmt], list[Stmt]]:
     """The adjoints of the results, from the arguments of the generated function; and what is added to adjoints that
-    are views, once they are bound."""
+    are views, once they are bound. mode: of a Wish."""
     start: list[Stmt] = []
     bound: list[Stmt] = []
     mixed = len({kind.dtype for n in facts.active if isinstance(kind := facts.kinds.get(n), (Array, Scalar))}) > 1
@@ -188,14 +188,14 @@ def seed(
             continue
         kind = facts.kinds[result.id]
         d = facts.adjoint(result.id)
-        given = Name(name, kind=kind if wish.mode == "vjp" and isinstance(kind, Array) else Scalar("float64"))
+        given = Name(name, kind=kind if mode == "vjp" and isinstance(kind, Array) else Scalar("float64"))
         held = Name(result.id, kind=kind)
         single = isinstance(kind, Array) and kind.dims is not None and all(n == 1 for n in kind.dims)
         value: Expr = given
         if mixed and isinstance(kind, Scalar) and not kind.weak:
             # a Python float would take the dtype of what it meets
             value = Call(Prim(np.dtype(kind.dtype).type, f"np.{kind.dtype}"), (given,), kind=kind)
-        if isinstance(kind, Array) and wish.mode in ("grad", "holomorphic grad") and not single:
+        if isinstance(kind, Array) and mode in ("grad", "holomorphic grad") and not single:
             value = Call(Prim(HELPERS["scalar_adjoint"], "scalar_adjoint"), (held, given), kind=kind)
         elif isinstance(given.kind, Array):
             value = given if result.id in facts.moving | facts.views else Sym(given).copy().expr

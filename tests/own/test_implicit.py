@@ -378,3 +378,18 @@ def test_refusals():
         return custom_root(lambda x: x - a, newton)  # <- here
 
     assert_refused(missing, 2.0, error=KindError, reason="misses its argument 'x0'")
+
+
+def filled_in_place(x: np.ndarray, a: float) -> np.ndarray:
+    r = np.zeros_like(x)
+    r[0] = x[0] ** 2 - a
+    r[1] += x[1] * x[0] - 1.0
+    return r
+
+
+def test_a_residual_that_is_written_in_place_has_its_adjoint() -> None:
+    def f(a: float) -> float:
+        x = custom_root(filled_in_place, scipy.optimize.root, np.ones(2), a)
+        return x[0] + x[1]
+
+    assert grad(f)(2.0) == pytest.approx(0.5 / np.sqrt(2.0) - 0.5 / 2.0**1.5, rel=1e-9)

@@ -19,6 +19,7 @@ from srcgrad.errors import KindError
 from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, rank
 from srcgrad.ir.nodes import Call, Const, Expr, Load, Pos
 from srcgrad.rules.build import Sym, xp
+from srcgrad.rules.objects import OBJECTS
 
 Definition = Callable[..., Any]
 
@@ -85,6 +86,38 @@ def in_python(*fns: Callable[..., Any], where: str = "") -> Callable[[Callable[.
         return source
 
     return register
+
+
+def source(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a function that the source of others calls."""
+    WRITTEN[function] = function
+    return function
+
+
+STAND_INS: dict[type, type] = {}
+"""Class of a library -> a class in plain Python that its objects are taken for."""
+
+
+def stands_for(classes: Iterable[type], parts: Callable[[Any], dict[str, Any]]) -> Callable[[type], type]:
+    """Declare a class in plain Python for the objects of library classes: what is made of these outside of the program
+    is taken apart by `parts`, into attributes by their names, and is called by this source."""
+
+    def register(stand_in: type) -> type:
+        for cls in classes:
+            STAND_INS[cls], OBJECTS[cls] = stand_in, parts
+        return stand_in
+
+    return register
+
+
+def refuse(reason: str, remedy: str = "") -> None:
+    """In source that stands for a function: refuse the call for which this line is reached when compiling."""
+    raise NotImplementedError(reason)
+
+
+def parameters_of(function: Callable[..., Any]) -> int:
+    """In source that stands for a function: the number of positional parameters of a function of the user's."""
+    raise NotImplementedError
 
 
 def hold(x: Sym, hint: str) -> Sym:

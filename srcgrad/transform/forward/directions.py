@@ -12,7 +12,7 @@ from srcgrad.rules import directions
 from srcgrad.rules.build import Sym
 from srcgrad.rules.directions import NoDirections
 from srcgrad.rules.registry import Rule
-from srcgrad.rules.solved import Solved
+from srcgrad.rules.solved import Integral, Solved
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.forward.expressions import Tangents
 
@@ -64,7 +64,7 @@ class Directions(Tangents):
         helper = Prim(HELPERS["zero_directions"], "zero_directions")
         return Call(helper, (COUNT, like), kind=self.lifted(kind))
 
-    def solved(self, node: Call, solved: Solved) -> Expr | None:
+    def solved(self, node: Call, solved: Solved | Integral) -> Expr | None:
         raise NoDirections
 
     def apply(

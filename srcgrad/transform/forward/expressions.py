@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from srcgrad import runtime
 from srcgrad.analysis.aliases import basic
 from srcgrad.errors import SrcgradError, UnsupportedError
 from srcgrad.ir.kinds import Array, Kind, ListOf, Opaque, Scalar, forget_value, is_float
@@ -21,7 +22,7 @@ from srcgrad.ir.walk import children, expressions_of, statements, subexpressions
 from srcgrad.rules.bodies import inlining
 from srcgrad.rules.build import Sym, xp
 from srcgrad.rules.registry import Rule, rule_of
-from srcgrad.rules.solved import Solved
+from srcgrad.rules.solved import Generated, Integral, Solved
 from srcgrad.rules.tangents import tangent
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.masks import masks
@@ -120,8 +121,10 @@ class Tangents(Values):
         """Let the statement's result be read from its target."""
         return expr if self.target is None else substitute(expr, {RESULT: self.target})
 
-    def solved(self, node: Call, solved: Solved) -> Expr | None:
-        """The tangent of the solution of an equation: one linear system."""
+    def solved(self, node: Call, solved: Solved | Integral) -> Expr | None:
+        """The tangent of the solution of an equation: one linear system; that of an integral is another one."""
+        if isinstance(solved, Integral):
+            return self._integral(node, solved)
         given = node.args[solved.start :]
         dots = [self.of(arg) for arg in given]
         if all(dot is None for dot in dots):
@@ -133,8 +136,30 @@ class Tangents(Values):
         return Call(Prim(solved.tangent, solved.tangent.__name__), exprs, solved.options,
                     kind=forget_value(node.kind), pos=node.pos)  # fmt: skip
 
+    def _integral(self, node: Call, integral: Integral) -> Expr | None:
+        _, lo, hi, *given = node.args
+        dots = [self.of(arg) for arg in given]
+        values = tuple(map(self.need, given))
+        found: Sym | None = None
+        if any(dot is not None for dot in dots):
+            active = (False, *(dot is not None for dot in dots))
+            pushforward = Name(self.facts.functions.tangent(integral.equation, active), kind=Opaque(object))
+            given_dots = tuple(dot for dot in dots if dot is not None)
+            moved = (Pack("tuple", part, kind=Opaque(tuple)) for part in (values, given_dots))
+            shares = (pushforward, self.need(lo), self.need(hi), *moved)
+            helper = Prim(runtime.integral_tangent, "integral_tangent")
+            found = Sym(Call(helper, shares, kind=forget_value(node.kind), pos=node.pos))
+        for limit, sign in ((hi, 1), (lo, -1)):
+            dot = self.of(limit)
+            if dot is not None:
+                name = self.facts.functions.plain_name(integral.equation)
+                end = Call(Prim(Generated(name), name), (self.need(limit), *values), kind=forget_value(node.kind))
+                part = sign * Sym(dot) * Sym(end)
+                found = part if found is None else found + part
+        return None if found is None else found.expr
+
     def _of_call(self, node: Op | Call) -> Expr | None:
-        if isinstance(node, Call) and isinstance(node.prim.fn, Solved):
+        if isinstance(node, Call) and isinstance(node.prim.fn, (Solved, Integral)):
             return self.solved(node, node.prim.fn)
         rule = rule_of(node)
         if rule.form == "constant":

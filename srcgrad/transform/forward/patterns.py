@@ -15,7 +15,7 @@ from srcgrad.ir.nodes import Call, DictPack, Expr, Load, Name, Op, Pack, Prim
 from srcgrad.rules.build import Sym
 from srcgrad.rules.patterns import all_of, joined
 from srcgrad.rules.registry import Rule
-from srcgrad.rules.solved import Solved
+from srcgrad.rules.solved import Integral, Solved
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.forward.expressions import Tangents
 from srcgrad.transform.reverse.facts import ZERO
@@ -64,7 +64,7 @@ class IndexSets(Tangents):
     def _empty(self, like: Expr, kind: Kind) -> Expr:
         return Call(Prim(HELPERS["no_sets"], "no_sets"), (like,), kind=self.lifted(kind))
 
-    def solved(self, node: Call, solved: Solved) -> Expr | None:
+    def solved(self, node: Call, solved: Solved | Integral) -> Expr | None:
         dots = [self.of(arg) for arg in node.args[solved.start :]]
         given = [Sym(dot) for dot in dots if dot is not None]
         return all_of(given, Sym(self.need_out(node))).expr if given else None

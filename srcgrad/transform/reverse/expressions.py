@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad import runtime
 from srcgrad.analysis.aliases import basic
 from srcgrad.errors import SrcgradError, UnsupportedError
 from srcgrad.ir.kinds import INT, Array, DictOf, ListOf, Opaque, Scalar, forget_value, is_complex, rank
@@ -21,7 +22,7 @@ from srcgrad.rules.bodies import inlining
 from srcgrad.rules.build import Sym
 from srcgrad.rules.contributions import Contribution, NeedsFull, contributions, full
 from srcgrad.rules.registry import rule_of
-from srcgrad.rules.solved import Generated, Solved
+from srcgrad.rules.solved import Generated, Integral, Solved
 from srcgrad.transform.masks import is_singular
 from srcgrad.transform.repeats import repeated, swapped
 from srcgrad.transform.values import MASKING, RESULT, Values
@@ -133,6 +134,8 @@ class Walk(Values):
     def _walk_call(self, node: Op | Call, d: Expr, lazy: bool, masked: bool, unbounded: bool) -> None:
         if isinstance(node, Call) and isinstance(node.prim.fn, Solved):
             return self._walk_solved(node, node.prim.fn, d, lazy)
+        if isinstance(node, Call) and isinstance(node.prim.fn, Integral):
+            return self._walk_integral(node, node.prim.fn, d, lazy)
         rule = rule_of(node)
         if rule.form == "constant":
             return
@@ -188,6 +191,29 @@ class Walk(Values):
             if wanted:
                 at = Const(place, kind=Scalar("int64", True, place))
                 self.walk(arg, Load(adjoints, at, kind=forget_value(arg.kind)), False)
+
+    def _walk_integral(self, node: Call, integral: Integral, d: Expr, lazy: bool) -> None:
+        """The adjoint of an integral: its integrand at the limits, and an integral for each of the arguments."""
+        if lazy:
+            d = full(Sym(d), Sym(self.shape_source(node))).expr
+        _, lo, hi, *given = node.args
+        active = [self.active(arg) for arg in given]
+        d = self.atom(d, 1 + sum(map(self.active, node.args[1:])))
+        values = [self.need(arg) for arg in given]
+        for limit, sign in ((hi, 1), (lo, -1)):
+            if self.active(limit):
+                name = self.facts.functions.plain_name(integral.equation)
+                end: Expr = Call(Prim(Generated(name), name), (self.need(limit), *values), kind=forget_value(node.kind))
+                end = (sign * Sym(d) * Sym(end)).expr
+                self.walk(limit, Sym(end).sum().expr if isinstance(node.kind, Array) else end, False)
+        if not any(active):
+            return
+        pullback = self.facts.functions.pullback(integral.equation, (False, *active))
+        helper = Prim(runtime.integral_adjoint, "integral_adjoint")
+        for place, arg in enumerate(arg for arg, wanted in zip(given, active, strict=True) if wanted):
+            at = Const(place, kind=Scalar("int64", True, place))
+            shares = (pullback, at, d, self.need(lo), self.need(hi), *values)
+            self.walk(arg, Call(helper, shares, kind=forget_value(arg.kind), pos=node.pos), False)
 
     def _contributions(self, node: Op | Call, table: dict[str, Expr]) -> Callable[..., list[Contribution]]:
         """contributions; the statements that the rule needs come ahead."""

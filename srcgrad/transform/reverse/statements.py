@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TypeVar
 
-from srcgrad.analysis.aliases import sources
+from srcgrad.analysis.aliases import read_only, sources
 from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Scalar
 from srcgrad.ir.nodes import Assign, Call, Effect, Expr, For, Load, Name, Node, Pos, Prim, Push, Stmt, Store
 from srcgrad.ir.walk import names_in, root, substitute
@@ -253,8 +253,8 @@ def mark(stmt: Stmt, source: Stmt) -> Stmt:
 
 
 def _fresh(expr: Expr) -> bool:
-    """Whether the value of an expression is an array that nothing else holds."""
-    return not any(True for _ in sources(expr))
+    """Whether the value of an expression is an array that nothing else holds, and that may be written."""
+    return not any(True for _ in sources(expr)) and not read_only(expr)
 
 
 def _signed(total: Expr) -> tuple[Expr, str]:
