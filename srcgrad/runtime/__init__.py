@@ -242,8 +242,8 @@ HELPERS = {
         sparse_columns, sparse_dense, sparse_product, sparse_rows, sparse_solution, sparse_values,
         affine_matrix_back, affine_offset_back, affine_places, mapped_coordinate, mapped_index, spline_at,
         spline_back, spline_filter_back, spline_terms, spline_weights, zoom_places,
-        integral_adjoint, integral_of, integral_tangent, as_found, collocation, explicit_steps, implicit_steps, interpolant, odeint_steps, places_in_steps, tableau,
-        steps_with_stages, whole_solution,
+        integral_adjoint, integral_of, integral_tangent, as_found, collocation, explicit_steps, implicit_steps,
+        interpolant, odeint_steps, places_in_steps, tableau, steps_with_stages, whole_solution,
         accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of,
     )
 }  # fmt: skip

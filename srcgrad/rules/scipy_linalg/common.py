@@ -18,7 +18,7 @@ from srcgrad.errors import KindError, NoRuleError
 from srcgrad.ir.kinds import Array, Kind, Opaque, rank
 from srcgrad.ir.nodes import Prim
 from srcgrad.rules.build import Namespace, Sym, unbroadcast, xp
-from srcgrad.rules.defined.registry import DEFINITIONS, array, results
+from srcgrad.rules.defined.registry import DEFINITIONS, array, results, written_as
 from srcgrad.rules.linalg import flipped
 from srcgrad.rules.registry import RULES, Builder, flat
 
@@ -38,7 +38,7 @@ def defined(*fns: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable
 
     def register(definition: Callable[..., Any]) -> Callable[..., Any]:
         for fn in fns:
-            DEFINITIONS[fn] = _by_name(fn, definition)
+            written_as(fn)(_by_name(fn, definition))
         return definition
 
     return register
@@ -88,7 +88,7 @@ def keep_arguments(fn: Callable[..., Any]) -> None:
         return tuple(results(made)) if made.kind == Opaque(tuple) else made
 
     build.__signature__ = sig  # type: ignore[attr-defined]
-    DEFINITIONS[fn] = build
+    written_as(fn)(build)
 
 
 def unknown(fn: Callable[..., Any], name: str) -> NoRuleError:
