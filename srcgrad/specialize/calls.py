@@ -19,7 +19,7 @@ from srcgrad.rules.effects import DECLARED
 from srcgrad.rules.refused import WRITES, reason_of
 from srcgrad.rules.registry import effect, missing, own_rule
 from srcgrad.specialize.arguments import argument, bind_arguments, positional_arguments
-from srcgrad.specialize.defined import call_source, written
+from srcgrad.specialize.defined import call_source, may_vary, written
 from srcgrad.specialize.spelling import plain_function
 from srcgrad.specialize.state import Frame, Restart, State
 from srcgrad.specialize.values import (
@@ -150,12 +150,12 @@ def call_static(s: State, fn: Static, args: list[Value], kwargs: dict[str, Value
             with contextlib.suppress(TypeError, ValueError):  # which the run raises, too
                 return _constant_result(target(*known))
     source = written(target)
-    if source is not None:
+    if source is not None and (effect(target) != "pure" or any(map(may_vary, [*args, *kwargs.values()]))):
         return call_source(s, source, args, kwargs, pos)
     if isinstance(getattr(target, "__self__", None), np.ufunc) and target.__name__ == "at":
-        from srcgrad.specialize.writes import ufunc_at
+        from srcgrad.specialize.ufuncs import at
 
-        return ufunc_at(s, target.__self__, args, pos)
+        return at(s, target.__self__, args, pos)
     if isinstance(target, type):
         from srcgrad.specialize.classes import construct
 

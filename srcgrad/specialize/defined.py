@@ -20,7 +20,7 @@ from srcgrad.specialize.state import State
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr
 
 _KNOWN = frozenset(
-    ("axis", "axes", "axis1", "axis2", "axisa", "axisb", "axisc", "offset", "k", "ord", "p", "mode", "order", "trim",
+    ("axis", "axes", "axis1", "axis2", "axisa", "axisb", "axisc", "offset", "k", "ord", "mode", "order", "trim",
      "keepdims")
 )  # fmt: skip
 """Parameters that have to be known when compiling."""
@@ -53,7 +53,7 @@ def call_source(
 def as_defined(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
     """What a function's definition makes of a call; None: it has none, or leaves the call to the function itself."""
     definition = _known(DEFINITIONS, prim.fn)
-    if definition is None or not any(_may_vary(value) for value in [*args, *kwargs.values()]):
+    if definition is None or not any(may_vary(value) for value in [*args, *kwargs.values()]):
         return None
     try:
         bound = _signature(definition).bind(*args, **kwargs)
@@ -61,9 +61,12 @@ def as_defined(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value]
         return None
     before, used = len(s.out), set(s.used)
     for name, value in bound.arguments.items():
-        bound.arguments[name] = (
-            tuple(_given(s, v, pos) for v in value) if isinstance(value, tuple) else _given(s, value, pos)
-        )
+        if isinstance(value, tuple):  # `*args`
+            bound.arguments[name] = tuple(_given(s, item, pos) for item in value)
+        elif isinstance(value, dict):  # `**kwargs`
+            bound.arguments[name] = {key: _given(s, item, pos) for key, item in value.items()}
+        else:
+            bound.arguments[name] = _given(s, value, pos)
     made = None
     if not any(isinstance(value, Sym) for name, value in bound.arguments.items() if name in _KNOWN):
         made = _made(s, lambda: definition(*bound.args, **bound.kwargs), pos)
@@ -140,8 +143,8 @@ def _given(s: State, value: Value, pos: Pos | None) -> Any:
     return Sym(expr if again else s.temporary(expr, "given").expr)
 
 
-def _may_vary(value: Value) -> bool:
+def may_vary(value: Value) -> bool:
     """Whether derivatives may flow through a value."""
     if isinstance(value, Struct):
-        return any(_may_vary(item) for item in value.values())
+        return any(may_vary(item) for item in value.values())
     return isinstance(value, Leaf) and is_float(value.kind) and not isinstance(value.expr, Const)

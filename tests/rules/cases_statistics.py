@@ -46,7 +46,8 @@ STATISTICS = [
     *((fn, (x,), {"initial": c, **kw}) for fn in (np.max, np.min) for c in (0, 100, -100)
       for x, kw in [(V6, {}), (A23, {"axis": 0}), (B234, {"axis": (0, 2), "keepdims": True})]),
     (runtime.add_along, (A23, np.array([[0, 0], [2, 1]]), A44[:2, :2], 1), {}),
-    (runtime.put_along, (V3, np.array([2, 0, 1])), {}), (runtime.put_along, (A23, np.array([[1, 0, 1], [0, 1, 0]]), 0), {}),
+    (runtime.put_along, (V3, np.array([2, 0, 1])), {}),
+    (runtime.put_along, (A23, np.array([[1, 0, 1], [0, 1, 0]]), 0), {}),
     (np.diff, (A23,), {"prepend": 0}), (np.diff, (A23,), {"append": 0, "axis": 0}),
     (np.diff, (V6,), {"append": 0, "prepend": 0}),
     (np.max, (np.zeros((0, 3)),), {"initial": 1, "axis": 0}),

@@ -41,8 +41,8 @@ def windows(x):
     return np.sum(np.lib.stride_tricks.sliding_window_view(x, 2, axis=0) ** 3) + np.sum(np.pad(x, 1, mode="wrap") ** 3)
 
 
-@pytest.mark.parametrize("f, x", [(low_rank, A), (triangular, A), (symmetric, S[0]), (powers, S), (fitted, A), (stacked, S),
-                                  (windows, A)], ids=lambda v: getattr(v, "__name__", ""))  # fmt: skip
+@pytest.mark.parametrize("f, x", [(low_rank, A), (triangular, A), (symmetric, S[0]), (powers, S), (fitted, A),
+                                  (stacked, S), (windows, A)], ids=lambda v: getattr(v, "__name__", ""))  # fmt: skip
 def test_second_order(f, x):
     check_grads(f, (x,), order=2)
 

@@ -18,7 +18,8 @@ from srcgrad.rules.registry import RULES, effect
 from tests.rules.cases_statistics import STATISTICS
 from tests.rules.rule_eval import ListValue, build, check
 
-FACTORS = (runtime.eigh_values, runtime.eigh_vectors, runtime.svd_u, runtime.svd_s, runtime.svd_vt, runtime.qr_q, runtime.qr_r)
+FACTORS = (runtime.eigh_values, runtime.eigh_vectors, runtime.svd_u, runtime.svd_s, runtime.svd_vt,
+           runtime.qr_q, runtime.qr_r)
 
 
 def draw(rng, shape, domain, which=0):

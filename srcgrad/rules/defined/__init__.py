@@ -5,10 +5,14 @@ from srcgrad.rules.defined import (  # noqa: F401  (they register)
     joining,
     matrices,
     moving,
+    padding,
     picking,
+    polynomials,
     products,
+    sets,
     several,
     statistics,
+    writing,
 )
 from srcgrad.rules.defined.products import BRACKETS
 from srcgrad.rules.defined.registry import DEFINITIONS, WRITTEN, Declined, holder, results, written_as
