@@ -78,20 +78,16 @@ RANDOM = Reason(
 
 _TABLE: dict[str, dict[Reason, str]] = {
     "numpy": {
-        NOT_YET: """
-            angle asarray_chkfinite frexp geomspace histogram2d histogram_bin_edges histogramdd i0 intersect1d kaiser
-            logspace nextafter poly polyadd polydiv polyfit polyint polymul polysub real_if_close roots setdiff1d
-            setxor1d union1d unique_all unique_counts unique_inverse unique_values unwrap float16 longdouble""",
-        COMPLEX: "sort_complex complex64 complex128 clongdouble",
-        WRITES: "place put",
-        CALLS_BACK: "apply_over_axes frompyfunc fromfunction fromiter nditer nested_iters vectorize",
+        NOT_YET: "angle histogram2d histogramdd real_if_close float16 longdouble",
+        COMPLEX: "roots sort_complex complex64 complex128 clongdouble",
+        CALLS_BACK: "nditer nested_iters",
         INPUT_OUTPUT: """
             fromfile fromregex genfromtxt load loadtxt memmap save savetxt savez savez_compressed info show_config
             show_runtime test""",
         SETTINGS: "printoptions set_printoptions setbufsize seterr seterrcall",
         MEMORY: "from_dlpack frombuffer fromstring ndarray",
         DEPRECATED: "asmatrix bmat matrix row_stack poly1d",
-        OBJECTS: """broadcast busdaycalendar flatiter recarray record void ufunc datetime64 timedelta64 str_
+        OBJECTS: """frompyfunc broadcast busdaycalendar flatiter recarray record void ufunc datetime64 timedelta64 str_
             bytes_ object_""",
         NO_FLOATS: """
             mintypecode longlong uint16 uint32 uint64 ulonglong uintp
@@ -145,14 +141,10 @@ REFUSED: dict[str, Reason] = {
 """Why a function is refused, by its full name."""
 
 PARTS: dict[str, str] = {
-    "numpy.linalg.svd": "singular values of a matrix",
-    "numpy.linalg.eigh": "of a matrix",
-    "numpy.linalg.slogdet": "of a matrix",
-    "numpy.putmask": "a value without axes",
     "numpy.fill_diagonal": "of a matrix",
-    "numpy.pad": "mode constant",
-    "numpy.diagonal": "of a matrix",
-    "numpy.einsum": "no subscript twice in one operand",
+    "numpy.put": "of a vector or a matrix",
+    "numpy.poly": "of zeros",
+    "numpy.vectorize": "of a function alone",
 }
 """What is differentiated of functions of which not everything is."""
 

@@ -18,6 +18,7 @@ from srcgrad.rules.contributions import full
 from srcgrad.rules.elementwise import positive
 from srcgrad.rules.reductions import literal, options, spread
 from srcgrad.rules.registry import constant, flat, jvp, linear, vjp
+from srcgrad.rules.shapes import items
 
 # ---- quantiles and sorting -----------------------------------------------------------------------------------
 
@@ -41,33 +42,50 @@ def _percent(q: Any) -> Any:
     return (q if rank(q.kind) is not None else xp.asarray(q)) / 100
 
 
+def _array(x: Any) -> Sym:
+    """An argument as an array: it may be a display."""
+    return x if isinstance(x, Sym) else xp.array(x)
+
+
+def _dots(t: Any, x: Any) -> Sym:
+    """The tangent of an argument that may be a display."""
+    if isinstance(t, Sym):
+        return t
+    return xp.array([xp.zeros_like(item) if dot is None else dot for dot, item in zip(t, x, strict=True)])
+
+
 def _quantile(fn: Any, fraction: Any, skip_nan: bool, scale: float = 1.0) -> None:
-    @vjp(fn, "a", domain="distinct")
-    def _(d: Sym, a: Sym, q: Any, axis: Any = None, method: Any = "linear", keepdims: Any = False) -> Sym:
-        return helper(runtime.quantile_adjoint)(d, a, fraction(q), **_quantile_options(axis, method, skip_nan))
+    @vjp(fn, "a", domain="distinct", displays=True)
+    def _(d: Sym, a: Any, q: Any, axis: Any = None, method: Any = "linear", keepdims: Any = False) -> Any:
+        given = _quantile_options(axis, method, skip_nan)
+        return items(helper(runtime.quantile_adjoint)(d, _array(a), fraction(q), **given), a)
 
     @jvp(fn, "a")
-    def _(t: Sym, out: Sym, a: Sym, q: Any, axis: Any = None, method: Any = "linear", keepdims: Any = False) -> Sym:
+    def _(t: Any, out: Sym, a: Any, q: Any, axis: Any = None, method: Any = "linear", keepdims: Any = False) -> Sym:
+        t, a = _dots(t, a), _array(a)
         given = _quantile_options(axis, method, skip_nan)
         moved = helper(runtime.quantile_tangent)(t, a, fraction(q), out.shape, **given)
         return moved if rank(out.kind) else moved[()]
 
 
-    def rates_of(a: Sym, q: Sym, axis: Any, method: Any) -> Sym:
-        found = helper(runtime.quantile_slope)(a, fraction(q), **_quantile_options(axis, method, skip_nan))
+    def rates_of(a: Any, q: Any, axis: Any, method: Any) -> Sym:
+        found = helper(runtime.quantile_slope)(_array(a), fraction(q), **_quantile_options(axis, method, skip_nan))
+        found = found if rank(found.kind) != 0 else found[()]
         return found if scale == 1 else scale * found
 
     @vjp(fn, "q")
-    def _(d: Sym, a: Sym, q: Any, axis: Any = None, method: Any = "linear", keepdims: Any = False) -> Sym:
+    def _(d: Sym, a: Any, q: Any, axis: Any = None, method: Any = "linear", keepdims: Any = False) -> Any:
         rates = rates_of(a, q, axis, method)
         product = d.reshape(rates.shape) * rates if literal(keepdims, "keepdims") else d * rates
-        n, whole = rank(q.kind), rank(rates.kind)
+        n, whole = rank(_array(q).kind), rank(rates.kind)
         if n is None or whole is None:
             raise KindError("quantiles are differentiated in q where its number of axes is known")
-        return product if n == whole else xp.sum(product, axis=tuple(range(n, whole))) if n else xp.sum(product)
+        summed = product if n == whole else xp.sum(product, axis=tuple(range(n, whole))) if n else xp.sum(product)
+        return items(summed, q)
 
     @jvp(fn, "q")
-    def _(t: Sym, out: Sym, a: Sym, q: Any, axis: Any = None, method: Any = "linear") -> Sym:
+    def _(t: Any, out: Sym, a: Any, q: Any, axis: Any = None, method: Any = "linear") -> Sym:
+        t = _dots(t, q)
         rates = rates_of(a, q, axis, method)
         n, whole = rank(t.kind), rank(rates.kind)
         if n is None or whole is None:

@@ -26,22 +26,25 @@ def axes_put_back(rows, x, axis=None):
     return np.moveaxis(np.reshape(rows, np.moveaxis(x, axis, end).shape), end, axis)
 
 
+def quantile_ranks(rows, q, method="linear", skip_nan=False):
+    """Where along the last axis, once it is sorted, each quantile lies: not at an element only, but between two."""
+    ranks = np.arange(rows.shape[-1]) * 1.0
+    if not skip_nan:  # the same along all other axes
+        between = np.reshape(np.quantile(ranks, q, method=method), -1)
+        return np.broadcast_to(between, rows.shape[:-1] + between.shape)
+    number = np.count_nonzero(~np.isnan(rows), axis=-1, keepdims=True)  # nan is sorted behind them
+    between = np.nanquantile(np.where(ranks < number, ranks, np.nan), q, axis=-1, method=method)
+    return np.nan_to_num(np.moveaxis(np.reshape(between, (-1,) + rows.shape[:-1]), 0, -1))
+
+
 def quantile_parts(rows, q, method="linear", skip_nan=False):
     """Between which two elements along the last axis each quantile lies: their places, and how far it is from the
     first to the second."""
     order = np.argsort(rows, axis=-1)
-    ranks = np.arange(rows.shape[-1]) * 1.0
-    if skip_nan:  # they are the last ones
-        number = np.count_nonzero(~np.isnan(rows), axis=-1, keepdims=True)
-        between = np.nanquantile(np.where(ranks < number, ranks, np.nan), q, axis=-1, method=method)
-        between = np.nan_to_num(np.moveaxis(np.reshape(between, (-1,) + rows.shape[:-1]), 0, -1))
-    else:  # the same along all other axes
-        between = np.reshape(np.quantile(ranks, q, method=method), -1)
-        between = np.broadcast_to(between, rows.shape[:-1] + between.shape)
+    between = quantile_ranks(rows, q, method, skip_nan)
     low = np.floor(between).astype(int)
     high = np.ceil(between).astype(int)
-    part = (between - low).astype(rows.dtype)
-    return np.take_along_axis(order, low, axis=-1), np.take_along_axis(order, high, axis=-1), part
+    return np.take_along_axis(order, low, axis=-1), np.take_along_axis(order, high, axis=-1), between - low
 
 
 def quantile_adjoint(d, x, q, axis=None, method="linear", skip_nan=False):
@@ -58,7 +61,7 @@ def quantile_tangent(t, x, q, shape, axis=None, method="linear", skip_nan=False)
     low, high, part = quantile_parts(axes_at_end(x, axis), q, method, skip_nan)
     rows = axes_at_end(t, axis)
     moved = np.take_along_axis(rows, low, axis=-1) * (1 - part) + np.take_along_axis(rows, high, axis=-1) * part
-    return np.reshape(np.moveaxis(moved, -1, 0), shape)
+    return np.reshape(np.moveaxis(moved, -1, 0), shape).astype(x.dtype)
 
 
 def places_of(part, x, axis=-1):
@@ -218,16 +221,20 @@ def reduceat_adjoint(d_sums, x, indices, axis=0):
     return result
 
 
-def quantile_slope(x, q, axis=None, method="linear", skip_nan=False):
-    """The derivative of np.quantile(x, q, axis, method=method) in q: of the shape of q, then of the other axes.
+def quantile_slope(a, q, axis=None, method="linear", skip_nan=False):
+    """The derivative of np.quantile(a, q, axis, method=method) in q: of the shape of q, then of the other axes.
 
-    The place of a quantile among n sorted elements grows by n + 1 - alpha - beta with q (Hyndman and Fan 1996).
+    The place of a quantile among n sorted elements grows by n + 1 - alpha - beta with q (Hyndman and Fan 1996). Where
+    it is that of an element, the slope is the mean of those on both sides.
     """
-    rows = np.sort(axes_at_end(x, axis), axis=-1)
-    low, high, _ = quantile_parts(rows, q, method, skip_nan)
+    rows = np.sort(axes_at_end(a, axis), axis=-1)
+    between = quantile_ranks(rows, q, method, skip_nan)
     ends = {"linear": 2.0, "interpolated_inverted_cdf": 1.0, "hazen": 1.0, "weibull": 0.0, "median_unbiased": 2 / 3,
             "normal_unbiased": 0.75}  # fmt: skip
     number = np.count_nonzero(~np.isnan(rows), axis=-1, keepdims=True) if skip_nan else rows.shape[-1]
     grows = number + 1 - ends[method] if method in ends else 0.0
-    slope = grows * (np.take_along_axis(rows, high, axis=-1) - np.take_along_axis(rows, low, axis=-1))
-    return np.reshape(np.moveaxis(slope, -1, 0), np.shape(q) + rows.shape[:-1])
+    before = np.maximum(np.ceil(between).astype(int) - 1, 0)
+    behind = np.minimum(np.floor(between).astype(int) + 1, number - 1)
+    width = np.maximum(behind - before, 1)
+    slope = np.take_along_axis(rows, behind, axis=-1) - np.take_along_axis(rows, before, axis=-1)
+    return np.reshape(np.moveaxis(slope * (grows / width), -1, 0), np.shape(q) + rows.shape[:-1])

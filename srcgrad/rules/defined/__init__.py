@@ -11,6 +11,7 @@ from srcgrad.rules.defined import (  # noqa: F401  (they register)
     products,
     sets,
     several,
+    spacing,
     statistics,
     writing,
 )

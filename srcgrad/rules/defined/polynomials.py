@@ -60,9 +60,7 @@ def poly(seq_of_zeros):
 
 
 @in_python(np.polyfit)
-def polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
-    if full or cov:
-        raise NotImplementedError("np.polyfit is differentiated with `full` and `cov` left out")
+def polyfit(x, y, deg, rcond=None, *, w=None):
     powers, values = np.vander(x + 0.0, deg + 1), y + 0.0
     if w is not None:
         powers = powers * w[:, None]

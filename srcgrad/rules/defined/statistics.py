@@ -341,25 +341,6 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     return made if right is None else choose(x > xp[-1], right, made)
 
 
-@written_as(np.linspace)
-def linspace(
-    start: Any, stop: Any, num: Any = 50, endpoint: Any = True, retstep: Any = False, dtype: Any = None, axis: Any = 0
-) -> Any:  # fmt: skip
-    """Between arrays, and with the step; rules know the rest."""
-    n = max(ndim(start), ndim(stop))
-    if dtype is not None or isinstance(endpoint, Sym) or isinstance(retstep, Sym) or (not retstep and not n):
-        return None
-    given = {} if endpoint else {"endpoint": False}
-    if not n:
-        step = (stop - start) / ((num - 1) if endpoint else num)
-        return xp.linspace(start, stop, num, **given), step
-    if retstep:
-        return None
-    parts = xp.linspace(0.0, 1.0, num, **given)[(slice(None), *[None] * n)]
-    made = start * (1 - parts) + stop * parts
-    return made if axis == 0 else xp.moveaxis(made, 0, axis)
-
-
 @written_as(np.diff)
 def diff(a: Any, n: Any = 1, axis: Any = -1, prepend: Any = None, append: Any = None) -> Sym | None:
     """What stands before and behind is joined to the array."""
