@@ -242,7 +242,7 @@ _NOT_ELEMENTWISE = {math.dist, math.modf, math.frexp, math.prod, math.fsum}
 ELEMENTWISE: set[Any] = {
     abs, float, int, complex, round, np.abs, np.round, np.around, np.nan_to_num, np.angle,
     np.isclose, np.sinc, np.isreal, np.iscomplex, np.fix, np.clip, pow,
-    np.isposinf, np.isneginf, np.i0,
+    np.isposinf, np.isneginf,
     np.float16, np.float32, np.float64, np.int8, np.int16, np.int32, np.int64, np.uint8, np.bool_,
 }  # fmt: skip
 """Functions that work element by element and are no ufuncs. Rules of further libraries add theirs."""

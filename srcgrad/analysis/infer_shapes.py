@@ -127,6 +127,12 @@ def _cumulative(prim: Prim, bound: Bound) -> Kind:
     return Array(dtype, (product(a.dims),) if literal(bound, "axis", None) is None else a.dims)
 
 
+def _quantile_rates(prim: Prim, bound: Bound) -> Kind:
+    """Of the shape of the quantiles, in the dtype of the array."""
+    made = _quantile(Prim(np.quantile, prim.text), bound)
+    return made if isinstance(made, Array) else Array(getattr(made, "dtype", "float64"), ())
+
+
 def _quantile(prim: Prim, bound: Bound) -> Kind:
     """A reduction, with the axes of q in front. NumPy is asked for the dtype, with quantiles that it accepts."""
     a, q = array_of_expr(bound["a"]), bound["q"]
@@ -368,6 +374,7 @@ RULES[runtime.first_places] = lambda prim, bound: Array("int64", (None,))
 RULES[runtime.corrcoef_adjoint] = lambda prim, bound: Array(
     join_dtype(array_of_expr(bound["d"]).dtype, array_of_expr(bound["x"]).dtype), array_of_expr(bound["x"]).dims
 )
+RULES[runtime.quantile_slope] = _quantile_rates
 RULES[runtime.quantile_tangent] = lambda prim, bound: Array(
     join_dtype(array_of_expr(bound["t"]).dtype, array_of_expr(bound["x"]).dtype), shape_items(bound["shape"])
 )

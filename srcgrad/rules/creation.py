@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from srcgrad.ir.kinds import rank
 from srcgrad.rules.build import Sym, const, helper, unbroadcast, xp
 from srcgrad.rules.contributions import Lazy
 from srcgrad.rules.reductions import literal
-from srcgrad.rules.registry import constant, flat, jvp, linear
+from srcgrad.rules.registry import constant, flat, jvp, linear, vjp
 from srcgrad.rules.shapes import items
 
 constant(
@@ -39,6 +40,17 @@ flat(np.full_like, "a")
 @linear(np.array, "object", displays=True)
 def _array(d: Sym, object: Any, dtype: Any = None) -> Any:
     return items(d, object)
+
+
+@vjp(np.asarray_chkfinite, "a", displays=True, view="maybe")
+def _asarray_chkfinite(d: Sym, a: Any, dtype: Any = None) -> Any:
+    return items(d, a)
+
+
+@jvp(np.asarray_chkfinite, "a")
+def _asarray_chkfinite_tangent(t: Any, a: Any) -> Sym:
+    return t if isinstance(t, Sym) else xp.array([xp.zeros_like(x) if dot is None else dot
+                                                  for dot, x in zip(t, a, strict=True)])  # fmt: skip
 
 
 _AS = (np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.require)
@@ -140,6 +152,55 @@ def _steps(start: Sym, stop: Sym, num: Any, endpoint: Any) -> Sym:
     if literal(endpoint, "endpoint"):
         return xp.linspace(0, 1, num)
     return xp.linspace(0, 1, num, endpoint=False)
+
+
+def _powers(fn: Any, to_exponent: Any) -> None:
+    """np.logspace and np.geomspace: powers of a base, whose exponents are evenly spaced between two functions of the
+    ends. to_exponent: their derivatives, times the logarithm of the base."""
+
+    @vjp(fn, "start")
+    def _(d: Sym, out: Sym, start: Sym, stop: Sym, num: Any = 50, endpoint: Any = True, base: Any = None) -> Sym:
+        return xp.sum(d * out * (1 - _steps(start, stop, num, endpoint))) * to_exponent(start, base)
+
+    @vjp(fn, "stop")
+    def _(d: Sym, out: Sym, start: Sym, stop: Sym, num: Any = 50, endpoint: Any = True, base: Any = None) -> Sym:
+        return xp.sum(d * out * _steps(start, stop, num, endpoint)) * to_exponent(stop, base)
+
+    @jvp(fn, "start", "stop")
+    def _(
+        t: tuple[Sym | None, Sym | None], out: Sym, start: Sym, stop: Sym, num: Any = 50, endpoint: Any = True,
+        base: Any = None,
+    ) -> Sym:  # fmt: skip
+        slopes = [0.0 if dot is None else dot * to_exponent(end, base)
+                  for dot, end in zip(t, (start, stop), strict=True)]  # fmt: skip
+        return out * xp.linspace(*slopes, num, **({} if literal(endpoint, "endpoint") else {"endpoint": False}))
+
+
+def _log_of(base: Any) -> Any:
+    value = 10.0 if base is None else const(base.expr) if isinstance(base, Sym) else base
+    return math.log(value) if isinstance(value, (int, float)) else xp.log(base)
+
+
+_powers(np.logspace, lambda end, base: _log_of(base))
+_powers(np.geomspace, lambda end, base: 1 / end)
+
+
+def _exponents(start: Sym, stop: Sym, num: Any, endpoint: Any) -> Sym:
+    return xp.linspace(start, stop, num, **({} if literal(endpoint, "endpoint") else {"endpoint": False}))
+
+
+@vjp(np.logspace, "base")
+def _logspace_base(
+    d: Sym, out: Sym, start: Sym, stop: Sym, base: Sym, num: Any = 50, endpoint: Any = True
+) -> Sym:
+    return xp.sum(d * out * _exponents(start, stop, num, endpoint)) / base
+
+
+@jvp(np.logspace, "base")
+def _logspace_base_tangent(
+    t: Sym, out: Sym, start: Sym, stop: Sym, base: Sym, num: Any = 50, endpoint: Any = True
+) -> Sym:
+    return t / base * out * _exponents(start, stop, num, endpoint)
 
 
 @linear(np.diag, "v")

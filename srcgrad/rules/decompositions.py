@@ -189,7 +189,7 @@ def _multi_dot_tangent(t: list[Sym | None], arrays: Any) -> Sym:
 
 
 @linear(runtime.least_squares, "b", domain="matrix")
-def _least_squares_right(d: Sym, a: Sym, b: Sym) -> Sym:
+def _least_squares_right(d: Sym, a: Sym, b: Sym, rcond: Any = None) -> Sym:
     return flipped(xp.linalg.pinv(a)) @ d
 
 

@@ -206,6 +206,18 @@ def sinc_slope(x: Sym, out: Sym) -> Sym:
 
 elementwise(np.sinc, sinc_slope)
 
+
+def bessel_i1(x: Sym) -> Sym:
+    """The derivative of i0, which NumPy does not have (DLMF 10.29.3)."""
+    try:
+        import scipy.special
+    except ImportError:
+        raise NoRuleError("The derivative of np.i0 needs SciPy.", "Install it.") from None
+    return helper(scipy.special.i1, "scipy.special.i1")(x)
+
+
+elementwise(np.i0, lambda x, out: bessel_i1(x))
+
 # ---- kinks ---------------------------------------------------------------------------------------------------
 
 
@@ -353,9 +365,18 @@ def _where_tangent(t: tuple[Sym | None, Sym | None], condition: Sym, out: Sym) -
 
 
 elementwise(np.heaviside, None, lambda x, y, out: x.eq(0), domain="away from 0")
-elementwise(np.nan_to_num, lambda x, out: xp.isfinite(x))
 jvp(np.heaviside, "y")(lambda t, x, out: chosen(x.eq(0), t, 0.0))
-jvp(np.nan_to_num, "x")(lambda t, x, out: chosen(xp.isfinite(x), t, 0.0))
+elementwise(np.nextafter, lambda x1, x2, out: 1, None)
+
+
+@vjp(np.nan_to_num, "x")
+def _nan_to_num(d: Sym, x: Sym, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Sym:
+    return chosen(xp.isfinite(x), d, 0.0)
+
+
+@jvp(np.nan_to_num, "x")
+def _nan_to_num_tangent(t: Sym, x: Sym) -> Sym:
+    return chosen(xp.isfinite(x), t, 0.0)
 elementwise((float, np.float64, np.float32), lambda x, out: 1, linear=("x",))
 elementwise(np.real, lambda val, out: 1, linear=("val",), view="always")
 elementwise(np.ldexp, lambda x, k, out: xp.ldexp(1.0, k), None)

@@ -111,16 +111,17 @@ def _nan_extremum_tangent(t: Sym, out: Sym, a: Sym, axis: Any = None, keepdims: 
 def _median(d: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
     k = literal(axis)
     if isinstance(k, (tuple, list)):
-        raise KindError("np.median over several axes is not differentiated")
+        return helper(runtime.quantile_adjoint)(d, a, 0.5, axis=tuple(k))
     shares = helper(runtime.median_weights)(a) if k is None else helper(runtime.median_weights)(a, k)
     return spread(d, a, axis, keepdims) * shares
 
 
 @jvp(np.median, "a")
-def _median_tangent(t: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
+def _median_tangent(t: Sym, out: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
     k = literal(axis)
     if isinstance(k, (tuple, list)):
-        raise KindError("np.median over several axes is not differentiated")
+        moved = helper(runtime.quantile_tangent)(t, a, 0.5, out.shape, axis=tuple(k))
+        return moved if rank(out.kind) else moved[()]
     shares = helper(runtime.median_weights)(a) if k is None else helper(runtime.median_weights)(a, k)
     return xp.sum(t * shares, **options(axis, keepdims))
 
@@ -224,6 +225,37 @@ def _vander(d: Sym, out: Sym, x: Sym, N: Any = None, increasing: Any = False) ->
 @jvp(np.vander, "x")
 def _vander_tangent(t: Sym, out: Sym, x: Sym, increasing: Any = False) -> Sym:
     return helper(runtime.vander_tangent)(t, out, **({"increasing": True} if literal(increasing, "increasing") else {}))
+
+
+def _last(d: Sym, p: Sym) -> Sym:
+    """What of the adjoint of a sum of polynomials belongs to the coefficients of one of them."""
+    return d[d.size - p.size :] if rank(p.kind) else d[-1]
+
+
+def _beside_zeros(t: Sym | None, p: Sym) -> Sym:
+    return xp.zeros_like(p) if t is None else t
+
+
+for _fn, _name, _sign in ((np.polyadd, "np.polyadd", 1), (np.polysub, "np.polysub", -1)):
+
+    @vjp(_fn, "a1", "a2")
+    def _(d: Sym, a1: Sym, a2: Sym, sign: int = _sign) -> tuple[Sym, Sym]:
+        return _last(d, a1), _last(d, a2) if sign > 0 else -_last(d, a2)
+
+    @jvp(_fn, "a1", "a2")
+    def _(t: tuple[Sym | None, Sym | None], a1: Sym, a2: Sym, fn: Any = helper(_fn, _name)) -> Sym:  # noqa: B008
+        return fn(_beside_zeros(t[0], a1), _beside_zeros(t[1], a2))
+
+
+@vjp(np.unwrap, "p")
+def _unwrap(d: Sym, p: Sym, discont: Any = None, axis: Any = -1, period: Any = None) -> Sym:
+    """What is added to the angles is constant between the jumps."""
+    return d
+
+
+@jvp(np.unwrap, "p")
+def _unwrap_tangent(t: Sym, p: Sym, discont: Any = None, axis: Any = -1, period: Any = None) -> Sym:
+    return t
 
 
 @linear(np.polyval, "p")

@@ -135,20 +135,16 @@ POLYNOMIALS = Reason(
 
 _TABLE: dict[str, dict[Reason, str]] = {
     "numpy": {
-        NOT_YET: """
-            asarray_chkfinite frexp geomspace histogram2d histogram_bin_edges histogramdd i0 intersect1d kaiser
-            logspace nextafter poly polyadd polydiv polyfit polyint polymul polysub real_if_close roots setdiff1d
-            setxor1d union1d unique_all unique_counts unique_inverse unique_values unwrap float16 longdouble""",
-        COMPLEX: "sort_complex clongdouble",
-        WRITES: "place put",
-        CALLS_BACK: "apply_over_axes frompyfunc fromfunction fromiter nditer nested_iters vectorize",
+        NOT_YET: "histogram2d histogramdd real_if_close float16 longdouble",
+        COMPLEX: "roots sort_complex clongdouble",
+        CALLS_BACK: "nditer nested_iters",
         INPUT_OUTPUT: """
             fromfile fromregex genfromtxt load loadtxt memmap save savetxt savez savez_compressed info show_config
             show_runtime test""",
         SETTINGS: "printoptions set_printoptions setbufsize seterr seterrcall",
         MEMORY: "from_dlpack frombuffer fromstring ndarray",
         DEPRECATED: "asmatrix bmat matrix row_stack poly1d",
-        OBJECTS: """broadcast busdaycalendar flatiter recarray record void ufunc datetime64 timedelta64 str_
+        OBJECTS: """frompyfunc broadcast busdaycalendar flatiter recarray record void ufunc datetime64 timedelta64 str_
             bytes_ object_""",
         NO_FLOATS: """
             mintypecode longlong uint16 uint32 uint64 ulonglong uintp
@@ -263,11 +259,8 @@ PARTS: dict[str, str] = {
     "scipy.ndimage.rotate": "of images of two axes",
     "scipy.spatial.distance.minkowski": "p known when compiling",
     "numpy.linalg.svd": "singular values of a matrix",
-    "numpy.linalg.eigh": "of a matrix",
     "numpy.linalg.slogdet": "of a matrix",
-    "numpy.putmask": "a value without axes",
     "numpy.fill_diagonal": "of a matrix",
-    "numpy.pad": "mode constant",
     "numpy.diagonal": "of a matrix",
     "numpy.einsum": "no subscript twice in one operand",
     "scipy.linalg.qr": "modes full, economic and r; q of a tall matrix in mode economic",
@@ -279,6 +272,9 @@ PARTS: dict[str, str] = {
     "scipy.linalg.fractional_matrix_power": "where it is real",
     "scipy.linalg.solve_continuous_are": "without e and s",
     "scipy.linalg.solve_discrete_are": "without e and s",
+    "numpy.put": "of a vector or a matrix",
+    "numpy.poly": "of zeros",
+    "numpy.vectorize": "of a function alone",
 }
 """What is differentiated of functions of which not everything is."""
 

@@ -18,6 +18,7 @@ from srcgrad.rules.contributions import full
 from srcgrad.rules.elementwise import positive
 from srcgrad.rules.reductions import literal, options, spread
 from srcgrad.rules.registry import constant, flat, jvp, linear, vjp
+from srcgrad.rules.shapes import items
 
 # ---- quantiles and sorting -----------------------------------------------------------------------------------
 
@@ -41,22 +42,63 @@ def _percent(q: Any) -> Any:
     return (q if rank(q.kind) is not None else xp.asarray(q)) / 100
 
 
-def _quantile(fn: Any, fraction: Any, skip_nan: bool) -> None:
-    @vjp(fn, "a", domain="distinct")
-    def _(d: Sym, a: Sym, q: Any, axis: Any = None, method: Any = "linear", keepdims: Any = False) -> Sym:
-        return helper(runtime.quantile_adjoint)(d, a, fraction(q), **_quantile_options(axis, method, skip_nan))
+def _array(x: Any) -> Sym:
+    """An argument as an array: it may be a display."""
+    return x if isinstance(x, Sym) else xp.array(x)
+
+
+def _dots(t: Any, x: Any) -> Sym:
+    """The tangent of an argument that may be a display."""
+    if isinstance(t, Sym):
+        return t
+    return xp.array([xp.zeros_like(item) if dot is None else dot for dot, item in zip(t, x, strict=True)])
+
+
+def _quantile(fn: Any, fraction: Any, skip_nan: bool, scale: float = 1.0) -> None:
+    @vjp(fn, "a", domain="distinct", displays=True)
+    def _(d: Sym, a: Any, q: Any, axis: Any = None, method: Any = "linear", keepdims: Any = False) -> Any:
+        given = _quantile_options(axis, method, skip_nan)
+        return items(helper(runtime.quantile_adjoint)(d, _array(a), fraction(q), **given), a)
 
     @jvp(fn, "a")
-    def _(t: Sym, out: Sym, a: Sym, q: Any, axis: Any = None, method: Any = "linear", keepdims: Any = False) -> Sym:
+    def _(t: Any, out: Sym, a: Any, q: Any, axis: Any = None, method: Any = "linear", keepdims: Any = False) -> Sym:
+        t, a = _dots(t, a), _array(a)
         given = _quantile_options(axis, method, skip_nan)
         moved = helper(runtime.quantile_tangent)(t, a, fraction(q), out.shape, **given)
         return moved if rank(out.kind) else moved[()]
 
 
+    def rates_of(a: Any, q: Any, axis: Any, method: Any) -> Sym:
+        found = helper(runtime.quantile_slope)(_array(a), fraction(q), **_quantile_options(axis, method, skip_nan))
+        found = found if rank(found.kind) != 0 else found[()]
+        return found if scale == 1 else scale * found
+
+    @vjp(fn, "q")
+    def _(d: Sym, a: Any, q: Any, axis: Any = None, method: Any = "linear", keepdims: Any = False) -> Any:
+        rates = rates_of(a, q, axis, method)
+        product = d.reshape(rates.shape) * rates if literal(keepdims, "keepdims") else d * rates
+        n, whole = rank(_array(q).kind), rank(rates.kind)
+        if n is None or whole is None:
+            raise KindError("quantiles are differentiated in q where its number of axes is known")
+        summed = product if n == whole else xp.sum(product, axis=tuple(range(n, whole))) if n else xp.sum(product)
+        return items(summed, q)
+
+    @jvp(fn, "q")
+    def _(t: Any, out: Sym, a: Any, q: Any, axis: Any = None, method: Any = "linear") -> Sym:
+        t = _dots(t, q)
+        rates = rates_of(a, q, axis, method)
+        n, whole = rank(t.kind), rank(rates.kind)
+        if n is None or whole is None:
+            raise KindError("quantiles are differentiated in q where its number of axes is known")
+        t = t if n in (0, whole) else t[(*[slice(None)] * n, *[None] * (whole - n))]
+        moved = (t * rates).reshape(out.shape)
+        return moved if rank(out.kind) else moved[()]
+
+
 _quantile(np.quantile, lambda q: q, False)
-_quantile(np.percentile, _percent, False)
+_quantile(np.percentile, _percent, False, 0.01)
 _quantile(np.nanquantile, lambda q: q, True)
-_quantile(np.nanpercentile, _percent, True)
+_quantile(np.nanpercentile, _percent, True, 0.01)
 
 
 @vjp(np.nanmedian, "a", domain="distinct")
@@ -215,6 +257,20 @@ def _logsumexp_tangent(t: Sym, out: Sym, array: Sym, axis: Any = 0, keepdims: An
     return xp.sum(t * xp.exp(array - spread(out, array, axis, keepdims)), **options(axis, keepdims))
 
 
+@linear(np.add.reduceat, "array")
+def _reduceat(d: Sym, array: Sym, indices: Any, axis: Any = 0) -> Sym:
+    return helper(runtime.reduceat_adjoint)(d, array, indices, **({"axis": literal(axis)} if literal(axis) else {}))
+
+
+@linear(runtime.reduceat_adjoint, "d_sums")
+def _reduceat_adjoint(d: Sym, d_sums: Sym, x: Any, indices: Any, axis: Any = 0) -> Sym:
+    along = {"axis": literal(axis)} if literal(axis) else {}
+    return helper(np.add.reduceat, "np.add.reduceat")(d, indices, **along)
+
+
+flat(runtime.reduceat_adjoint, "x")
+
+
 def _records(out: Sym, axis: Any, name: str) -> tuple[Sym, int]:
     k = _axis_of(axis, name)
     return helper(runtime.record_places)(out, **({"axis": k} if k else {})), k
@@ -254,20 +310,29 @@ def _gradient_tangent(t: Sym, f: Sym, varargs: list[Sym], axis: Any = None, edge
     return xp.gradient(t, *varargs, **_gradient_options(axis, edge_order))
 
 
-def _step(varargs: list[Sym]) -> Sym:
-    if len(varargs) != 1 or rank(varargs[0].kind) != 0:
-        raise KindError("np.gradient is not differentiated in coordinates", "Differentiate in a single step.")
-    return varargs[0]
+def _places(varargs: list[Sym]) -> Sym | None:
+    """The coordinates that np.gradient is given, None where it is given a step."""
+    if len(varargs) != 1 or rank(varargs[0].kind) not in (0, 1):
+        raise KindError("np.gradient is differentiated in one step, or in the coordinates along one axis")
+    return varargs[0] if rank(varargs[0].kind) else None
 
 
 @vjp(np.gradient, "varargs", variadic="varargs")
 def _gradient_step(d: Sym, out: Sym, f: Sym, varargs: list[Sym], axis: Any = None, edge_order: Any = 1) -> list[Sym]:
-    return [-xp.sum(d * out) / _step(varargs)]
+    x = _places(varargs)
+    if x is None:
+        return [-xp.sum(d * out) / varargs[0]]
+    return [helper(runtime.gradient_places_adjoint)(d, f, x, **_gradient_options(axis, edge_order))]
 
 
 @jvp(np.gradient, "varargs")
-def _gradient_step_tangent(t: list[Sym], out: Sym, f: Sym, varargs: list[Sym]) -> Sym:
-    return -(t[0] * out) / _step(varargs)
+def _gradient_step_tangent(
+    t: list[Sym], out: Sym, f: Sym, varargs: list[Sym], axis: Any = None, edge_order: Any = 1
+) -> Sym:
+    x = _places(varargs)
+    if x is None:
+        return -(t[0] * out) / varargs[0]
+    return helper(runtime.gradient_places_tangent)(t[0], f, x, **_gradient_options(axis, edge_order))
 
 
 # ---- histograms ----------------------------------------------------------------------------------------------

@@ -26,22 +26,25 @@ def axes_put_back(rows, x, axis=None):
     return np.moveaxis(np.reshape(rows, np.moveaxis(x, axis, end).shape), end, axis)
 
 
+def quantile_ranks(rows, q, method="linear", skip_nan=False):
+    """Where along the last axis, once it is sorted, each quantile lies: not at an element only, but between two."""
+    ranks = np.arange(rows.shape[-1]) * 1.0
+    if not skip_nan:  # the same along all other axes
+        between = np.reshape(np.quantile(ranks, q, method=method), -1)
+        return np.broadcast_to(between, rows.shape[:-1] + between.shape)
+    number = np.count_nonzero(~np.isnan(rows), axis=-1, keepdims=True)  # nan is sorted behind them
+    between = np.nanquantile(np.where(ranks < number, ranks, np.nan), q, axis=-1, method=method)
+    return np.nan_to_num(np.moveaxis(np.reshape(between, (-1,) + rows.shape[:-1]), 0, -1))
+
+
 def quantile_parts(rows, q, method="linear", skip_nan=False):
     """Between which two elements along the last axis each quantile lies: their places, and how far it is from the
     first to the second."""
     order = np.argsort(rows, axis=-1)
-    ranks = np.arange(rows.shape[-1]) * 1.0
-    if skip_nan:  # they are the last ones
-        number = np.count_nonzero(~np.isnan(rows), axis=-1, keepdims=True)
-        between = np.nanquantile(np.where(ranks < number, ranks, np.nan), q, axis=-1, method=method)
-        between = np.nan_to_num(np.moveaxis(np.reshape(between, (-1,) + rows.shape[:-1]), 0, -1))
-    else:  # the same along all other axes
-        between = np.reshape(np.quantile(ranks, q, method=method), -1)
-        between = np.broadcast_to(between, rows.shape[:-1] + between.shape)
+    between = quantile_ranks(rows, q, method, skip_nan)
     low = np.floor(between).astype(int)
     high = np.ceil(between).astype(int)
-    part = (between - low).astype(rows.dtype)
-    return np.take_along_axis(order, low, axis=-1), np.take_along_axis(order, high, axis=-1), part
+    return np.take_along_axis(order, low, axis=-1), np.take_along_axis(order, high, axis=-1), between - low
 
 
 def quantile_adjoint(d, x, q, axis=None, method="linear", skip_nan=False):
@@ -58,7 +61,7 @@ def quantile_tangent(t, x, q, shape, axis=None, method="linear", skip_nan=False)
     low, high, part = quantile_parts(axes_at_end(x, axis), q, method, skip_nan)
     rows = axes_at_end(t, axis)
     moved = np.take_along_axis(rows, low, axis=-1) * (1 - part) + np.take_along_axis(rows, high, axis=-1) * part
-    return np.reshape(np.moveaxis(moved, -1, 0), shape)
+    return np.reshape(np.moveaxis(moved, -1, 0), shape).astype(x.dtype)
 
 
 def places_of(part, x, axis=-1):
@@ -131,6 +134,64 @@ def gradient_adjoint(d, spacing=1.0, axis=0, edge_order=1):
     return np.moveaxis(result, -1, axis)
 
 
+def gradient_rates(f, x, axis=0, edge_order=1):
+    """How np.gradient(f, x, axis) changes with the step before and the step behind each point, along the last axis:
+    from its form as a mean of the slopes on both sides, each weighted by the other's step."""
+    f = np.moveaxis(f, axis, -1)
+    steps = np.diff(x)
+    slopes = np.diff(f, axis=-1) / steps
+    left, right = steps[:-1], steps[1:]
+    before, behind = slopes[..., :-1], slopes[..., 1:]
+    both = left + right
+    inner = (right * before + left * behind) / both
+    of_left = (behind - right * before / left - inner) / both
+    of_right = (before - left * behind / right - inner) / both
+    if edge_order == 1:
+        first = -slopes[..., :1] / steps[:1], 0 * slopes[..., :1]
+        last = 0 * slopes[..., -1:], -slopes[..., -1:] / steps[-1:]
+    else:
+        bend, part = (before - behind)[..., :1], (left / both)[:1]
+        share = right[:1] / (both * both)[:1]
+        first = (
+            -before[..., :1] / left[:1] * (1 + part) + bend * share,
+            part * behind[..., :1] / right[:1] - bend * part / both[:1],
+        )
+        bend, part = (behind - before)[..., -1:], (right / both)[-1:]
+        share = left[-1:] / (both * both)[-1:]
+        last = (
+            part * before[..., -1:] / left[-1:] - bend * part / both[-1:],
+            -behind[..., -1:] / right[-1:] * (1 + part) + bend * share,
+        )
+    return first, (of_left, of_right), last
+
+
+def gradient_places_adjoint(d, f, x, axis=0, edge_order=1):
+    """The adjoint of the coordinates x from that of np.gradient(f, x, axis=axis, edge_order=edge_order)."""
+    first, inner, last = gradient_rates(f, x, axis, edge_order)
+    d = np.moveaxis(d, axis, -1)
+    others = tuple(range(d.ndim - 1))
+    d_steps = np.zeros_like(x)[:-1]
+    d_steps[:-1] += np.sum(d[..., 1:-1] * inner[0], axis=others)
+    d_steps[1:] += np.sum(d[..., 1:-1] * inner[1], axis=others)
+    d_steps[:1] += np.sum(d[..., :1] * first[0], axis=others)
+    d_steps[-1:] += np.sum(d[..., -1:] * last[1], axis=others)
+    if edge_order == 2:
+        d_steps[1:2] += np.sum(d[..., :1] * first[1], axis=others)
+        d_steps[-2:-1] += np.sum(d[..., -1:] * last[0], axis=others)
+    return -np.diff(d_steps, prepend=0, append=0)
+
+
+def gradient_places_tangent(t, f, x, axis=0, edge_order=1):
+    """The tangent of np.gradient(f, x, axis=axis, edge_order=edge_order) from that of the coordinates x."""
+    first, inner, last = gradient_rates(f, x, axis, edge_order)
+    steps = np.diff(t)
+    middle = inner[0] * steps[:-1] + inner[1] * steps[1:]
+    start, end = first[0] * steps[:1], last[1] * steps[-1:]
+    if edge_order == 2:
+        start, end = start + first[1] * steps[1:2], end + last[0] * steps[-2:-1]
+    return np.moveaxis(np.concatenate((start, middle, end), axis=-1), -1, axis)
+
+
 def histogram_of_weights(weights, a, bins=10, range=None):
     """The sums of the weights in each bin: the first result of np.histogram(a, bins, range, weights=weights)."""
     return np.histogram(a, bins, range, weights=weights)[0]
@@ -147,3 +208,33 @@ def histogram_adjoint(d, a, bins=10, range=None):
     """The adjoint of the weights from that of their sums in each bin."""
     k, inside = bins_of(a, bins, range)
     return np.where(inside, d[k], 0.0)
+
+
+def reduceat_adjoint(d_sums, x, indices, axis=0):
+    """The adjoint of x from that of np.add.reduceat(x, indices, axis)."""
+    result = np.zeros_like(x)
+    rows, parts = np.moveaxis(result, axis, 0), np.moveaxis(d_sums, axis, 0)
+    for k in range(len(indices)):
+        start = indices[k]
+        end = indices[k + 1] if k + 1 < len(indices) else len(rows)
+        rows[start : max(end, start + 1)] += parts[k]
+    return result
+
+
+def quantile_slope(a, q, axis=None, method="linear", skip_nan=False):
+    """The derivative of np.quantile(a, q, axis, method=method) in q: of the shape of q, then of the other axes.
+
+    The place of a quantile among n sorted elements grows by n + 1 - alpha - beta with q (Hyndman and Fan 1996). Where
+    it is that of an element, the slope is the mean of those on both sides.
+    """
+    rows = np.sort(axes_at_end(a, axis), axis=-1)
+    between = quantile_ranks(rows, q, method, skip_nan)
+    ends = {"linear": 2.0, "interpolated_inverted_cdf": 1.0, "hazen": 1.0, "weibull": 0.0, "median_unbiased": 2 / 3,
+            "normal_unbiased": 0.75}  # fmt: skip
+    number = np.count_nonzero(~np.isnan(rows), axis=-1, keepdims=True) if skip_nan else rows.shape[-1]
+    grows = number + 1 - ends[method] if method in ends else 0.0
+    before = np.maximum(np.ceil(between).astype(int) - 1, 0)
+    behind = np.minimum(np.floor(between).astype(int) + 1, number - 1)
+    width = np.maximum(behind - before, 1)
+    slope = np.take_along_axis(rows, behind, axis=-1) - np.take_along_axis(rows, before, axis=-1)
+    return np.reshape(np.moveaxis(slope * (grows / width), -1, 0), np.shape(q) + rows.shape[:-1])

@@ -21,7 +21,7 @@ from srcgrad.rules.refused import WRITES, reason_of
 from srcgrad.rules.registry import effect, lookup, missing, own_rule
 from srcgrad.specialize import holders
 from srcgrad.specialize.arguments import argument, bind_arguments, positional_arguments
-from srcgrad.specialize.defined import call_source, solver_of, written
+from srcgrad.specialize.defined import call_source, may_vary, solver_of, written
 from srcgrad.specialize.spelling import is_of_srcgrad, plain_function
 from srcgrad.specialize.state import Frame, Restart, State
 from srcgrad.specialize.values import (
@@ -156,7 +156,7 @@ def call_static(s: State, fn: Static, args: list[Value], kwargs: dict[str, Value
     if made is not None:
         return made
     source = written(target, args, kwargs)
-    if source is not None:
+    if source is not None and (effect(target) != "pure" or any(map(may_vary, [*args, *kwargs.values()]))):
         return call_source(s, source, args, kwargs, pos)
     solver = solver_of(target)
     if solver is not None:
@@ -164,9 +164,9 @@ def call_static(s: State, fn: Static, args: list[Value], kwargs: dict[str, Value
 
         return call_solver(s, solver, fn, args, kwargs, pos)
     if isinstance(getattr(target, "__self__", None), np.ufunc) and target.__name__ == "at":
-        from srcgrad.specialize.writes import ufunc_at
+        from srcgrad.specialize.ufuncs import at
 
-        return ufunc_at(s, target.__self__, args, pos)
+        return at(s, target.__self__, args, pos)
     if isinstance(target, type):
         from srcgrad.specialize.classes import construct
 

@@ -42,7 +42,7 @@ def written(fn: Any, args: list[Value], kwargs: dict[str, Value]) -> Callable[..
         bound = inspect.signature(source).bind(*args, **kwargs).arguments
     except TypeError:  # the function itself says what is wrong
         return None
-    return source if any(_may_vary(bound[name]) for name in wanted if name in bound) else None
+    return source if any(may_vary(bound[name]) for name in wanted if name in bound) else None
 
 
 def solver_of(fn: Any) -> Solver | None:
@@ -76,7 +76,7 @@ def taken_apart(s: State, value: Value, pos: Pos | None) -> Value | None:
 def as_defined(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
     """What a function's definition makes of a call; None: it has none, or leaves the call to the function itself."""
     definition = _known(DEFINITIONS, prim.fn)
-    if definition is None or not any(_may_vary(value) for value in [*args, *kwargs.values()]):
+    if definition is None or not any(may_vary(value) for value in [*args, *kwargs.values()]):
         return None
     try:
         bound = _signature(definition).bind(*args, **kwargs)
@@ -194,8 +194,8 @@ def _given(s: State, value: Value, pos: Pos | None) -> Any:
     return Sym(expr if again else s.temporary(expr, "given").expr)
 
 
-def _may_vary(value: Value) -> bool:
+def may_vary(value: Value) -> bool:
     """Whether derivatives may flow through a value."""
     if isinstance(value, Struct):
-        return any(_may_vary(item) for item in value.values())
+        return any(may_vary(item) for item in value.values())
     return isinstance(value, Leaf) and is_float(value.kind) and not isinstance(value.expr, Const)

@@ -39,6 +39,7 @@ from srcgrad.specialize.values import (
     Value,
     constant,
 )
+from srcgrad.specialize.vectorize import is_plain, looped
 
 
 @dataclass
@@ -314,6 +315,8 @@ class Specializer(State):
         if isinstance(value, WrittenFunction) and isinstance(value.argnums, int):
             inner = self.describe_captured(value.primal, "primal", (*start, ("attribute", "primal")))
             return Bound(self.function(value.written), [inner, constant(value.argnums)])
+        if is_plain(value):
+            return looped(self, self.describe_captured(value.pyfunc, "pyfunc", (*start, ("attribute", "pyfunc"))))
         if isinstance(value, functools._lru_cache_wrapper):
             return self.function_value(value.__wrapped__, (*start, ("attribute", "__wrapped__")))
         if isinstance(value, types.FunctionType) and plain_function(value):

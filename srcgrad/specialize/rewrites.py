@@ -17,6 +17,7 @@ from srcgrad.ir.nodes import Call, Pos, Prim
 from srcgrad.rules.registry import full_name, lookup
 from srcgrad.specialize.defined import as_defined, results_of
 from srcgrad.specialize.state import State
+from srcgrad.specialize.ufuncs import of_method, with_keywords
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr, is_none
 
 Rewrite = Callable[[State, Prim, list[Value], dict[str, Value], Pos | None], Value | None]
@@ -64,33 +65,17 @@ def _place_of_out(fn: Any) -> tuple[int, list[str]]:
 def rewritten(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
     """The value of a call that is written as another, else None."""
     if isinstance(getattr(prim.fn, "__self__", None), np.ufunc):
-        return _of_ufunc(s, prim, args, kwargs, pos)
+        return of_method(s, prim, args, kwargs, pos)
+    if isinstance(prim.fn, np.ufunc) and kwargs:
+        made = with_keywords(s, prim, args, kwargs, pos)
+        if made is not None:
+            return made
     try:
         rewrite = _REWRITES.get(prim.fn)
     except TypeError:  # unhashable callables
         return None
     made = None if rewrite is None or not args else rewrite(s, prim, args, kwargs, pos)
     return as_defined(s, prim, args, kwargs, pos) if made is None else made
-
-
-_METHODS: dict[Any, Callable[..., Any]] = {
-    (np.add, "reduce"): np.sum, (np.multiply, "reduce"): np.prod, (np.maximum, "reduce"): np.max,
-    (np.minimum, "reduce"): np.min, (np.add, "accumulate"): np.cumsum, (np.multiply, "accumulate"): np.cumprod,
-}  # fmt: skip
-
-
-def _of_ufunc(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
-    """`np.add.reduce(x)` is `np.sum(x, axis=0)`."""
-    from srcgrad.specialize.calls import call_primitive
-
-    ufunc, method = prim.fn.__self__, prim.fn.__name__  # type: ignore[attr-defined]
-    if (ufunc, method) == (np.multiply, "outer") and [rank(as_expr(a, pos).kind) for a in args] == [1, 1]:
-        return call_primitive(s, Prim(np.outer, "np.outer"), args, kwargs, pos)
-    fn = _METHODS.get((ufunc, method))
-    if fn is None or len(args) > 2 or set(kwargs) - {"axis", "keepdims", "initial", "where", "dtype"}:
-        return None
-    axis = {} if len(args) > 1 or "axis" in kwargs else {"axis": Static(0)}
-    return call_primitive(s, Prim(fn, f"np.{fn.__name__}"), args, {**axis, **kwargs}, pos)
 
 
 def _without_copy(args: list[Value], kwargs: dict[str, Value], at: int) -> tuple[Any, list[Value], dict[str, Value]]:

@@ -50,7 +50,8 @@ def plain_function(value: Any) -> bool:
 
     home = (function.__module__ or "").split(".")[0]
     library = home in ("numpy", "scipy", "math", "functools", "copy", "dataclasses")
-    library = library or (function.__module__ or "").startswith("srcgrad.rules")
+    own = function.__module__ or ""
+    library = library or own.startswith("srcgrad.rules") and not own.startswith("srcgrad.rules.defined")
     return not library and lookup(value) is None and function not in HANDLERS and function not in SOLVERS
 
 

@@ -51,13 +51,13 @@ def _copy_of(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | N
 @handles(runtime.add_at)
 def _add_at(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
     """Its index may be a tuple with slices, which no variable can hold."""
-    from srcgrad.specialize.writes import ufunc_at
+    from srcgrad.specialize.ufuncs import at
 
     expect("add_at", args, kwargs, 3, 3, pos)
     zeros = _zeros(s, args[0], pos)
     assert isinstance(zeros, Leaf)
     result = s.temporary(zeros.expr, "scattered")
-    ufunc_at(s, np.add, [result, *args[1:]], pos)
+    at(s, np.add, [result, *args[1:]], pos)
     return result
 
 

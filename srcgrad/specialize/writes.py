@@ -9,11 +9,13 @@ import numpy as np
 
 from srcgrad.analysis.infer import infer_call, infer_op
 from srcgrad.errors import UnsupportedError
-from srcgrad.ir.kinds import Array, Opaque
+from srcgrad.ir.kinds import Array, Opaque, rank
 from srcgrad.ir.nodes import Call, Const, Expr, Load, Name, Op, Pos, Prim, Store
 from srcgrad.ir.walk import root
+from srcgrad.rules.build import Sym, xp
+from srcgrad.specialize.indexing import load
 from srcgrad.specialize.state import State
-from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr
+from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr, static_key
 
 NOTHING = Static(None)
 Writer = Callable[[State, list[Value], dict[str, Value], Pos | None], Value]
@@ -25,7 +27,7 @@ UFUNC_OPS = {
 }  # fmt: skip
 
 
-def _target(s: State, value: Value, pos: Pos | None) -> Expr:
+def target(s: State, value: Value, pos: Pos | None) -> Expr:
     """The array that is written, as a place."""
     if not isinstance(value, Leaf) or not isinstance(value.kind, Array):
         raise UnsupportedError("only arrays can be written into", pos=pos)
@@ -35,15 +37,15 @@ def _target(s: State, value: Value, pos: Pos | None) -> Expr:
     return s.writable(expr, pos)
 
 
-def fill(s: State, target: Value, value: Expr, pos: Pos | None) -> None:
-    """`target[...] = value`."""
-    place = _target(s, target, pos)
+def fill(s: State, written: Value, value: Expr, pos: Pos | None) -> None:
+    """`written[...] = value`."""
+    place = target(s, written, pos)
     if isinstance(place, Name):
         place = Load(place, WHOLE, kind=place.kind, pos=pos)
     s.emit(Store(place, value, "", pos=pos))
 
 
-def _value(value: Value, pos: Pos | None) -> Expr:
+def value_of(value: Value, pos: Pos | None) -> Expr:
     if isinstance(value, Struct):
         from srcgrad.specialize.stores import as_array
 
@@ -60,46 +62,50 @@ def with_out(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], 
     if isinstance(out, Struct) and out.type == "tuple" and len(out.items) == 1:
         out = out.items[0]
     if isinstance(out, Struct):
-        raise UnsupportedError("`out=` of a function with several results is not supported", pos=pos)
-    if "where" in rest:
-        raise UnsupportedError("`out=` together with `where=` is not supported", "Use np.where.", pos)
+        return _with_outs(s, prim, args, rest, out, pos)
+    if "where" in rest and isinstance(prim.fn, np.ufunc):
+        place = target(s, out, pos)
+        mask = as_expr(rest.pop("where"), pos)
+        _masked(s, place, mask, as_expr(call_primitive(s, prim, args, rest, pos), pos), pos)
+        return Leaf(place)
     op = UFUNC_OPS.get(prim.fn) if len(args) == 2 and not rest else None  # type: ignore[call-overload]
     if op is not None:
         exprs = tuple(as_expr(arg, pos) for arg in args)
-        place = _target(s, out, pos)
+        place = target(s, out, pos)
         if exprs[0] == place:
             s.emit(Store(place, exprs[1], op, pos=pos))
         else:
             fill(s, Leaf(place), Op(op, exprs, kind=infer_op(op, exprs), pos=pos), pos)
         return Leaf(place)
-    held = Leaf(_target(s, out, pos))
+    held = Leaf(target(s, out, pos))
     fill(s, held, as_expr(call_primitive(s, prim, args, rest, pos), pos), pos)
     return held
 
 
-def ufunc_at(s: State, ufunc: Any, args: list[Value], pos: Pos | None) -> Value:
-    """np.add.at(x, index, value) and np.subtract.at."""
-    from srcgrad.specialize.indexing import load
+def _with_outs(
+    s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], outs: Struct, pos: Pos | None
+) -> Value:
+    """`f(..., out=(x, y))`: what stands for each result is written into its array."""
+    from srcgrad.specialize.calls import call_primitive
 
-    if ufunc not in (np.add, np.subtract) or len(args) != 3:
-        raise UnsupportedError(f"np.{ufunc.__name__}.at is not supported", "Use np.add.at.", pos)
-    place = load(s, Leaf(_target(s, args[0], pos)), args[1], pos, store=True)
-    assert isinstance(place, Leaf)
-    value = _value(args[2], pos)
-    if ufunc is np.subtract:
-        value = Op("neg", (value,), kind=infer_op("neg", (value,)), pos=pos)
-    s.emit(Store(place.expr, value, "at", pos=pos))
-    return NOTHING
+    made = call_primitive(s, prim, args, kwargs, pos)
+    if not isinstance(made, Struct) or len(made.items) != len(outs.items):
+        raise UnsupportedError(f"`out=` of {prim.text} does not have one array for each result", pos=pos)
+    held = [s.temporary(as_expr(value, pos), "given") for value in made.values()]
+    places = [Leaf(target(s, out, pos)) for out in outs.values()]
+    for place, value in zip(places, held, strict=True):
+        fill(s, place, as_expr(value, pos), pos)
+    return outs.like(dict(enumerate(places)))
 
 
 def _copyto(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
     where = kwargs.get("where")
     if where is not None:
-        place = _target(s, args[0], pos)
-        mask, value = as_expr(where, pos), _value(args[1], pos)
+        place = target(s, args[0], pos)
+        mask, value = as_expr(where, pos), value_of(args[1], pos)
         _masked(s, place, mask, value, pos)
         return NOTHING
-    fill(s, args[0], _value(args[1], pos), pos)
+    fill(s, args[0], value_of(args[1], pos), pos)
     return NOTHING
 
 
@@ -108,15 +114,24 @@ def _masked(s: State, place: Expr, mask: Expr, value: Expr, pos: Pos | None) -> 
     prim = Prim(np.where, "np.where")
     args = (mask, value, place)
     new = Call(prim, args, kind=infer_call(prim, args, ()), pos=pos)
-    target = Load(place, WHOLE, kind=place.kind, pos=pos) if isinstance(place, Name) else place
-    s.emit(Store(target, new, "", pos=pos))
+    whole = Load(place, WHOLE, kind=place.kind, pos=pos) if isinstance(place, Name) else place
+    s.emit(Store(whole, new, "", pos=pos))
 
 
-def _putmask(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    value = _value(args[2], pos)
-    if isinstance(value.kind, Array):
-        raise UnsupportedError("np.putmask repeats its values in an order of its own", "Use np.where.", pos)
-    _masked(s, _target(s, args[0], pos), as_expr(args[1], pos), value, pos)
+def _put_along_axis(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
+    """A store at the indices along the axis, and at every place along the others."""
+    given = {**dict(zip(("arr", "indices", "values", "axis"), args, strict=False)), **kwargs}
+    place = target(s, given["arr"], pos)
+    axis, n = static_key(given["axis"]) if "axis" in given else -1, rank(place.kind)
+    if n is None or not isinstance(axis, int):
+        raise UnsupportedError("np.put_along_axis is supported along an axis that is known when compiling", pos=pos)
+    indices = Sym(s.temporary(value_of(given["indices"], pos), "indices").expr)
+    every: list[Sym] = [xp.arange(indices.shape[k])[(slice(None), *[None] * (n - 1 - k))] for k in range(n)]
+    every[axis % n] = indices
+    at = Struct("tuple", {k: Leaf(item.expr) for k, item in enumerate(every)})
+    part = load(s, Leaf(place), at, pos, store=True)
+    assert isinstance(part, Leaf)
+    s.emit(Store(part.expr, value_of(given["values"], pos), "", pos=pos))
     return NOTHING
 
 
@@ -128,14 +143,14 @@ def _fill_method(s: State, owner: Leaf, args: list[Value], kwargs: dict[str, Val
 def _sort_method(s: State, owner: Leaf, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
     from srcgrad.specialize.calls import call_primitive
 
-    place = _target(s, owner, pos)
+    place = target(s, owner, pos)
     ordered = call_primitive(s, Prim(np.sort, "np.sort"), [Leaf(place), *args], kwargs, pos)
     fill(s, Leaf(place), as_expr(ordered, pos), pos)
     return NOTHING
 
 
 def _fill_diagonal(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
-    place = _target(s, args[0], pos)
+    place = target(s, args[0], pos)
     kind = place.kind
     assert isinstance(kind, Array)
     if kind.dims is None or len(kind.dims) != 2 or len(args) > 2 or kwargs:
@@ -148,12 +163,10 @@ def _fill_diagonal(s: State, args: list[Value], kwargs: dict[str, Value], pos: P
         (Call(prim, sizes, kind=infer_call(prim, sizes, ())),),
         kind=Array("int64", (None,)),
     )
-    from srcgrad.specialize.indexing import load
-
     index = s.temporary(rows, "rows")
     at = load(s, Leaf(held), Struct("tuple", {0: index, 1: index}), pos, store=True)
     assert isinstance(at, Leaf)
-    s.emit(Store(at.expr, _value(args[1], pos), "", pos=pos))
+    s.emit(Store(at.expr, value_of(args[1], pos), "", pos=pos))
     return NOTHING
 
 
@@ -168,4 +181,5 @@ def _extent(array: Expr, axis: int) -> Expr:
 
 
 METHOD_WRITES: dict[str, Any] = {"fill": _fill_method, "sort": _sort_method}
-WRITES: dict[Any, Writer] = {np.copyto: _copyto, np.putmask: _putmask, np.fill_diagonal: _fill_diagonal}
+WRITES: dict[Any, Writer] = {np.copyto: _copyto, np.fill_diagonal: _fill_diagonal,
+                            np.put_along_axis: _put_along_axis}  # fmt: skip

@@ -14,9 +14,9 @@ METHODS = ("linear", "lower", "higher", "nearest", "midpoint", "hazen", "weibull
 STATISTICS = [
     *((np.quantile, (V6, 0.37), {"method": method}) for method in METHODS),
     *((fn, (B234, q), {"axis": axis, "keepdims": keepdims})
-      for fn, q in [(np.quantile, 0.3), (np.nanquantile, np.array([0.2, 0.75])), (np.percentile, [10, 50.0, 100])]
+      for fn, q in [(np.quantile, 0.3), (np.nanquantile, np.array([0.2, 0.75])), (np.percentile, [10, 53.0, 100])]
       for axis in (None, 1, -1, (0, 2)) for keepdims in (False, True)),
-    (np.quantile, (A23, np.array([[0.1, 0.9], [0.5, 0.0]])), {"axis": 1}), (np.percentile, (V6, 25), {}),
+    (np.quantile, (A23, np.array([[0.1, 0.9], [0.55, 0.2]])), {"axis": 1}), (np.percentile, (V6, 25), {}),
     (np.nanpercentile, (A23, 40.0), {"axis": 0}), (np.nanquantile, (V6, 0.4), {}),
     *((np.nanmedian, (x,), kw) for x in (V6, A23) for kw in ({}, {"axis": 0}, {"axis": -1, "keepdims": True})),
     (np.partition, (V6, 2), {}), (np.partition, (A44, (1, 2)), {"axis": 0}), (np.unique, (V6,), {}),
@@ -50,6 +50,18 @@ STATISTICS = [
     (runtime.put_along, (A23, np.array([[1, 0, 1], [0, 1, 0]]), 0), {}),
     (np.diff, (A23,), {"prepend": 0}), (np.diff, (A23,), {"append": 0, "axis": 0}),
     (np.diff, (V6,), {"append": 0, "prepend": 0}),
+    (np.logspace, (0.3, V3[0], 5), {}), (np.logspace, (0.3, 1.2, 4), {"base": 2.5, "endpoint": False}),
+    (np.geomspace, (0.3, 2.2, 5), {}), (np.geomspace, (0.3, 2.2, 4), {"endpoint": False}),
+    *((fn, args, {}) for fn in (np.polyadd, np.polysub) for args in [(V3, V6), (V6, V3), (V3, V3), (V6, 0.7)]),
+    (np.unwrap, (V6,), {}), (np.unwrap, (A23 * 4,), {"axis": 0}), (np.unwrap, (V6 * 4,), {"period": 3.0}),
+    (np.asarray_chkfinite, (V3,), {}), (np.asarray_chkfinite, ([0.3, 0.7],), {}),
+    (np.nan_to_num, (V3,), {}), (np.nan_to_num, (0.3,), {}), (np.nan_to_num, (A23,), {"nan": 3, "posinf": 7}),
+    (np.add.reduceat, (V6, np.array([0, 3, 1, 5])), {}), (np.add.reduceat, (B234, np.array([0, 2])), {"axis": 1}),
+    (runtime.reduceat_adjoint, (V3, V6, np.array([0, 3, 1])), {}),
+    (runtime.reduceat_adjoint, (A23, A44[:2], np.array([0, 2, 1])), {"axis": 1}),
+    (np.median, (B234,), {"axis": (0, 2)}), (np.median, (A23,), {"axis": (0, 1), "keepdims": True}),
+    *((np.gradient, (x, np.array([0, 1, 2.5, 4.2, 7, 9])[: x.shape[k]]), {"axis": k, "edge_order": order})
+      for order in (1, 2) for x, k in [(V6, 0), (A44, 1), (B234[:, :, :3] * 2, 1)]),
     (np.max, (np.zeros((0, 3)),), {"initial": 1, "axis": 0}),
 ]  # fmt: skip
 """(function, arguments, keywords)."""

@@ -83,12 +83,9 @@ def test_arrays_of_different_rank_joined(text):
 
 
 REFUSED = {
-    "np.cov(x, fweights=np.array([1, 2, 1, 1]))": "fweights", "np.cov(x, aweights=np.ones(4))": "aweights",
-    "np.quantile(x, x[0, 0] * 0 + 0.3)": "q", "np.interp(x, P, P, period=1.0)": "period",
-    "np.gradient(x, x[0], axis=1)": "coordinates", "np.cumulative_sum(x[0], include_initial=True)": "include_initial",
-    "np.histogram(P, weights=x[0, :3], density=True)[0]": "density",
-    "np.histogram(x, 3, weights=x)[1]": "histogram_bin_edges", "np.max(x, initial=x[0, 0])": "initial",
-    "np.diff(x, append=1.0)": "append", "np.std(x, axis=(0, 1), where=M)": "where",
+    "np.quantile(x, 0.3, weights=np.abs(x))": "weights", "np.add(x, x, where=M)": "where",
+    "np.linspace(x[0], x[1], 3, retstep=True)[0]": "retstep", "np.polyfit(x[0], x[1], 1, full=True)[0]": "full",
+    "np.multiply.at(x * 1, (np.array([0, 1]), np.array([0, 0])), 2.0)": "vector of indices",
 }
 
 

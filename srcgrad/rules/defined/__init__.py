@@ -5,10 +5,15 @@ from srcgrad.rules.defined import (  # noqa: F401  (they register)
     joining,
     matrices,
     moving,
+    padding,
     picking,
+    polynomials,
     products,
+    sets,
     several,
+    spacing,
     statistics,
+    writing,
 )
 from srcgrad.rules.defined.products import BRACKETS
 from srcgrad.rules.defined.registry import (

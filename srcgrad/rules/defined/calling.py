@@ -1,4 +1,4 @@
-"""Functions that call functions, or write into an argument: as the Python that does the same."""
+"""Functions that call functions, or have a case of their own: as the Python that does the same."""
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
 
 import numpy as np
@@ -33,19 +33,35 @@ def apply_along_axis(func1d, axis, arr, *args, **kwargs):
     )
 
 
-@in_python(np.put_along_axis)
-def put_along_axis(arr, indices, values, axis):
-    if arr.ndim == 1:
-        arr[indices] = values
-    elif arr.ndim == 2 and axis % 2 == 0:
-        arr[indices, np.arange(arr.shape[1])] = values
-    elif arr.ndim == 2:
-        arr[np.arange(arr.shape[0])[:, None], indices] = values
-    elif arr.ndim > 3:
-        raise NotImplementedError("np.put_along_axis is differentiated for arrays of up to 3 axes")
-    elif axis % 3 == 0:
-        arr[indices, np.arange(arr.shape[1])[:, None], np.arange(arr.shape[2])] = values
-    elif axis % 3 == 1:
-        arr[np.arange(arr.shape[0])[:, None, None], indices, np.arange(arr.shape[2])] = values
-    else:
-        arr[np.arange(arr.shape[0])[:, None, None], np.arange(arr.shape[1])[:, None], indices] = values
+@in_python(np.apply_over_axes)
+def apply_over_axes(func, a, axes):
+    for axis in (axes,) if isinstance(axes, int) else axes:
+        result = func(a, axis)
+        a = result if np.ndim(result) == np.ndim(a) else np.expand_dims(result, axis)
+    return a
+
+
+@in_python(np.fromfunction)
+def fromfunction(function, shape, *, dtype=float, **kwargs):
+    places = np.indices(shape, dtype=dtype)
+    return function(*[places[k] for k in range(len(shape))], **kwargs)
+
+
+@in_python(np.fromiter)
+def fromiter(iter, dtype=float, count=-1):
+    return np.array([item for item in iter], dtype=dtype)
+
+
+@in_python(np.kaiser)
+def kaiser(M, beta):
+    if M == 1:
+        return np.ones(1)
+    middle = (M - 1) / 2
+    return np.i0(beta * np.sqrt(1 - ((np.arange(M) - middle) / middle) ** 2)) / np.i0(beta)
+
+
+def vectorized(pyfunc, *args):
+    """A call of np.vectorize(pyfunc)."""
+    shape = np.broadcast_shapes(*[np.shape(arg) for arg in args])
+    flat = [np.ravel(np.broadcast_to(arg, shape)) for arg in args]
+    return np.reshape(np.array([pyfunc(*[arg[k] for arg in flat]) for k in range(len(flat[0]))]), shape)

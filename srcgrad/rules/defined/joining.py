@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.rules.build import Sym, total, xp
-from srcgrad.rules.defined.registry import array, flattened, hold, ndim, written_as
+from srcgrad.rules.defined.registry import Declined, array, flattened, hold, ndim, written_as
 from srcgrad.rules.shapes import place
 
 
@@ -19,10 +19,14 @@ def append(arr: Any, values: Any, axis: Any = None) -> Sym:
 
 
 def lifted(x: Any, n: int) -> Sym:
-    """An item of a join, with n axes at least."""
+    """An item of a join, with n axes at least: new ones in front."""
     if ndim(x) >= n:
         return array(x)
-    return xp.array([[x]] if n == 2 else [x]) if ndim(x) == 0 else x[None] if n - ndim(x) == 1 else array(x)
+    if ndim(x) == 0:
+        for _ in range(n):
+            x = [x]
+        return xp.array(x)
+    return array(x)[(None,) * (n - ndim(x)) + (slice(None),) * ndim(x)]
 
 
 @written_as(np.dstack)
@@ -42,15 +46,28 @@ def column_stack(tup: Any) -> Sym | None:
 
 @written_as(np.block)
 def block(arrays: Any) -> Sym | None:
+    """The innermost lists are joined along the last axis, those around them along the one before it, and so on."""
     if not isinstance(arrays, list) or not arrays:
         return None
-    if not isinstance(arrays[0], list):
-        n = max(1, *(ndim(item) for item in arrays))
-        return xp.concatenate([lifted(item, n) for item in arrays], axis=n - 1) if n < 3 else None
-    if any(isinstance(item, list) or ndim(item) > 2 for row in arrays for item in row):
-        return None
-    rows = [[lifted(item, 2) for item in row] for row in arrays]
-    return xp.concatenate([hold(xp.concatenate(row, axis=1), "row") if len(row) > 1 else row[0] for row in rows])
+    n = max(_depth(arrays), _most_axes(arrays))
+    return _joined_block(arrays, n, _depth(arrays))
+
+
+def _depth(item: Any) -> int:
+    return 1 + _depth(item[0]) if isinstance(item, list) and item else 0
+
+
+def _most_axes(item: Any) -> int:
+    return max(map(_most_axes, item)) if isinstance(item, list) else ndim(item)
+
+
+def _joined_block(item: Any, n: int, depth: int) -> Sym:
+    if isinstance(item, list) != (depth > 0) or item == []:
+        raise Declined  # NumPy says what is wrong
+    if depth == 0:
+        return lifted(item, n)
+    parts = [_joined_block(inner, n, depth - 1) for inner in item]
+    return parts[0] if len(parts) == 1 else hold(xp.concatenate(parts, axis=n - depth), "part")
 
 
 @written_as(np.select)

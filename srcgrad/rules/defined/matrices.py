@@ -36,6 +36,9 @@ def _matrix_norm(x: Sym, ord: Any, i: int, k: int, keepdims: bool) -> Sym | None
 
 @written_as(np.linalg.norm)
 def norm(x: Sym, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Sym | None:
+    if isinstance(axis, (tuple, list)) and len(axis) == 1:
+        given = {} if ord is None else {"ord": ord}
+        return xp.linalg.norm(x, axis=axis[0], **given, **({"keepdims": True} if keepdims else {}))
     pair = isinstance(axis, (tuple, list)) and len(axis) == 2
     if ord in (None, "fro") or not (pair or (axis is None and ndim(x) == 2)):
         return None

@@ -80,7 +80,13 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Sym | None:
         new = flattened(values)
         added = xp.arange(n, n + helper(len)(new))
         return xp.take(xp.concatenate([x, new]), xp.insert(xp.arange(n), at, added), axis=0)
-    if ndim(obj) > 0 or ndim(values) >= ndim(x):
+    if ndim(obj) > 0:
+        places = xp.size(at)
+        shape = tuple(places if j == k else x.shape[j] for j in range(ndim(x)))
+        rows = values if ndim(values) == ndim(x) else array(values)
+        added = xp.concatenate([x, xp.broadcast_to(rows, shape)], axis=k)
+        return xp.take(added, xp.insert(xp.arange(n), at, xp.arange(n, n + places)), axis=k)
+    if ndim(values) >= ndim(x):
         return None
     first = xp.take(x, 0, axis=k)
     row = xp.expand_dims(xp.broadcast_to(values, xp.shape(first)), k)

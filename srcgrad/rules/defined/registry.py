@@ -48,7 +48,7 @@ class Declined(Exception):
 
 
 OPTIONS = frozenset(
-    ("axis", "axes", "axis1", "axis2", "axisa", "axisb", "axisc", "offset", "k", "ord", "p", "mode", "order", "trim",
+    ("axis", "axes", "axis1", "axis2", "axisa", "axisb", "axisc", "offset", "k", "ord", "mode", "order", "trim",
      "keepdims")
 )  # fmt: skip
 """Names of parameters that have to be known when compiling, where a definition does not say which."""

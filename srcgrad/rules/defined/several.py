@@ -30,6 +30,19 @@ def math_modf(x: Any) -> tuple[Sym, Sym]:
     return helper(math.fmod, "math.fmod")(x, 1.0), helper(float)(helper(math.trunc, "math.trunc")(x))
 
 
+@written_as(np.frexp)
+def frexp(x: Any) -> tuple[Sym, Sym]:
+    """The exponent is constant."""
+    _, exponent = results(xp.frexp(x))
+    return xp.ldexp(x, -exponent), exponent
+
+
+@written_as(math.frexp)
+def math_frexp(x: Any) -> tuple[Sym, Sym]:
+    _, exponent = results(helper(math.frexp, "math.frexp")(x))
+    return helper(math.ldexp, "math.ldexp")(x, -exponent), exponent
+
+
 @written_as(np.divmod)
 def divmod_(x1: Any, x2: Any) -> tuple[Sym, Sym]:
     return xp.floor_divide(x1, x2), xp.mod(x1, x2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -76,20 +77,25 @@ prod = written_as(np.prod)(_total(_prod, 1.0, lambda result, first: result * fir
 def largest(
     a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None, where: Any = True
 ) -> Sym | None:
-    return _extremum(xp.max, a, axis, keepdims, initial, where)
+    return _extremum(True, a, axis, keepdims, initial, where)
 
 
 @written_as(np.min, np.amin)
 def least(
     a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None, where: Any = True
 ) -> Sym | None:
-    return _extremum(xp.min, a, axis, keepdims, initial, where)
+    return _extremum(False, a, axis, keepdims, initial, where)
 
 
-def _extremum(fn: Callable[..., Sym], a: Any, axis: Any, keepdims: Any, initial: Any, where: Any) -> Sym | None:
-    if where is True or initial is None:  # NumPy says that it needs one
+def _extremum(most: bool, a: Any, axis: Any, keepdims: Any, initial: Any, where: Any) -> Sym | None:
+    if initial is None or (where is True and not isinstance(initial, Sym)):  # with `where` NumPy asks for one
         return None
-    return fn(xp.where(where, _floats(a), initial), **options(axis, keepdims), initial=initial)
+    x = _floats(a) if where is True else xp.where(where, _floats(a), initial)
+    fn = xp.max if most else xp.min
+    if not isinstance(initial, Sym) or not is_float(initial.kind):
+        return fn(x, **options(axis, keepdims), initial=initial)
+    found = fn(x, **options(axis, keepdims), initial=-math.inf if most else math.inf)
+    return (xp.maximum if most else xp.minimum)(found, initial)
 
 
 @written_as(np.mean)
@@ -122,11 +128,16 @@ def std(
     x = _converted(a, dtype)
     if where is True:
         return None if dtype is None else xp.std(x, **options(axis, keepdims), **_lost(ddof))
-    if isinstance(axis, tuple) or (axis is None and keepdims):
-        raise UnsupportedError("np.std with `where` is supported along one axis or all", "Take np.var.")
     c, n = _deviations(x, array(where), axis, ddof, keepdims)
-    # smooth where sqrt of a sum of squares is not
-    return xp.linalg.norm(c, **options(axis, keepdims)) / xp.sqrt(n)
+    several = tuple(range(ndim(x))) if axis is None and keepdims else axis
+    if isinstance(several, tuple):  # norms are along one axis
+        others = [k for k in range(ndim(x)) if k not in [j % ndim(x) for j in several]]
+        rows = xp.transpose(c, (*others, *(j % ndim(x) for j in several)))
+        size = xp.linalg.norm(rows.reshape(*(x.shape[k] for k in others), -1), axis=-1)
+        size = xp.expand_dims(size, several) if keepdims else size
+    else:  # smooth where sqrt of a sum of squares is not
+        size = xp.linalg.norm(c, **options(axis, keepdims))
+    return size / xp.sqrt(n)
 
 
 def _lost(ddof: Any) -> dict[str, Any]:
@@ -197,22 +208,38 @@ def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> 
 def cumulative_sum(
     x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: Any = False
 ) -> Sym:
-    return _cumulative(xp.cumsum, x, axis, dtype, include_initial)
+    return _cumulative(xp.cumsum, 0.0, x, axis, dtype, include_initial)
 
 
 @written_as(np.cumulative_prod)
 def cumulative_prod(
     x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: Any = False
 ) -> Sym:
-    return _cumulative(xp.cumprod, x, axis, dtype, include_initial)
+    return _cumulative(xp.cumprod, 1.0, x, axis, dtype, include_initial)
 
 
-def _cumulative(fn: Callable[..., Sym], x: Any, axis: Any, dtype: Any, include_initial: Any) -> Sym:
-    if include_initial is not False:
-        raise UnsupportedError("`include_initial` is not supported", "Concatenate it.")
+def _cumulative(
+    fn: Callable[..., Sym], neutral: float, x: Any, axis: Any, dtype: Any, include_initial: Any
+) -> Sym:
     if axis is None and ndim(x) != 1:
         raise Declined  # NumPy says that it needs one
-    return fn(_converted(x, dtype), **options(axis, False))
+    x = _converted(x, dtype)
+    made = fn(x, **options(axis, False))
+    if not include_initial:
+        return made
+    k = 0 if axis is None else axis % ndim(x)
+    first = xp.full(_shape_with(x, k, 1), neutral, **_in_dtype(x))
+    return xp.concatenate([first, made], axis=k)
+
+
+def _shape_with(x: Sym, axis: int, length: Any) -> tuple[Any, ...]:
+    """The shape of an array with another length along an axis."""
+    return tuple(length if k == axis else x.shape[k] for k in range(ndim(x)))
+
+
+def _in_dtype(x: Sym) -> dict[str, Any]:
+    """The keyword of a new array that is to have the dtype of x."""
+    return {} if dtype_name(x.kind) == "float64" else {"dtype": np.dtype(dtype_name(x.kind)).type}
 
 
 @written_as(np.ediff1d)
@@ -241,9 +268,27 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: Any = 1) -> tu
 
 
 @written_as(np.cov)
-def cov(m: Any, y: Any = None, rowvar: Any = True, bias: Any = False, ddof: Any = None, **given: Any) -> Sym | None:
-    options = {**({"bias": bias} if bias is not False else {}), **({} if ddof is None else {"ddof": ddof}), **given}
-    return None if y is None else xp.cov(_rows("np.cov", m, y, rowvar), **options)
+def cov(
+    m: Any, y: Any = None, rowvar: Any = True, bias: Any = False, ddof: Any = None, fweights: Any = None,
+    aweights: Any = None,
+) -> Sym | None:  # fmt: skip
+    given = {**({"bias": bias} if bias is not False else {}), **({} if ddof is None else {"ddof": ddof})}
+    if fweights is None and aweights is None:
+        return None if y is None else xp.cov(_rows("np.cov", m, y, rowvar), **given)
+    if isinstance(rowvar, Sym) or isinstance(bias, Sym) or isinstance(ddof, Sym):
+        return None
+    if y is not None:
+        m, rowvar = _rows("np.cov", m, y, rowvar), True
+    m = array(m) if rowvar or ndim(m) == 1 else array(m).T
+    lost = ddof if ddof is not None else 0 if bias else 1
+    w = array(fweights) if aweights is None else aweights if fweights is None else array(fweights) * aweights
+    w = hold(array(w), "w")
+    number = hold(xp.sum(w), "number")
+    c = hold(m - (xp.sum(m * w) if ndim(m) == 1 else xp.sum(m * w, axis=1, keepdims=True)) / number, "centered")
+    if lost:
+        spare = lost if aweights is None else lost * xp.sum(w * aweights) / number
+        number = number - spare
+    return xp.asarray(xp.sum(c * c * w) / number) if ndim(m) == 1 else (c * w) @ c.T / number
 
 
 @written_as(np.corrcoef)
@@ -269,23 +314,45 @@ def histogram(
     """With weights: the sums of the weights, and the edges."""
     if weights is None:
         return None
-    if density not in (None, False):
-        raise UnsupportedError("np.histogram with `density` is not supported",
-                               "Divide by the sum and by the widths of the bins.")  # fmt: skip
     given = {key: value for key, value in {"bins": bins, "range": range}.items() if value is not None}
     sums = helper(runtime.histogram_of_weights)(_floats(weights), a, **given)
-    return sums, xp.histogram_bin_edges(a, **given)
+    edges = histogram_bin_edges(a, **given) or xp.histogram_bin_edges(a, **given)
+    if density:
+        sums, edges = hold(sums, "sums"), hold(edges, "edges")
+        sums = sums / xp.diff(edges) / xp.sum(sums)
+    return sums, edges
 
 
 @written_as(np.interp)
-def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Sym | None:
-    """Values beyond the ends."""
+def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Sym | None:
+    """Values beyond the ends; of a function with a period, what lies beyond them is that of one period further."""
+    if period is not None:
+        mod, take, join = (helper(fn, f"np.{fn.__name__}") for fn in (np.mod, np.take, np.concatenate))
+        places = hold(mod(array(xp), period), "places")
+        order = hold(helper(np.argsort, "np.argsort")(places), "order")
+        places, values = hold(take(places, order), "places"), hold(take(array(fp), order), "values")
+        around = join([places[-1:] - period, places, places[0:1] + period])
+        return helper(np.interp, "np.interp")(mod(x, period), around, join([values[-1:], values, values[0:1]]))
     if left is None and right is None:
         return None
     choose, made = helper(np.where, "np.where"), helper(np.interp, "np.interp")(x, xp, fp)
     if left is not None:
         made = choose(x < xp[0], left, made)
     return made if right is None else choose(x > xp[-1], right, made)
+
+
+@written_as(np.diff)
+def diff(a: Any, n: Any = 1, axis: Any = -1, prepend: Any = None, append: Any = None) -> Sym | None:
+    """What stands before and behind is joined to the array."""
+    ends = (prepend, append)
+    if all(end is None or (not isinstance(end, Sym) and end == 0) for end in ends) and (n == 1 or ends == (None, None)):
+        return None
+    x, k = array(a), axis % ndim(a)
+    one = _shape_with(x, k, 1)
+    front, back = (end if end is None or ndim(end) else xp.broadcast_to(end, one) for end in ends)
+    joined = xp.concatenate([array(part) for part in (front, x, back) if part is not None], axis=k)
+    given = {**({} if axis == -1 else {"axis": axis}), **({} if n == 1 else {"n": n})}
+    return xp.diff(joined, **given)
 
 
 # ---- averages ------------------------------------------------------------------------------------------------
@@ -310,3 +377,16 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: Any = False
     made = xp.tensordot(a, w, ((axis % ndim(a),), (0,))) / xp.sum(w)
     made = xp.expand_dims(made, axis) if keepdims else made
     return (made, xp.full_like(made, xp.sum(w))) if returned else made
+
+
+@written_as(np.histogram_bin_edges)
+def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None) -> Sym | None:
+    if isinstance(bins, str):
+        return None
+    if ndim(bins):
+        return array(bins)
+    if range is not None:
+        return xp.linspace(range[0], range[1], bins + 1)
+    low, high = hold(xp.min(a), "low"), hold(xp.max(a), "high")
+    wider = hold(0.5 * low.eq(high), "wider")
+    return xp.linspace(low - wider, high + wider, bins + 1)
