@@ -1,5 +1,6 @@
 """scipy.linalg in whole programs: nothing is left out, what is printed and refused, where it is delicate."""
 
+import inspect
 import re
 import subprocess
 import sys
@@ -8,12 +9,12 @@ import numpy as np
 import pytest
 import scipy.linalg as sl
 
-from srcgrad import check_grads, emit, grad, jvp
+from srcgrad import check_grads, emit, grad, jacobian, jvp
 from srcgrad.errors import SrcgradError
 from srcgrad.rules.libraries import library_of
 from srcgrad.rules.refused import REFUSED
 from srcgrad.rules.registry import RULES, lookup
-from srcgrad.runtime import HELPERS, OF_SCIPY
+from srcgrad.runtime import HELPERS, OF_SCIPY, scipy_linalg
 from tests.rules.test_scipy_linalg import ARRAYS, CASES
 from tests.support import load
 from tools import coverage
@@ -68,8 +69,25 @@ def test_overwritten_arguments():
     np.testing.assert_array_equal(x, P)
 
 
+def test_functions_of_one_decorator_are_told_apart():
+    """Most functions of scipy.linalg have the code of the decorator that they were made by."""
+
+    def total_of(fn):
+        return grad(lambda x: np.sum(fn(x) ** 2))
+
+    for fn in (sl.cosm, sl.sinm, sl.cholesky, sl.eigvalsh):
+        t = np.eye(3) + 0.1
+
+        def slope(f):
+            return (f(P + 1e-6 * t) - f(P - 1e-6 * t)) / 2e-6
+
+        np.testing.assert_allclose(np.sum(total_of(fn)(P) * t), slope(lambda x: np.sum(fn(x) ** 2)), rtol=1e-6)
+        np.testing.assert_allclose(np.tensordot(jacobian(fn)(P), t, 2), slope(fn), rtol=1e-5, atol=1e-6)
+
+
 def test_names_of_helpers_are_kept_free():
-    assert OF_SCIPY <= set(HELPERS)
+    assert {name for name, fn in vars(scipy_linalg).items() if inspect.isfunction(fn)} - OF_SCIPY <= set(HELPERS)
+    assert all(HELPERS[name] is getattr(scipy_linalg, name) for name in OF_SCIPY)
 
     def f(x):
         lu_adjoint = sl.lu(x)[2] * 1.0
@@ -215,6 +233,11 @@ def test_of_any_memory():
     for one in (x, np.asfortranarray(x), x[::-1][::-1]):
         for got, wanted in zip(grad(f, (0, 1))(one, y), expected):
             np.testing.assert_allclose(got, wanted, rtol=1e-10)
+
+
+def test_a_matrix_of_one_element_is_a_number():
+    check_grads(lambda x, y: np.sum(sl.solve(x, y) ** 3), (np.array([[2.0]]), b), order=2)
+    check_grads(lambda x, y: np.sum(sl.solve(x, y) ** 3), (np.array([[2.0]]), b[:1]), order=1)
 
 
 def test_lists_and_numbers():

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.rules.build import Sym, xp
-from srcgrad.rules.defined.registry import flattened, hold, ndim, written_as
+from srcgrad.rules.defined.registry import OPTIONS, flattened, hold, ndim, written_as
 from srcgrad.rules.linalg import dagger
 
 
@@ -63,7 +63,7 @@ def vector_norm(x: Sym, /, *, axis: Any = None, keepdims: Any = False, ord: Any 
     return xp.linalg.norm(flattened(x) if axis is None else x, **given, **options)
 
 
-@written_as(np.linalg.cond)
+@written_as(np.linalg.cond, known=(*OPTIONS, "p"))
 def cond(x: Sym, p: Any = None) -> Sym | None:
     if p not in (None, 2, -2):
         inverse = hold(xp.linalg.inv(x), "inverse")
