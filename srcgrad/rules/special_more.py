@@ -132,9 +132,11 @@ elementwise(runtime.fresnel_part, _by_part(fresnel_part, (
     lambda x: xp.sin(0.5 * math.pi * xp.square(x)), lambda x: xp.cos(0.5 * math.pi * xp.square(x)))), None,
     domain=("real", "part"))  # fmt: skip
 elementwise(runtime.sici_part, _by_part(sici_part, (
-    lambda x: xp.sinc(x / math.pi), lambda x: xp.cos(x) / x)), None, singular=True, domain=("positive", "part"))  # fmt: skip
+    lambda x: xp.sinc(x / math.pi), lambda x: xp.cos(x) / x)), None, singular=True,
+    domain=("positive", "part"))  # fmt: skip
 elementwise(runtime.shichi_part, _by_part(shichi_part, (
-    lambda x: xp.sinh(x) / x, lambda x: xp.cosh(x) / x)), None, singular=True, domain=("positive", "part"))  # fmt: skip
+    lambda x: xp.sinh(x) / x, lambda x: xp.cosh(x) / x)), None, singular=True,
+    domain=("positive", "part"))  # fmt: skip
 
 
 @written_as(sc.fresnel)
@@ -188,9 +190,9 @@ def ellipj(u: Any, m: Any) -> tuple[Sym, ...]:
     return tuple(ellipj_part(u, m, k) for k in range(4))
 
 
-# The Voigt profile V and L, the imaginary part that belongs to it, are the real and imaginary part of an analytic
-# function of x + i * gamma, with the derivative -(x + i * gamma) * (V + i * L) / sigma**2 + i / (pi * sigma**2); both are
-# homogeneous of degree -1 in all three arguments.
+# The Voigt profile V and L, which belongs to it, are the real and imaginary part of an analytic function of
+# x + i * gamma, with the derivative -(x + i * gamma) * (V + i * L) / sigma**2 + i / (pi * sigma**2) (DLMF 7.19 and
+# 7.10.2); both are homogeneous of degree -1 in all three arguments.
 
 dispersion: Any = helper(runtime.voigt_dispersion)
 

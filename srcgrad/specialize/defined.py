@@ -18,6 +18,7 @@ from srcgrad.rules.registry import lookup
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr
 
+
 def written(fn: Any) -> Callable[..., Any] | None:
     """The Python source that stands for a function."""
     return _known(WRITTEN, fn)

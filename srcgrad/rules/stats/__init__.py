@@ -3,9 +3,9 @@
 from srcgrad.rules.stats import (  # noqa: F401  (they register, the refusals last)
     continuous,
     discrete,
-    more,
     frozen,
+    more,
     multivariate,
-    summaries,
     refusals,
+    summaries,
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -46,10 +46,10 @@ class Family:
     """One distribution of SciPy's, as functions of z (or a whole number k, or a probability q) and the shapes.
 
     shapes: parameter -> one of DOMAINS. valid: what holds of all shapes together. low, high: the ends of the support,
-    numbers or functions of the shapes; safe: a point inside, at which formulas are computed in place of points
-    outside; None: formulas may be computed anywhere. hollow: at which ends the density is 0 ("low", "high", "both"). log: the logarithm of the density, up to that of the scale.
-    quantile, upper_quantile: the inverses of cdf and sf. guarded: these functions do not give nan beside [0, 1] on
-    their own. fixed: the shapes in which cdf, sf and their inverses have no known derivative, for tests.
+    numbers or functions of the shapes; hollow: the ends at which the density is 0 ("low", "high", "both"). safe: a
+    point inside, at which formulas are computed in place of points outside; None: they may be computed anywhere.
+    log: the logarithm of the density, up to that of the scale. quantile, upper_quantile: the inverses of cdf and sf.
+    guarded: these do not give nan beside [0, 1] on their own. fixed: the shapes in which cdf, sf and their inverses have no known derivative, for tests.
     """
 
     dist: Any
@@ -72,7 +72,6 @@ class Family:
     guarded: bool = True
     discrete: bool = False
     fixed: frozenset[str] = frozenset()
-    methods: dict[str, Formula] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -91,9 +90,9 @@ def family(*dists: Any, fixed: str = "", **formulas: Any) -> None:
         made = Family(dist, {name: domains.get(name, "positive") for name in names}, fixed=frozenset(fixed.split()),
                       discrete=hasattr(dist, "pmf"), **formulas)  # fmt: skip
         FAMILIES[dist] = made
-        for method, build in _METHODS.items():
-            if build is not None and _offers(made, method):
-                _define(made, method, build)
+        for method, of_method in _METHODS.items():
+            if _offers(made, method):
+                _define(made, method, of_method)
 
 
 def _offers(f: Family, method: str) -> bool:

@@ -68,7 +68,8 @@ family(
     cdf=lambda z, a, c: pick(c > 0, lambda: sc.gammainc(a, z**c), lambda: sc.gammaincc(a, z**c)),
     sf=lambda z, a, c: pick(c > 0, lambda: sc.gammaincc(a, z**c), lambda: sc.gammainc(a, z**c)),
     quantile=lambda q, a, c: pick(c > 0, lambda: sc.gammaincinv(a, q), lambda: sc.gammainccinv(a, q)) ** (1 / c),
-    upper_quantile=lambda q, a, c: pick(c > 0, lambda: sc.gammainccinv(a, q), lambda: sc.gammaincinv(a, q)) ** (1 / c),
+    upper_quantile=lambda q, a, c: pick(
+        c > 0, lambda: sc.gammainccinv(a, q), lambda: sc.gammaincinv(a, q)) ** (1 / c),
     entropy=lambda a, c: a * (1 - sc.psi(a)) + sc.psi(a) / c + sc.gammaln(a) - np_.log(np_.abs(c)),
 )  # fmt: skip
 family(
@@ -163,7 +164,8 @@ family(
     stats.betaprime, low=0, high=math.inf, hollow="high", safe=1.0, guarded=False, fixed="a b",
     log=lambda z, a, b: sc.xlogy(a - 1, z) - sc.xlog1py(a + b, z) - sc.betaln(a, b),
     cdf=lambda z, a, b: sc.betainc(a, b, z / (1 + z)), sf=lambda z, a, b: sc.betainc(b, a, 1 / (1 + z)),
-    quantile=lambda q, a, b: 1 / sc.betainccinv(b, a, q) - 1, upper_quantile=lambda q, a, b: 1 / sc.betaincinv(b, a, q) - 1,
+    quantile=lambda q, a, b: 1 / sc.betainccinv(b, a, q) - 1,
+    upper_quantile=lambda q, a, b: 1 / sc.betaincinv(b, a, q) - 1,
     mean=lambda a, b: pick(b <= 1, math.inf, lambda: a / (b - 1)),
 )  # fmt: skip
 family(
@@ -213,7 +215,8 @@ family(
     mean=lambda c: 0.0, var=lambda c: sc.gamma(1 + 2 / c),
 )  # fmt: skip
 family(
-    stats.norminvgauss, shapes={"b": "real"}, low=-math.inf, high=math.inf, hollow="both", safe=0.0, valid=lambda a, b: np_.abs(b) < a,
+    stats.norminvgauss, shapes={"b": "real"}, low=-math.inf, high=math.inf, hollow="both", safe=0.0, valid=lambda a, b: np_.abs(b) < a
+   ,
     log=lambda z, a, b: np_.log(a) - LOG_PI + np_.sqrt(np_.square(a) - np_.square(b)) + b * z
     + np_.log(sc.k1e(a * np_.hypot(1.0, z))) - a * np_.hypot(1.0, z) - np_.log(np_.hypot(1.0, z)),
     mean=lambda a, b: b / np_.sqrt(np_.square(a) - np_.square(b)),
@@ -251,7 +254,8 @@ family(
     stats.bradford, low=0, high=1,
     log=lambda z, c: np_.log(c) - np_.log1p(c * z) - np_.log(np_.log1p(c)),
     cdf=lambda z, c: np_.log1p(c * z) / np_.log1p(c), quantile=lambda q, c: np_.expm1(q * np_.log1p(c)) / c,
-    mean=lambda c: (c - np_.log1p(c)) / (c * np_.log1p(c)), entropy=lambda c: np_.log1p(c) / 2 - np_.log(c / np_.log1p(c)),
+    mean=lambda c: (c - np_.log1p(c)) / (c * np_.log1p(c)),
+    entropy=lambda c: np_.log1p(c) / 2 - np_.log(c / np_.log1p(c)),
 )  # fmt: skip
 family(
     stats.johnsonsb, shapes={"a": "real"}, low=0, high=1, hollow="both", safe=0.5, guarded=False,
