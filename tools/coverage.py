@@ -202,8 +202,8 @@ def distributions() -> list[str]:
         "", "### Distributions", "",
         "Methods are called on the distribution or on one with its parameters, `norm(loc, scale)`. All are",
         "differentiated by the location, the scale and what they are called with; the densities by the shape",
-        "parameters, too. Where SciPy has no function for a derivative by a shape (`a` in `gamma.cdf`), that is refused",
-        "by name. All other distributions and methods: refused, most because SciPy computes them by integrals.",
+        "parameters, too. Where SciPy has no function for a derivative by a shape (`a` in `gamma.cdf`), that is",
+        "refused by name. All other distributions and methods: refused, most because SciPy computes them by integrals.",
         "", "| method | differentiable of | refused |", "| --- | --- | --- |",
     ]  # fmt: skip
     for method in METHODS:

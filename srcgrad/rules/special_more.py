@@ -11,7 +11,7 @@ import scipy.special as sc
 
 from srcgrad import runtime
 from srcgrad.rules.build import Sym, chosen, const, helper, xp
-from srcgrad.rules.defined.registry import hold, ndim, written_as
+from srcgrad.rules.defined.registry import array, branch, hold, ndim, written_as
 from srcgrad.rules.registry import constant, elementwise
 from srcgrad.rules.special import DEGREE, special
 
@@ -244,21 +244,49 @@ elementwise(sc.powm1, lambda x, y, out: y * x ** (y - 1), lambda x, y, out: (out
 # ---- counts as functions of real numbers: written with gamma functions -----------------------------------------
 
 
+def _or_zero(tests: list[Any], fn: Callable[..., Sym], given: dict[str, tuple[Any, float]]) -> Sym | None:
+    """A function of arguments, 0 where one of the tests holds. given: the arguments, each with a value at which the
+    function is smooth."""
+    if True in [test for test in tests if not isinstance(test, Sym)]:
+        return None
+    values = [value for value, _ in given.values()]
+    test = None
+    for other in tests:
+        if isinstance(other, Sym):
+            test = other if test is None else test | other
+    if test is None:
+        return fn(*values)
+    if all(ndim(value) == 0 for value in values):
+        return branch(test, lambda: 0.0, lambda: fn(*values))
+    test = hold(test, "outside")
+    return xp.where(test, 0.0, fn(*(hold(xp.where(test, safe, x), name) for name, (x, safe) in given.items())))
+
+
 @written_as(sc.comb, known=())
 def comb(N: Any, k: Any, *, exact: Any = False, repetition: Any = False) -> Sym | None:
     if exact is not False:
         return None
-    return special.binom(N + k - 1, k) if repetition else special.binom(N, k)
+    N, k = (array(x) if isinstance(x, list) else x for x in (N, k))
+    if repetition:
+        return special.binom(N + k - 1, k)
+    return _or_zero([k > N, N < 0, k < 0], special.binom, {"N": (N, 1.0), "k": (k, 0.0)})
 
 
 @written_as(sc.perm, known=())
 def perm(N: Any, k: Any, exact: Any = False) -> Sym | None:
-    return special.poch(N - k + 1, k) if exact is False else None
+    if exact is not False:
+        return None
+    N, k = (array(x) if isinstance(x, list) else x for x in (N, k))
+    arrangements = {"N": (N, 1.0), "k": (k, 0.0)}
+    return _or_zero([k > N, N < 0, k < 0], lambda N, k: special.poch(N - k + 1, k), arrangements)
 
 
 @written_as(sc.factorial)
 def factorial(n: Any, exact: Any = False) -> Sym | None:
-    return special.gamma(n + 1) if exact is False else None
+    if exact is not False:
+        return None
+    n = array(n) if isinstance(n, list) else n
+    return _or_zero([n < 0], lambda n: special.gamma(n + 1), {"n": (n, 1.0)})
 
 
 @written_as(sc.multigammaln)

@@ -20,7 +20,7 @@ from srcgrad.rules.refused import WRITES, reason_of
 from srcgrad.rules.registry import effect, lookup, missing, own_rule
 from srcgrad.specialize import holders
 from srcgrad.specialize.arguments import argument, bind_arguments, positional_arguments
-from srcgrad.specialize.defined import call_source, written
+from srcgrad.specialize.defined import call_source, is_defined, written
 from srcgrad.specialize.state import Frame, Restart, State
 from srcgrad.specialize.values import (
     Bound,
@@ -214,7 +214,7 @@ def call_primitive(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Va
         DECLARED.add(prim.fn)
         what = "pure"
     reason = reason_of(prim.fn) if what == "unknown" else None
-    if reason is not None and reason.message:
+    if (reason is not None and reason.message) or (what == "unknown" and is_defined(prim.fn)):
         raise missing(prim, pos)  # before its arguments, which may be nothing that a primitive takes
     exprs = tuple(argument(s, arg, pos) for arg in args)
     keywords = tuple((key, argument(s, arg, pos)) for key, arg in kwargs.items())

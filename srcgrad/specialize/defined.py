@@ -24,6 +24,11 @@ def written(fn: Any) -> Callable[..., Any] | None:
     return _known(WRITTEN, fn)
 
 
+def is_defined(fn: Any) -> bool:
+    """Whether a function has a definition, which may leave calls to the function itself."""
+    return _known(DEFINITIONS, fn) is not None
+
+
 def _known(table: dict[Any, Any], fn: Any) -> Any:
     lookup(fn)  # reads what is known of a library's functions where that has not been read
     return table.get(fn) if isinstance(fn, Hashable) else None

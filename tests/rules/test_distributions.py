@@ -264,7 +264,9 @@ def test_single_precision_and_lists():
     ("st.norm(x).rvs()", "scipy.stats.norm.rvs draws random numbers"), ("st.norm.fit(x)[0]", "searches for parameters"),
     ("st.norm.stats(x)[0]", "chooses what it computes"), ("st.levy_stable.pdf(x, 1.5, 0.5)", "is not known"),
     ("st.norm(x, 1.0, 2.0).pdf(1.0)", "2 parameters"), ("st.norm(x).nothing(1.0)", "no method 'nothing'"),
-    ("st.zscore(x, nan_policy='omit')", ""), ("st.ttest_1samp(x, 0.0)[0]", ""),
+    ("st.zscore(x, nan_policy='omit')", "scipy.stats.zscore with these arguments is not known"),
+    ("st.norm.logpdf(x, 0.0, -1.0)", "out of its range"),
+    ("st.multivariate_normal.logpdf(x, cov=2.0)", "arguments"), ("st.ttest_1samp(x, 0.0)[0]", ""),
 ])  # fmt: skip
 def test_what_is_refused(call, reason):
     f = load(f"import scipy.stats as st\ndef f(x):\n    return {call}\n")
@@ -306,6 +308,10 @@ def normal_rows(x, mu, c):
     return st.multivariate_normal.logpdf(x, mu, (c + c.T) / 2) + OF_ROWS.logpdf(x)
 
 
+def independent(x, mu, c):
+    return np.sum(st.multivariate_normal.logpdf(x, mu, c[0]) * st.multivariate_normal(mu, c[0, 0]).logpdf(x))
+
+
 def normal_vector(x, mu, c):
     c = (c + c.T) / 2
     return st.multivariate_normal(mu, cov=c).pdf(x) + st.multivariate_normal.entropy(mu, c)
@@ -323,7 +329,8 @@ def counts(p):
 
 
 @pytest.mark.parametrize("f, args", [
-    (normal_rows, (ROWS, MU, COV)), (normal_vector, (ROWS[0], MU, COV)), (on_simplex, (A[0], A[1])), (counts, (A[0],)),
+    (normal_rows, (ROWS, MU, COV)), (independent, (ROWS, MU, COV)),
+    (normal_vector, (ROWS[0], MU, COV)), (on_simplex, (A[0], A[1])), (counts, (A[0],)),
 ])  # fmt: skip
 def test_vectors(f, args):
     np.testing.assert_allclose(jvp(f, args, args)[0], f(*args), rtol=1e-11)

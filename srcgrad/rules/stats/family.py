@@ -49,7 +49,8 @@ class Family:
     numbers or functions of the shapes; hollow: the ends at which the density is 0 ("low", "high", "both"). safe: a
     point inside, at which formulas are computed in place of points outside; None: they may be computed anywhere.
     log: the logarithm of the density, up to that of the scale. quantile, upper_quantile: the inverses of cdf and sf.
-    guarded: these do not give nan beside [0, 1] on their own. fixed: the shapes in which cdf, sf and their inverses have no known derivative, for tests.
+    guarded: these do not give nan beside [0, 1] on their own. fixed: the shapes in which cdf, sf and their inverses
+    have no known derivative, for tests.
     """
 
     dist: Any
@@ -152,7 +153,12 @@ def _or_nan(value: Any, test: Any, what: str) -> Any:
 
 def _checked(f: Family, shapes: dict[str, Any]) -> list[Any]:
     """The shapes, nan where they are out of their range."""
-    made = [_or_nan(value, DOMAINS[f.shapes[name]](value), name) for name, value in shapes.items()]
+    made = []
+    for name, value in shapes.items():
+        test = DOMAINS[f.shapes[name]](value)
+        if f.shapes[name] == "whole" and isinstance(value, Sym) and is_float(value.kind):
+            value = np_.floor(value)  # a count, by which there is no derivative
+        made.append(_or_nan(value, test, name))
     if f.valid is not None and made:
         made[0] = _or_nan(made[0], f.valid(*made), next(iter(shapes)))
     return made
@@ -188,7 +194,7 @@ def _where(test: Any, fill: Any, of: Callable[[Any], Any], z: Any, safe: Any) ->
 def _log_density(f: Family, x: Any, shapes: list[Any], loc: Any, scale: Any) -> Any:
     assert f.log is not None
     log = f.log
-    if f.low is not None or f.high is not None:  # elsewhere the logarithm of the scale gives nan
+    if f.low is not None or f.high is not None or not isinstance(scale, Sym):  # else its logarithm gives nan
         scale = _positive(scale)
     z = held(x - loc, "k") if f.discrete else _standard(x, loc, scale)
     low, high = _bound(f.low, shapes), _bound(f.high, shapes)

@@ -215,7 +215,8 @@ family(
     mean=lambda c: 0.0, var=lambda c: sc.gamma(1 + 2 / c),
 )  # fmt: skip
 family(
-    stats.norminvgauss, shapes={"b": "real"}, low=-math.inf, high=math.inf, hollow="both", safe=0.0, valid=lambda a, b: np_.abs(b) < a
+    stats.norminvgauss, shapes={"b": "real"}, low=-math.inf, high=math.inf, hollow="both", safe=0.0,
+    valid=lambda a, b: np_.abs(b) < a
    ,
     log=lambda z, a, b: np_.log(a) - LOG_PI + np_.sqrt(np_.square(a) - np_.square(b)) + b * z
     + np_.log(sc.k1e(a * np_.hypot(1.0, z))) - a * np_.hypot(1.0, z) - np_.log(np_.hypot(1.0, z)),
