@@ -200,10 +200,17 @@ def distributions() -> list[str]:
     """One line for each method of the distributions of scipy.stats."""
     stats = importlib.import_module("scipy.stats")
     found = {name: fn for (name, *_), fn in public(stats) if is_distribution(fn)}
-    lines = ["", "### Distributions", "", "| method | differentiable of | no rule yet |", "| --- | --- | --- |"]
+    lines = [
+        "", "### Distributions", "",
+        "Methods are called on the distribution or on one with its parameters, `norm(loc, scale)`. All are",
+        "differentiated by the location, the scale and what they are called with; the densities by the shape",
+        "parameters, too. Where SciPy has no function for a derivative by a shape (`a` in `gamma.cdf`), that is",
+        "refused by name. All other distributions and methods: refused, most because SciPy computes them by integrals.",
+        "", "| method | differentiable of | refused |", "| --- | --- | --- |",
+    ]  # fmt: skip
     for method in METHODS:
         having = {name: getattr(value, method) for name, value in found.items() if hasattr(value, method)}
-        ruled = [name for name, bound in having.items() if lookup(bound) is not None]
+        ruled = [name for name, bound in having.items() if lookup(bound) is not None or bound in DEFINITIONS]
         rest = len(having) - len(ruled)
         lines.append(f"| `{method}` | {', '.join(f'`{n}`' for n in ruled) or 'none'} | {rest} of {len(having)} |")
     return lines

@@ -25,6 +25,7 @@ from srcgrad.api.target import Argnums, Outputs
 from srcgrad.compile import Compiled
 from srcgrad.errors import ArgumentError
 from srcgrad.frontend.source import STANDS_FOR
+from srcgrad.rules.libraries import import_home
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.results import GRADIENTS
 
@@ -174,7 +175,7 @@ def _imports(compiled: Compiled, body: str, naming: Naming) -> str:
     """The imports that the text needs: NumPy, and math, SciPy and the user's classes where it mentions them."""
     code = without_comments(body)
     plain = ["math"] if re.search(r"\bmath\.", code) else []
-    libraries = sorted(set(re.findall(r"\b(scipy(?:\.[a-z_]+)+)\.\w+", code)))
+    libraries = sorted({import_home(name) for name in re.findall(r"\bscipy(?:\.\w+)+", code)})
     own = []
     for name, value in sorted(compiled.call.__globals__.items()):
         if isinstance(value, types.ModuleType) or HELPERS.get(name) is value or not re.search(rf"\b{name}\b", code):

@@ -43,6 +43,21 @@ CALLS_BACK = Reason(
     "{} calls a function that it is given, which srcgrad does not follow there.",
     "Write the loop, or call the function on whole arrays.",
 )
+TESTS = Reason(
+    "tests, with p-values",
+    "{} is a test of a hypothesis: its p-value has no derivative rule, and its statistic comes with it.",
+    "Write the statistic with functions of NumPy: np.corrcoef, np.mean, np.var, np.linalg.lstsq.",
+)
+RANKS = Reason(
+    "counts, ranks and cuts",
+    "{} counts, ranks or cuts off elements, which changes in steps.",
+    "Write what is smooth in it with np.sort, np.quantile, np.mean and indexing.",
+)
+SEARCHES = Reason(
+    "searches for parameters",
+    "{} searches for parameters.",
+    "Minimise the function with the gradient of srcgrad, or use `srcgrad.custom_root`.",
+)
 NO_FLOATS = Reason(
     "makes no floats",
     "{} makes no floats, so there is nothing to differentiate.",
@@ -173,6 +188,21 @@ _TABLE: dict[str, dict[Reason, str]] = {
         RANDOM: "clarkson_woodruff_transform",
     },
     "scipy.stats": {
+        TESTS: """alexandergovern anderson anderson_ksamp ansari barnard_exact bartlett binomtest boschloo_exact
+            brunnermunzel bws_test chatterjeexi chi2_contingency chisquare combine_pvalues cramervonmises
+            cramervonmises_2samp dunnett epps_singleton_2samp f_oneway false_discovery_control fisher_exact fligner
+            friedmanchisquare goodness_of_fit jarque_bera kendalltau kruskal ks_1samp ks_2samp kstest kurtosistest
+            levene logrank mannwhitneyu median_test mood multiscale_graphcorr normaltest page_trend_test
+            poisson_means_test power power_divergence quantile_test ranksums shapiro skewtest somersd spearmanr
+            spearmanrho ttest_1samp ttest_ind ttest_ind_from_stats ttest_rel tukey_hsd weightedtau wilcoxon
+            linregress pearsonr pointbiserialr siegelslopes theilslopes""",
+        RANKS: """binned_statistic binned_statistic_2d binned_statistic_dd cumfreq mode percentileofscore rankdata
+            relfreq scoreatpercentile sigmaclip tiecorrect trim1 trimboth trim_mean""",
+        SEARCHES: """boxcox_normmax boxcox_normplot expectile fit ppcc_max ppcc_plot probplot yeojohnson_normmax
+            yeojohnson_normplot bayes_mvs mvsdist""",
+        OBJECTS: """Binomial BootstrapMethod CensoredData Covariance Logistic Mixture MonteCarloMethod Normal
+            PermutationMethod Uniform abs exp log make_distribution order_statistic truncate ecdf gaussian_kde
+            rv_continuous rv_discrete rv_histogram sobol_indices describe""",
         RANDOM: "bootstrap monte_carlo_test permutation_test ortho_group special_ortho_group unitary_group "
         "uniform_direction random_correlation random_table",
     },

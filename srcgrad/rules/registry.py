@@ -10,7 +10,7 @@ A rule is one of
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from types import EllipsisType
 from typing import Any, Literal
@@ -327,6 +327,14 @@ def missing(prim: Prim, pos: Pos | None) -> NoRuleError:
     reason = reason_of(prim.fn)
     if reason is not None and reason.message:
         return NoRuleError(reason.message.format(full_name(prim)), reason.remedy, pos)
+    from srcgrad.rules.defined.registry import DEFINITIONS
+
+    if isinstance(prim.fn, Hashable) and prim.fn in DEFINITIONS:
+        return NoRuleError(
+            f"The derivative of {full_name(prim)} with these arguments is not known.",
+            "Leave out keywords that are not needed, or write it with functions of NumPy.",
+            pos,
+        )
     return NoRuleError(
         f"srcgrad has no derivative rule for {full_name(prim)}.",
         "Write it in Python with functions of NumPy that have one, or give it one with `srcgrad.rule`.",

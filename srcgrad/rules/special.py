@@ -183,7 +183,7 @@ elementwise(
 
 
 def power_slope(log: Sym, lmbda: Sym) -> Sym:
-    """The derivative of (exp(lmbda * log) - 1) / lmbda in lmbda. hyp1f1 does not return where its argument is infinite."""
+    """The derivative of (exp(lmbda * log) - 1) / lmbda in lmbda. hyp1f1 does not return for infinite arguments."""
     return 0.5 * log**2 * special.hyp1f1(2, 3, xp.clip(lmbda * log, -1e15, 1e3))
 
 

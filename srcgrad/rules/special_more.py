@@ -11,7 +11,7 @@ import scipy.special as sc
 
 from srcgrad import runtime
 from srcgrad.rules.build import Sym, chosen, const, helper, xp
-from srcgrad.rules.defined.registry import hold, ndim, written_as
+from srcgrad.rules.defined.registry import array, branch, hold, ndim, written_as
 from srcgrad.rules.registry import constant, elementwise
 from srcgrad.rules.special import DEGREE, special
 
@@ -132,9 +132,11 @@ elementwise(runtime.fresnel_part, _by_part(fresnel_part, (
     lambda x: xp.sin(0.5 * math.pi * xp.square(x)), lambda x: xp.cos(0.5 * math.pi * xp.square(x)))), None,
     domain=("real", "part"))  # fmt: skip
 elementwise(runtime.sici_part, _by_part(sici_part, (
-    lambda x: xp.sinc(x / math.pi), lambda x: xp.cos(x) / x)), None, singular=True, domain=("positive", "part"))  # fmt: skip
+    lambda x: xp.sinc(x / math.pi), lambda x: xp.cos(x) / x)), None, singular=True,
+    domain=("positive", "part"))  # fmt: skip
 elementwise(runtime.shichi_part, _by_part(shichi_part, (
-    lambda x: xp.sinh(x) / x, lambda x: xp.cosh(x) / x)), None, singular=True, domain=("positive", "part"))  # fmt: skip
+    lambda x: xp.sinh(x) / x, lambda x: xp.cosh(x) / x)), None, singular=True,
+    domain=("positive", "part"))  # fmt: skip
 
 
 @written_as(sc.fresnel)
@@ -188,9 +190,9 @@ def ellipj(u: Any, m: Any) -> tuple[Sym, ...]:
     return tuple(ellipj_part(u, m, k) for k in range(4))
 
 
-# The Voigt profile V and L, the imaginary part that belongs to it, are the real and imaginary part of an analytic
-# function of x + i * gamma, with the derivative -(x + i * gamma) * (V + i * L) / sigma**2 + i / (pi * sigma**2); both are
-# homogeneous of degree -1 in all three arguments.
+# The Voigt profile V and L, which belongs to it, are the real and imaginary part of an analytic function of
+# x + i * gamma, with the derivative -(x + i * gamma) * (V + i * L) / sigma**2 + i / (pi * sigma**2) (DLMF 7.19 and
+# 7.10.2); both are homogeneous of degree -1 in all three arguments.
 
 dispersion: Any = helper(runtime.voigt_dispersion)
 
@@ -242,21 +244,49 @@ elementwise(sc.powm1, lambda x, y, out: y * x ** (y - 1), lambda x, y, out: (out
 # ---- counts as functions of real numbers: written with gamma functions -----------------------------------------
 
 
+def _or_zero(tests: list[Any], fn: Callable[..., Sym], given: dict[str, tuple[Any, float]]) -> Sym | None:
+    """A function of arguments, 0 where one of the tests holds. given: the arguments, each with a value at which the
+    function is smooth."""
+    if True in [test for test in tests if not isinstance(test, Sym)]:
+        return None
+    values = [value for value, _ in given.values()]
+    test = None
+    for other in tests:
+        if isinstance(other, Sym):
+            test = other if test is None else test | other
+    if test is None:
+        return fn(*values)
+    if all(ndim(value) == 0 for value in values):
+        return branch(test, lambda: 0.0, lambda: fn(*values))
+    test = hold(test, "outside")
+    return xp.where(test, 0.0, fn(*(hold(xp.where(test, safe, x), name) for name, (x, safe) in given.items())))
+
+
 @written_as(sc.comb, known=())
 def comb(N: Any, k: Any, *, exact: Any = False, repetition: Any = False) -> Sym | None:
     if exact is not False:
         return None
-    return special.binom(N + k - 1, k) if repetition else special.binom(N, k)
+    N, k = (array(x) if isinstance(x, list) else x for x in (N, k))
+    if repetition:
+        return special.binom(N + k - 1, k)
+    return _or_zero([k > N, N < 0, k < 0], special.binom, {"N": (N, 1.0), "k": (k, 0.0)})
 
 
 @written_as(sc.perm, known=())
 def perm(N: Any, k: Any, exact: Any = False) -> Sym | None:
-    return special.poch(N - k + 1, k) if exact is False else None
+    if exact is not False:
+        return None
+    N, k = (array(x) if isinstance(x, list) else x for x in (N, k))
+    arrangements = {"N": (N, 1.0), "k": (k, 0.0)}
+    return _or_zero([k > N, N < 0, k < 0], lambda N, k: special.poch(N - k + 1, k), arrangements)
 
 
 @written_as(sc.factorial)
 def factorial(n: Any, exact: Any = False) -> Sym | None:
-    return special.gamma(n + 1) if exact is False else None
+    if exact is not False:
+        return None
+    n = array(n) if isinstance(n, list) else n
+    return _or_zero([n < 0], lambda n: special.gamma(n + 1), {"n": (n, 1.0)})
 
 
 @written_as(sc.multigammaln)

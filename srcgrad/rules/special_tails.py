@@ -4,6 +4,7 @@ known (DLMF 8.17 and 8.2); loaded with special.py."""
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import scipy.special as sc
 
@@ -73,7 +74,8 @@ elementwise(
 # ---- counts: incomplete beta and gamma functions of the count, which is rounded down ---------------------------
 
 
-def floor(k: Sym) -> Sym | int:
+def floor(k: Sym) -> Any:
+    """A count as SciPy takes it."""
     known = const(k.expr)
     return math.floor(known) if isinstance(known, (int, float)) else xp.floor(k)
 

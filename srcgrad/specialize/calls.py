@@ -21,7 +21,7 @@ from srcgrad.rules.refused import WRITES, reason_of
 from srcgrad.rules.registry import effect, lookup, missing, own_rule
 from srcgrad.specialize import holders
 from srcgrad.specialize.arguments import argument, bind_arguments, positional_arguments
-from srcgrad.specialize.defined import call_source, may_vary, solver_of, written
+from srcgrad.specialize.defined import call_source, is_defined, may_vary, solver_of, written
 from srcgrad.specialize.spelling import is_of_srcgrad, plain_function
 from srcgrad.specialize.state import Frame, Restart, State
 from srcgrad.specialize.values import (
@@ -217,7 +217,7 @@ def call_primitive(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Va
         DECLARED.add(prim.fn)
         what = "pure"
     reason = reason_of(prim.fn) if what == "unknown" else None
-    if reason is not None and reason.message:
+    if (reason is not None and reason.message) or (what == "unknown" and is_defined(prim.fn)):
         raise missing(prim, pos)  # before its arguments, which may be nothing that a primitive takes
     try:
         exprs = tuple(argument(s, arg, pos) for arg in args)

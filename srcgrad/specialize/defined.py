@@ -51,6 +51,11 @@ def solver_of(fn: Any) -> Solver | None:
     return found
 
 
+def is_defined(fn: Any) -> bool:
+    """Whether a function has a definition, which may leave calls to the function itself."""
+    return _known(DEFINITIONS, fn) is not None
+
+
 def _known(table: dict[Any, Any], fn: Any) -> Any:
     lookup(fn)  # reads what is known of a library's functions where that has not been read
     return table.get(fn) if isinstance(fn, Hashable) else None

@@ -116,6 +116,16 @@ def counts(x):
     return np.sum(total + sp.eval_hermite(np.array([0, 1, 2]), x) + sp.eval_hermite(0, x) + sp.eval_legendre(0, x))
 
 
+def test_counts_out_of_range():
+    """0, and no nan from the poles of psi."""
+    x = np.array([1.0, 3.0, -2.0])
+    for f in (lambda x: sp.comb(2, x), lambda x: sp.comb(x, 3.0), lambda x: sp.perm(x, 2), lambda x: sp.factorial(x)):
+        found, slope = jvp(f, (x,), (np.ones(3),))
+        np.testing.assert_allclose(found, f(x))
+        assert np.all(np.isfinite(slope)) and slope[2] == 0
+        assert grad(f)(-2.5) == 0 and jvp(f, (-2.5,), (1.0,))[0] == f(-2.5) == 0
+
+
 @pytest.mark.parametrize("f", [several, counts])
 def test_several_results_and_counts(f):
     x = np.array([0.4, 1.3, 1.1])

@@ -29,7 +29,8 @@ family(
     stats.cauchy,
     log=lambda z: -LOG_PI - np_.log1p(np_.square(z)),
     cdf=lambda z: np_.arctan2(1.0, -z) / math.pi, sf=lambda z: np_.arctan2(1.0, z) / math.pi,
-    quantile=lambda q: -1 / np_.tan(math.pi * q), upper_quantile=lambda q: 1 / np_.tan(math.pi * q),
+    quantile=lambda q: pick(q < 0.5, lambda: -1 / np_.tan(math.pi * q), lambda: 1 / np_.tan(math.pi * (1 - q))),
+    upper_quantile=lambda q: pick(q < 0.5, lambda: 1 / np_.tan(math.pi * q), lambda: -1 / np_.tan(math.pi * (1 - q))),
     mean=lambda: math.nan, var=lambda: math.nan, entropy=lambda: math.log(4 * math.pi),
 )  # fmt: skip
 family(
@@ -67,8 +68,9 @@ family(
     log=lambda z, df: sc.gammaln((df + 1) / 2) - sc.gammaln(df / 2) - 0.5 * (np_.log(df) + LOG_PI)
     - (df + 1) / 2 * np_.log1p(np_.square(z) / df),
     cdf=lambda z, df: sc.stdtr(df, z), sf=lambda z, df: sc.stdtr(df, -z),
-    quantile=lambda q, df: sc.stdtrit(df, q), upper_quantile=lambda q, df: -sc.stdtrit(df, q),
-    mean=lambda df: pick(df > 1, 0.0, math.inf),
+    quantile=lambda q, df: np_.copysign(sc.stdtrit(df, q), q - 0.5),  # which is inf for q = 0
+    upper_quantile=lambda q, df: np_.copysign(sc.stdtrit(df, q), 0.5 - q),
+    mean=lambda df: pick(df <= 1, math.inf, lambda: 0.0 * df),
     var=lambda df: pick(df > 2, lambda: df / (df - 2), lambda: pick(df > 1, math.inf, math.nan)),
     entropy=lambda df: (df + 1) / 2 * (sc.psi((df + 1) / 2) - sc.psi(df / 2)) + 0.5 * np_.log(df)
     + sc.betaln(df / 2, 0.5),
@@ -89,7 +91,7 @@ family(
     var=lambda a: 1 - 2 / math.pi * np_.square(a) / (1 + np_.square(a)),
 )  # fmt: skip
 family(
-    stats.exponnorm,
+    stats.exponnorm, low=-math.inf, safe=0.0,
     log=lambda z, K: (0.5 / K - z) / K + sc.log_ndtr(z - 1 / K) - np_.log(K),
     cdf=lambda z, K: sc.ndtr(z) - np_.exp((0.5 / K - z) / K + sc.log_ndtr(z - 1 / K)),
     sf=lambda z, K: sc.ndtr(-z) + np_.exp((0.5 / K - z) / K + sc.log_ndtr(z - 1 / K)),
@@ -106,8 +108,10 @@ family(
     stats.hypsecant,
     log=lambda z: -LOG_PI - np_.logaddexp(z, -z) + LOG_2,
     cdf=lambda z: 2 / math.pi * np_.arctan(np_.exp(z)), sf=lambda z: 2 / math.pi * np_.arctan(np_.exp(-z)),
-    quantile=lambda q: np_.log(np_.tan(0.5 * math.pi * q)),
-    upper_quantile=lambda q: -np_.log(np_.tan(0.5 * math.pi * q)),
+    quantile=lambda q: pick(
+        q < 0.5, lambda: np_.log(np_.tan(0.5 * math.pi * q)), lambda: -np_.log(np_.tan(0.5 * math.pi * (1 - q)))),
+    upper_quantile=lambda q: pick(
+        q < 0.5, lambda: -np_.log(np_.tan(0.5 * math.pi * q)), lambda: np_.log(np_.tan(0.5 * math.pi * (1 - q)))),
     mean=lambda: 0.0, var=lambda: math.pi**2 / 4, entropy=lambda: math.log(2 * math.pi),
 )  # fmt: skip
 family(
@@ -118,7 +122,7 @@ family(
     upper_quantile=lambda q, a, b: np_.sinh((-sc.ndtri(q) - a) / b), guarded=False,
 )  # fmt: skip
 family(
-    stats.genlogistic,
+    stats.genlogistic, low=-math.inf, hollow="low", safe=0.0,
     log=lambda z, c: np_.log(c) - z - (c + 1) * np_.logaddexp(0.0, -z),
     logcdf=lambda z, c: -c * np_.logaddexp(0.0, -z), sf=lambda z, c: -np_.expm1(-c * np_.logaddexp(0.0, -z)),
     quantile=lambda q, c: -np_.log(np_.expm1(-np_.log(q) / c)),
@@ -201,7 +205,7 @@ family(
     stats.halfcauchy, low=0,
     log=lambda z: math.log(2 / math.pi) - np_.log1p(np_.square(z)),
     cdf=lambda z: 2 / math.pi * np_.arctan(z), sf=lambda z: 2 / math.pi * np_.arctan2(1.0, z),
-    quantile=lambda q: np_.tan(0.5 * math.pi * q), upper_quantile=lambda q: 1 / np_.tan(0.5 * math.pi * q),
+    quantile=lambda q: 1 / np_.tan(0.5 * math.pi * (1 - q)), upper_quantile=lambda q: 1 / np_.tan(0.5 * math.pi * q),
     mean=lambda: math.inf, var=lambda: math.inf, entropy=lambda: math.log(2 * math.pi),
 )  # fmt: skip
 family(
@@ -212,7 +216,7 @@ family(
     mean=lambda: math.log(4), var=lambda: math.pi**2 / 3 - math.log(4) ** 2, entropy=lambda: 2 - LOG_2,
 )  # fmt: skip
 family(
-    stats.rayleigh, low=0, safe=1.0,
+    stats.rayleigh, low=0, high=math.inf, hollow="both", safe=1.0,
     log=lambda z: np_.log(z) - 0.5 * np_.square(z),
     cdf=lambda z: -np_.expm1(-0.5 * np_.square(z)), logsf=lambda z: -0.5 * np_.square(z),
     quantile=lambda q: np_.sqrt(-2 * np_.log1p(-q)), upper_quantile=lambda q: np_.sqrt(-2 * np_.log(q)),
@@ -228,7 +232,7 @@ family(
     entropy=lambda: EULER + HALF_LOG_2_PI - 0.5,
 )  # fmt: skip
 family(
-    stats.lognorm, low=0, safe=1.0, guarded=False,
+    stats.lognorm, low=0, hollow="low", safe=1.0, guarded=False,
     log=lambda z, s: normal_log(np_.log(z) / s) - np_.log(s) - np_.log(z),
     cdf=lambda z, s: sc.ndtr(np_.log(z) / s), sf=lambda z, s: sc.ndtr(-np_.log(z) / s),
     logcdf=lambda z, s: sc.log_ndtr(np_.log(z) / s), logsf=lambda z, s: sc.log_ndtr(-np_.log(z) / s),
@@ -253,12 +257,12 @@ family(
     entropy=lambda c: -EULER / c - np_.log(c) + EULER + 1,
 )  # fmt: skip
 family(
-    stats.invgamma, low=0, safe=1.0, guarded=False, fixed="a",
+    stats.invgamma, low=0, hollow="low", safe=1.0, guarded=False, fixed="a",
     log=lambda z, a: -(a + 1) * np_.log(z) - sc.gammaln(a) - 1 / z,
     cdf=lambda z, a: sc.gammaincc(a, 1 / z), sf=lambda z, a: sc.gammainc(a, 1 / z),
     quantile=lambda q, a: 1 / sc.gammainccinv(a, q), upper_quantile=lambda q, a: 1 / sc.gammaincinv(a, q),
-    mean=lambda a: pick(a > 1, lambda: 1 / (a - 1), math.inf),
-    var=lambda a: pick(a > 2, lambda: 1 / (np_.square(a - 1) * (a - 2)), math.inf),
+    mean=lambda a: pick(a <= 1, math.inf, lambda: 1 / (a - 1)),
+    var=lambda a: pick(a <= 2, math.inf, lambda: 1 / (np_.square(a - 1) * (a - 2))),
     entropy=lambda a: a - (a + 1) * sc.psi(a) + sc.gammaln(a),
 )  # fmt: skip
 
@@ -275,12 +279,12 @@ def inverse_gaussian_tail(z: Any, mu: Any, sign: int) -> Any:
 
 
 family(
-    stats.invgauss, low=0, safe=1.0,
+    stats.invgauss, low=0, high=math.inf, hollow="both", safe=1.0,
     log=inverse_gaussian_log, logcdf=lambda z, mu: inverse_gaussian_tail(z, mu, 1),
     logsf=lambda z, mu: inverse_gaussian_tail(z, mu, -1), mean=lambda mu: mu, var=lambda mu: mu**3,
 )  # fmt: skip
 family(
-    stats.wald, low=0, safe=1.0,
+    stats.wald, low=0, high=math.inf, hollow="both", safe=1.0,
     log=lambda z: inverse_gaussian_log(z, 1.0), logcdf=lambda z: inverse_gaussian_tail(z, 1.0, 1),
     logsf=lambda z: inverse_gaussian_tail(z, 1.0, -1), mean=lambda: 1.0, var=lambda: 1.0,
 )  # fmt: skip
@@ -290,9 +294,9 @@ family(
     - (dfn + dfd) / 2 * np_.log(dfd + dfn * z) - sc.betaln(dfn / 2, dfd / 2),
     cdf=lambda z, dfn, dfd: sc.fdtr(dfn, dfd, z), sf=lambda z, dfn, dfd: sc.fdtrc(dfn, dfd, z),
     quantile=lambda q, dfn, dfd: sc.fdtri(dfn, dfd, q),
-    mean=lambda dfn, dfd: pick(dfd > 2, lambda: dfd / (dfd - 2), math.inf),
+    mean=lambda dfn, dfd: pick(dfd <= 2, math.inf, lambda: dfd / (dfd - 2)),
     var=lambda dfn, dfd: pick(
-        dfd > 4, lambda: 2 * np_.square(dfd) * (dfn + dfd - 2) / (dfn * np_.square(dfd - 2) * (dfd - 4)), math.inf),
+        dfd <= 4, math.inf, lambda: 2 * np_.square(dfd) * (dfn + dfd - 2) / (dfn * np_.square(dfd - 2) * (dfd - 4))),
     entropy=lambda dfn, dfd: np_.log(dfd) - np_.log(dfn) + sc.betaln(dfn / 2, dfd / 2)
     + (1 - dfn / 2) * sc.psi(dfn / 2) - (1 + dfd / 2) * sc.psi(dfd / 2) + (dfn + dfd) / 2 * sc.psi((dfn + dfd) / 2),
 )  # fmt: skip
@@ -301,8 +305,8 @@ family(
     log=lambda z, b: np_.log(b) - (b + 1) * np_.log(z),
     cdf=lambda z, b: 1 - z**-b, sf=lambda z, b: z**-b, logsf=lambda z, b: -b * np_.log(z),
     quantile=lambda q, b: (1 - q) ** (-1 / b), upper_quantile=lambda q, b: q ** (-1 / b),
-    mean=lambda b: pick(b > 1, lambda: b / (b - 1), math.inf),
-    var=lambda b: pick(b > 2, lambda: b / ((b - 2) * np_.square(b - 1)), math.inf),
+    mean=lambda b: pick(b <= 1, math.inf, lambda: b / (b - 1)),
+    var=lambda b: pick(b <= 2, math.inf, lambda: b / ((b - 2) * np_.square(b - 1))),
     entropy=lambda b: 1 + 1 / b - np_.log(b),
 )  # fmt: skip
 family(
@@ -310,8 +314,8 @@ family(
     log=lambda z, c: np_.log(c) - (c + 1) * np_.log1p(z),
     cdf=lambda z, c: -np_.expm1(-c * np_.log1p(z)), logsf=lambda z, c: -c * np_.log1p(z),
     quantile=lambda q, c: np_.expm1(-np_.log1p(-q) / c), upper_quantile=lambda q, c: q ** (-1 / c) - 1,
-    mean=lambda c: pick(c > 1, lambda: 1 / (c - 1), math.inf),
-    var=lambda c: pick(c > 2, lambda: c / ((c - 2) * np_.square(c - 1)), math.inf),
+    mean=lambda c: pick(c <= 1, math.inf, lambda: 1 / (c - 1)),
+    var=lambda c: pick(c <= 2, math.inf, lambda: c / ((c - 2) * np_.square(c - 1))),
     entropy=lambda c: 1 + 1 / c - np_.log(c),
 )  # fmt: skip
 

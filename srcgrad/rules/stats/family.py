@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -46,10 +46,11 @@ class Family:
     """One distribution of SciPy's, as functions of z (or a whole number k, or a probability q) and the shapes.
 
     shapes: parameter -> one of DOMAINS. valid: what holds of all shapes together. low, high: the ends of the support,
-    numbers or functions of the shapes; safe: a point inside, at which formulas are computed in place of points
-    outside; None: formulas may be computed anywhere. log: the logarithm of the density, up to that of the scale.
-    quantile, upper_quantile: the inverses of cdf and sf. guarded: these functions do not give nan beside [0, 1] on
-    their own. fixed: the shapes in which cdf, sf and their inverses have no known derivative, for tests.
+    numbers or functions of the shapes; hollow: the ends at which the density is 0 ("low", "high", "both"). safe: a
+    point inside, at which formulas are computed in place of points outside; None: they may be computed anywhere.
+    log: the logarithm of the density, up to that of the scale. quantile, upper_quantile: the inverses of cdf and sf.
+    guarded: these do not give nan beside [0, 1] on their own. fixed: the shapes in which cdf, sf and their inverses
+    have no known derivative, for tests.
     """
 
     dist: Any
@@ -68,10 +69,10 @@ class Family:
     high: Any = None
     safe: Any = None
     valid: Formula | None = None
+    hollow: str = ""
     guarded: bool = True
     discrete: bool = False
     fixed: frozenset[str] = frozenset()
-    methods: dict[str, Formula] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -90,9 +91,9 @@ def family(*dists: Any, fixed: str = "", **formulas: Any) -> None:
         made = Family(dist, {name: domains.get(name, "positive") for name in names}, fixed=frozenset(fixed.split()),
                       discrete=hasattr(dist, "pmf"), **formulas)  # fmt: skip
         FAMILIES[dist] = made
-        for method, build in _METHODS.items():
-            if build is not None and _offers(made, method):
-                _define(made, method, build)
+        for method, of_method in _METHODS.items():
+            if _offers(made, method):
+                _define(made, method, of_method)
 
 
 def _offers(f: Family, method: str) -> bool:
@@ -152,7 +153,12 @@ def _or_nan(value: Any, test: Any, what: str) -> Any:
 
 def _checked(f: Family, shapes: dict[str, Any]) -> list[Any]:
     """The shapes, nan where they are out of their range."""
-    made = [_or_nan(value, DOMAINS[f.shapes[name]](value), name) for name, value in shapes.items()]
+    made = []
+    for name, value in shapes.items():
+        test = DOMAINS[f.shapes[name]](value)
+        if f.shapes[name] == "whole" and isinstance(value, Sym) and is_float(value.kind):
+            value = np_.floor(value)  # a count, by which there is no derivative
+        made.append(_or_nan(value, test, name))
     if f.valid is not None and made:
         made[0] = _or_nan(made[0], f.valid(*made), next(iter(shapes)))
     return made
@@ -188,9 +194,12 @@ def _where(test: Any, fill: Any, of: Callable[[Any], Any], z: Any, safe: Any) ->
 def _log_density(f: Family, x: Any, shapes: list[Any], loc: Any, scale: Any) -> Any:
     assert f.log is not None
     log = f.log
+    if f.low is not None or f.high is not None or not isinstance(scale, Sym):  # else its logarithm gives nan
+        scale = _positive(scale)
     z = held(x - loc, "k") if f.discrete else _standard(x, loc, scale)
     low, high = _bound(f.low, shapes), _bound(f.high, shapes)
-    tests = [False if low is None else z < low, False if high is None else z > high]
+    tests = [False if low is None else z <= low if f.hollow in ("low", "both") else z < low,
+             False if high is None else z >= high if f.hollow in ("high", "both") else z > high]  # fmt: skip
     if f.discrete and isinstance(z, Sym):  # nan is none of these
         whole = held(np_.floor(z), "whole")
         tests, z = [*tests, z > whole], whole
@@ -276,11 +285,17 @@ def _median(f: Family, shapes: list[Any], loc: Any, scale: Any) -> Any:
     return _ppf(f, 0.5, shapes, loc, scale)
 
 
+def _infinite(moment: Any) -> bool:
+    """Whether a moment is inf or nan whatever the parameters are, and so has no derivative."""
+    return isinstance(moment, float) and not math.isfinite(moment)
+
+
 def _mean(f: Family, shapes: list[Any], loc: Any, scale: Any) -> Any:
     assert f.mean is not None
     mean = f.mean(*shapes)
-    if isinstance(mean, float) and not math.isfinite(mean):
+    if _infinite(mean):
         return _spread(mean, shapes, loc, scale)
+    loc = _or_nan(loc, scale > 0, "loc") if isinstance(mean, float) and mean == 0 else loc
     made = mean * _positive(scale) + loc
     if isinstance(made, Sym) and not is_float(made.kind):
         made = made * 1.0
@@ -289,17 +304,23 @@ def _mean(f: Family, shapes: list[Any], loc: Any, scale: Any) -> Any:
 
 def _var(f: Family, shapes: list[Any], loc: Any, scale: Any) -> Any:
     assert f.var is not None
-    return _spread(f.var(*shapes) * held(_positive(scale), "scale") ** 2, shapes, loc, scale)
+    var = f.var(*shapes)
+    if _infinite(var):
+        return _spread(var, shapes, loc, scale)
+    return _spread(var * held(_positive(scale), "scale") ** 2, shapes, loc, scale)
 
 
 def _std(f: Family, shapes: list[Any], loc: Any, scale: Any) -> Any:
     assert f.var is not None
-    return _spread(np_.sqrt(f.var(*shapes)) * _positive(scale), shapes, loc, scale)
+    var = f.var(*shapes)
+    if _infinite(var):
+        return _spread(var, shapes, loc, scale)
+    return _spread(np_.sqrt(var) * _positive(scale), shapes, loc, scale)
 
 
 def _entropy(f: Family, shapes: list[Any], loc: Any, scale: Any) -> Any:
     assert f.entropy is not None
-    return _spread(f.entropy(*shapes) + np_.log(scale), shapes, loc, scale)
+    return _spread(f.entropy(*shapes) + np_.log(_positive(scale)), shapes, loc, scale)
 
 
 def _spread(value: Any, shapes: list[Any], loc: Any, scale: Any) -> Any:

@@ -19,7 +19,7 @@ def end(sign: int) -> Any:
 
 
 family(
-    stats.genextreme, shapes={"c": "real"}, low=end(-1), high=end(1), safe=0.0,
+    stats.genextreme, shapes={"c": "real"}, low=end(-1), high=end(1), hollow="both", safe=0.0,
     log=lambda z, c: (1 - c) * np_.log(sc.inv_boxcox(-z, c)) - sc.inv_boxcox(-z, c),
     logcdf=lambda z, c: -sc.inv_boxcox(-z, c), sf=lambda z, c: -np_.expm1(-sc.inv_boxcox(-z, c)),
     quantile=lambda q, c: -sc.boxcox(-np_.log(q), c), upper_quantile=lambda q, c: -sc.boxcox(-np_.log1p(-q), c),
@@ -30,11 +30,11 @@ family(
     log=lambda z, c: (c + 1) * np_.log(sc.inv_boxcox(-z, -c)),
     sf=lambda z, c: sc.inv_boxcox(-z, -c), cdf=lambda z, c: -sc.inv_boxcox1p(-z, -c),
     quantile=lambda q, c: -sc.boxcox1p(-q, -c), upper_quantile=lambda q, c: -sc.boxcox(q, -c),
-    mean=lambda c: pick(c < 1, lambda: 1 / (1 - c), math.inf),
-    var=lambda c: pick(c < 0.5, lambda: 1 / (np_.square(1 - c) * (1 - 2 * c)), math.nan), entropy=lambda c: 1 + c,
+    mean=lambda c: pick(c >= 1, math.inf, lambda: 1 / (1 - c)),
+    var=lambda c: pick(c >= 0.5, math.nan, lambda: 1 / (np_.square(1 - c) * (1 - 2 * c))), entropy=lambda c: 1 + c,
 )  # fmt: skip
 family(
-    stats.invweibull, low=0, safe=1.0,
+    stats.invweibull, low=0, hollow="low", safe=1.0,
     log=lambda z, c: np_.log(c) - (c + 1) * np_.log(z) - z**-c,
     logcdf=lambda z, c: -(z**-c), sf=lambda z, c: -np_.expm1(-(z**-c)),
     quantile=lambda q, c: (-np_.log(q)) ** (-1 / c), upper_quantile=lambda q, c: (-np_.log1p(-q)) ** (-1 / c),
@@ -63,12 +63,14 @@ family(
     quantile=lambda q, a, c: (-np_.log1p(-(q ** (1 / a)))) ** (1 / c),
 )  # fmt: skip
 family(
-    stats.gengamma, shapes={"c": "positive"}, low=0, safe=1.0, guarded=False, fixed="a",
-    log=lambda z, a, c: np_.log(c) + sc.xlogy(c * a - 1, z) - z**c - sc.gammaln(a),
-    cdf=lambda z, a, c: sc.gammainc(a, z**c), sf=lambda z, a, c: sc.gammaincc(a, z**c),
-    quantile=lambda q, a, c: sc.gammaincinv(a, q) ** (1 / c),
-    upper_quantile=lambda q, a, c: sc.gammainccinv(a, q) ** (1 / c),
-    entropy=lambda a, c: a * (1 - sc.psi(a)) + sc.psi(a) / c + sc.gammaln(a) - np_.log(c),
+    stats.gengamma, shapes={"c": "real"}, low=0, safe=1.0, guarded=False, fixed="a",
+    log=lambda z, a, c: np_.log(np_.abs(c)) + sc.xlogy(c * a - 1, z) - z**c - sc.gammaln(a),
+    cdf=lambda z, a, c: pick(c > 0, lambda: sc.gammainc(a, z**c), lambda: sc.gammaincc(a, z**c)),
+    sf=lambda z, a, c: pick(c > 0, lambda: sc.gammaincc(a, z**c), lambda: sc.gammainc(a, z**c)),
+    quantile=lambda q, a, c: pick(c > 0, lambda: sc.gammaincinv(a, q), lambda: sc.gammainccinv(a, q)) ** (1 / c),
+    upper_quantile=lambda q, a, c: pick(
+        c > 0, lambda: sc.gammainccinv(a, q), lambda: sc.gammaincinv(a, q)) ** (1 / c),
+    entropy=lambda a, c: a * (1 - sc.psi(a)) + sc.psi(a) / c + sc.gammaln(a) - np_.log(np_.abs(c)),
 )  # fmt: skip
 family(
     stats.nakagami, low=0, safe=1.0, guarded=False, fixed="nu",
@@ -86,14 +88,14 @@ family(
     quantile=lambda q, b: np_.sqrt(sc.chndtrix(q, 2.0, np_.square(b))),
 )  # fmt: skip
 family(
-    stats.fisk, low=0, safe=1.0,
+    stats.fisk, low=0, hollow="low", safe=1.0,
     log=lambda z, c: np_.log(c) - (c + 1) * np_.log(z) - 2 * np_.log1p(z**-c),
     cdf=lambda z, c: 1 / (1 + z**-c), sf=lambda z, c: 1 / (1 + z**c),
     quantile=lambda q, c: (1 / q - 1) ** (-1 / c), upper_quantile=lambda q, c: (1 / q - 1) ** (1 / c),
     entropy=lambda c: 2 - np_.log(c),
 )  # fmt: skip
 family(
-    stats.burr, low=0, safe=1.0,
+    stats.burr, low=0, hollow="low", safe=1.0,
     log=lambda z, c, d: np_.log(c) + np_.log(d) - (c + 1) * np_.log(z) - (d + 1) * np_.log1p(z**-c),
     logcdf=lambda z, c, d: -d * np_.log1p(z**-c), sf=lambda z, c, d: -np_.expm1(-d * np_.log1p(z**-c)),
     quantile=lambda q, c, d: (q ** (-1 / d) - 1) ** (-1 / c),
@@ -106,13 +108,13 @@ family(
     upper_quantile=lambda q, c, d: np_.expm1(-np_.log(q) / d) ** (1 / c),
 )  # fmt: skip
 family(
-    stats.mielke, low=0, safe=1.0,
+    stats.mielke, low=0, high=math.inf, safe=1.0,
     log=lambda z, k, s: np_.log(k) + (k - 1) * np_.log(z) - (1 + k / s) * np_.log1p(z**s),
     cdf=lambda z, k, s: z**k / (1 + z**s) ** (k / s),
     quantile=lambda q, k, s: (q ** (s / k) / (1 - q ** (s / k))) ** (1 / s),
 )  # fmt: skip
 family(
-    stats.loglaplace, low=0, safe=1.0,
+    stats.loglaplace, low=0, hollow="low", safe=1.0,
     log=lambda z, c: np_.log(c / 2) - np_.log(z) - c * np_.abs(np_.log(z)),
     cdf=lambda z, c: pick(z < 1, lambda: 0.5 * z**c, lambda: 1 - 0.5 * z**-c),
     sf=lambda z, c: pick(z < 1, lambda: 1 - 0.5 * z**c, lambda: 0.5 * z**-c),
@@ -121,7 +123,7 @@ family(
     entropy=lambda c: np_.log(2 / c) + 1,
 )  # fmt: skip
 family(
-    stats.powerlognorm, low=0, safe=1.0,
+    stats.powerlognorm, low=0, hollow="low", safe=1.0,
     log=lambda z, c, s: np_.log(c) - np_.log(z) - np_.log(s) + normal_log(np_.log(z) / s)
     + (c - 1) * sc.log_ndtr(-np_.log(z) / s),
     logsf=lambda z, c, s: c * sc.log_ndtr(-np_.log(z) / s),
@@ -129,34 +131,42 @@ family(
     upper_quantile=lambda q, c, s: np_.exp(-s * sc.ndtri(q ** (1 / c))),
 )  # fmt: skip
 family(
-    stats.gibrat, low=0, safe=1.0, guarded=False,
+    stats.gibrat, low=0, hollow="low", safe=1.0, guarded=False,
     log=lambda z: normal_log(np_.log(z)) - np_.log(z), cdf=lambda z: sc.ndtr(np_.log(z)),
     sf=lambda z: sc.ndtr(-np_.log(z)), quantile=lambda q: np_.exp(sc.ndtri(q)),
     upper_quantile=lambda q: np_.exp(-sc.ndtri(q)),
     mean=lambda: math.exp(0.5), var=lambda: math.e * (math.e - 1), entropy=lambda: 0.5 + HALF_LOG_2_PI,
 )  # fmt: skip
+
+
+def larger_root(t: Any) -> Any:
+    """(t + sqrt(t**2 + 4))**2 / 4, without the difference of equal numbers where t is negative."""
+    size = 0.5 * (np_.abs(t) + np_.hypot(t, 2.0))
+    return pick(t < 0, lambda: 1 / np_.square(size), lambda: np_.square(size))
+
+
 family(
-    stats.fatiguelife, low=0, safe=1.0, guarded=False,
+    stats.fatiguelife, low=0, high=math.inf, hollow="both", safe=1.0, guarded=False,
     log=lambda z, c: np_.log(z + 1) - np_.square(z - 1) / (2 * z * np_.square(c)) - np_.log(2 * c) - HALF_LOG_2_PI
     - 1.5 * np_.log(z),
     cdf=lambda z, c: sc.ndtr((np_.sqrt(z) - 1 / np_.sqrt(z)) / c),
     sf=lambda z, c: sc.ndtr((1 / np_.sqrt(z) - np_.sqrt(z)) / c),
-    quantile=lambda q, c: np_.square(c * sc.ndtri(q) + np_.sqrt(np_.square(c * sc.ndtri(q)) + 4)) / 4,
-    upper_quantile=lambda q, c: np_.square(np_.sqrt(np_.square(c * sc.ndtri(q)) + 4) - c * sc.ndtri(q)) / 4,
+    quantile=lambda q, c: larger_root(c * sc.ndtri(q)), upper_quantile=lambda q, c: larger_root(-c * sc.ndtri(q)),
     mean=lambda c: np_.square(c) / 2 + 1, var=lambda c: np_.square(c) * (5 * np_.square(c) + 4) / 4,
 )  # fmt: skip
 family(
-    stats.levy, low=0, safe=1.0,
+    stats.levy, low=0, hollow="low", safe=1.0,
     log=lambda z: -HALF_LOG_2_PI - 1.5 * np_.log(z) - 0.5 / z,
     cdf=lambda z: sc.erfc(np_.sqrt(0.5 / z)), sf=lambda z: sc.erf(np_.sqrt(0.5 / z)),
     quantile=lambda q: 1 / np_.square(sc.ndtri(q / 2)), upper_quantile=lambda q: 0.5 / np_.square(sc.erfinv(q)),
 )  # fmt: skip
 family(
-    stats.betaprime, low=0, safe=1.0, guarded=False, fixed="a b",
+    stats.betaprime, low=0, high=math.inf, hollow="high", safe=1.0, guarded=False, fixed="a b",
     log=lambda z, a, b: sc.xlogy(a - 1, z) - sc.xlog1py(a + b, z) - sc.betaln(a, b),
     cdf=lambda z, a, b: sc.betainc(a, b, z / (1 + z)), sf=lambda z, a, b: sc.betainc(b, a, 1 / (1 + z)),
-    quantile=lambda q, a, b: 1 / sc.betainccinv(b, a, q) - 1, upper_quantile=lambda q, a, b: 1 / sc.betaincinv(b, a, q) - 1,
-    mean=lambda a, b: pick(b > 1, lambda: a / (b - 1), math.inf),
+    quantile=lambda q, a, b: 1 / sc.betainccinv(b, a, q) - 1,
+    upper_quantile=lambda q, a, b: 1 / sc.betaincinv(b, a, q) - 1,
+    mean=lambda a, b: pick(b <= 1, math.inf, lambda: a / (b - 1)),
 )  # fmt: skip
 family(
     stats.halfgennorm, low=0, safe=1.0, guarded=False, fixed="beta",
@@ -167,7 +177,7 @@ family(
     entropy=lambda beta: 1 / beta - np_.log(beta) + sc.gammaln(1 / beta),
 )  # fmt: skip
 family(
-    stats.kappa3, low=0, safe=1.0,
+    stats.kappa3, low=0, high=math.inf, safe=1.0,
     log=lambda z, a: np_.log(a) - (1 / a + 1) * np_.log(a + z**a),
     cdf=lambda z, a: z * (a + z**a) ** (-1 / a), quantile=lambda q, a: (a / (q**-a - 1)) ** (1 / a),
 )  # fmt: skip
@@ -205,7 +215,9 @@ family(
     mean=lambda c: 0.0, var=lambda c: sc.gamma(1 + 2 / c),
 )  # fmt: skip
 family(
-    stats.norminvgauss, shapes={"b": "real"}, valid=lambda a, b: np_.abs(b) < a,
+    stats.norminvgauss, shapes={"b": "real"}, low=-math.inf, high=math.inf, hollow="both", safe=0.0,
+    valid=lambda a, b: np_.abs(b) < a
+   ,
     log=lambda z, a, b: np_.log(a) - LOG_PI + np_.sqrt(np_.square(a) - np_.square(b)) + b * z
     + np_.log(sc.k1e(a * np_.hypot(1.0, z))) - a * np_.hypot(1.0, z) - np_.log(np_.hypot(1.0, z)),
     mean=lambda a, b: b / np_.sqrt(np_.square(a) - np_.square(b)),
@@ -243,10 +255,11 @@ family(
     stats.bradford, low=0, high=1,
     log=lambda z, c: np_.log(c) - np_.log1p(c * z) - np_.log(np_.log1p(c)),
     cdf=lambda z, c: np_.log1p(c * z) / np_.log1p(c), quantile=lambda q, c: np_.expm1(q * np_.log1p(c)) / c,
-    mean=lambda c: (c - np_.log1p(c)) / (c * np_.log1p(c)), entropy=lambda c: np_.log1p(c) / 2 - np_.log(c / np_.log1p(c)),
+    mean=lambda c: (c - np_.log1p(c)) / (c * np_.log1p(c)),
+    entropy=lambda c: np_.log1p(c) / 2 - np_.log(c / np_.log1p(c)),
 )  # fmt: skip
 family(
-    stats.johnsonsb, shapes={"a": "real"}, low=0, high=1, safe=0.5, guarded=False,
+    stats.johnsonsb, shapes={"a": "real"}, low=0, high=1, hollow="both", safe=0.5, guarded=False,
     log=lambda z, a, b: np_.log(b) - np_.log(z * (1 - z)) + normal_log(a + b * sc.logit(z)),
     cdf=lambda z, a, b: sc.ndtr(a + b * sc.logit(z)), sf=lambda z, a, b: sc.ndtr(-(a + b * sc.logit(z))),
     quantile=lambda q, a, b: sc.expit((sc.ndtri(q) - a) / b),
@@ -254,13 +267,14 @@ family(
 )  # fmt: skip
 family(
     stats.rdist, low=-1, high=1, safe=0.0, guarded=False, fixed="c",
-    log=lambda z, c: sc.xlog1py(c / 2 - 1, -np_.square(z)) - sc.betaln(c / 2, 0.5),
+    log=lambda z, c: sc.xlogy(c / 2 - 1, (1 + z) / 2) + sc.xlog1py(c / 2 - 1, -(1 + z) / 2) - sc.betaln(c / 2, c / 2)
+    - LOG_2,
     cdf=lambda z, c: sc.betainc(c / 2, c / 2, (z + 1) / 2), sf=lambda z, c: sc.betaincc(c / 2, c / 2, (z + 1) / 2),
     quantile=lambda q, c: 2 * sc.betaincinv(c / 2, c / 2, q) - 1,
 )  # fmt: skip
 family(
-    stats.truncpareto, shapes={"c": "above 1"}, low=1, high=lambda b, c: c, safe=1.0,
-    log=lambda z, b, c: np_.log(b) - (b + 1) * np_.log(z) - np_.log1p(-(c**-b)),
+    stats.truncpareto, shapes={"b": "real", "c": "above 1"}, low=1, high=lambda b, c: c, safe=1.0,
+    log=lambda z, b, c: np_.log(b / (1 - c**-b)) - (b + 1) * np_.log(z),
     cdf=lambda z, b, c: (1 - z**-b) / (1 - c**-b), sf=lambda z, b, c: (z**-b - c**-b) / (1 - c**-b),
     quantile=lambda q, b, c: (1 - (1 - c**-b) * q) ** (-1 / b),
 )  # fmt: skip

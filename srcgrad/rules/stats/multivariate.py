@@ -12,7 +12,7 @@ from srcgrad.rules.build import Sym, xp
 from srcgrad.rules.defined.registry import Declined, array, hold, ndim, written_as
 from srcgrad.rules.effects import DECLARED
 from srcgrad.rules.objects import HOLDERS, OBJECTS
-from srcgrad.rules.stats.values import given, sc
+from srcgrad.rules.stats.values import given, np_, sc
 
 
 def _declare(*methods: Any) -> Any:
@@ -23,14 +23,28 @@ def _declare(*methods: Any) -> Any:
 def _normal(x: Any, mean: Any, cov: Any, allow_singular: Any) -> Sym:
     """The logarithm of the normal density of one vector, or of each row of a matrix, by a Cholesky factor."""
     x, cov = given(x, "x"), given(cov, "cov")
-    if allow_singular or not isinstance(cov, Sym) or ndim(cov) != 2 or not isinstance(x, Sym) or ndim(x) not in (1, 2):
+    mean = None if mean is None else given(mean, "mean")
+    known = ndim(cov) > 0 or (mean is not None and ndim(mean) == 1)  # how many coordinates there are
+    if allow_singular or not known or not isinstance(x, Sym) or ndim(x) not in (1, 2):
         raise Declined
-    difference = hold(x if mean is None else x - given(mean, "mean"), "difference")
+    difference = hold(x if mean is None else x - mean, "difference")
+    if ndim(cov) < 2:
+        return _independent(difference, cov)
     factor = hold(xp.linalg.cholesky(cov), "factor")
     solved = hold(xp.linalg.solve(factor, difference.T if ndim(difference) == 2 else difference), "solved")
     squares = xp.sum(xp.square(solved), axis=0) if ndim(difference) == 2 else xp.sum(xp.square(solved))
     size = 0.5 * math.log(2 * math.pi) * cov.shape[0]
     return -0.5 * squares - size - xp.sum(xp.log(xp.diagonal(factor)))
+
+
+def _independent(difference: Sym, cov: Any) -> Sym:
+    """The same of coordinates with variances of their own, or with one for all."""
+    n = ndim(difference)
+    squares = xp.square(difference) / cov
+    total = xp.sum(squares, axis=1) if n == 2 else xp.sum(squares)
+    count = difference.shape[n - 1]
+    logs = xp.sum(xp.log(cov)) if ndim(cov) == 1 else count * np_.log(cov)
+    return -0.5 * total - 0.5 * math.log(2 * math.pi) * count - 0.5 * logs
 
 
 @_declare(stats.multivariate_normal.logpdf)

@@ -5,17 +5,12 @@ from __future__ import annotations
 from scipy import stats
 
 from srcgrad.rules.defined.registry import DEFINITIONS, WRITTEN
-from srcgrad.rules.refused import METHODS, Reason
+from srcgrad.rules.refused import METHODS, SEARCHES, Reason
 
 DRAWS = Reason(
     "draws random numbers",
     "{} draws random numbers, and carries no derivative to the parameters.",
     "Pass draws of the standard form, and write the parameters into the formula: `loc + scale * z`.",
-)
-FITS = Reason(
-    "fits parameters",
-    "{} searches for parameters.",
-    "Minimise the sum of `-logpdf` with the gradient of srcgrad, or take `srcgrad.custom_root` of its optimum.",
 )
 INTEGRATES = Reason(
     "no closed form",
@@ -27,7 +22,7 @@ SEVERAL = Reason(
     "{} chooses what it computes by a text, and is not differentiated.",
     "Use the methods `mean`, `var` and `std`.",
 )
-_REASONS = {"rvs": DRAWS, "fit": FITS, "fit_loc_scale": FITS, "stats": SEVERAL}
+_REASONS = {"rvs": DRAWS, "fit": SEARCHES, "fit_loc_scale": SEARCHES, "stats": SEVERAL}
 
 
 def _register() -> None:

@@ -1,4 +1,4 @@
-"""Summaries of samples in scipy.stats, written with means along an axis. Keywords that are not named here are refused."""
+"""Summaries of samples in scipy.stats, written with means along an axis; what keywords they do not take is refused."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ class Sample:
     """A sample along an axis: its means, and the deviations from its mean."""
 
     def __init__(self, a: Any, axis: Any, keepdims: Any = False) -> None:
-        a = array(given(a, "a"))
+        whole = array(given(a, "a"))
         self.flat = axis is None
-        self.a, self.axis = (flattened(a), 0) if axis is None else (a, axis)
+        self.a: Sym = flattened(whole) if axis is None else whole
+        self.axis: Any = 0 if axis is None else axis
         self.keep, self.single = keepdims, ndim(self.a) == 1
 
     def mean(self, x: Sym, keepdims: bool = False) -> Sym:
