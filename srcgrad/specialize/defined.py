@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from srcgrad.analysis.infer import kind_of
-from srcgrad.errors import SrcgradError, UnsupportedError
+from srcgrad.errors import KindError, SrcgradError, UnsupportedError
 from srcgrad.ir.kinds import Array, Matrix, is_float
 from srcgrad.ir.nodes import Const, Expr, Name, Pos, Prim, Slice
 from srcgrad.ir.walk import rebuild
@@ -72,13 +72,16 @@ def as_defined(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value]
         bound = inspect.signature(definition).bind(*args, **kwargs)
     except TypeError:  # of other parameters the function's own rule knows
         return None
-    for name, value in bound.arguments.items():
-        if isinstance(value, tuple):
-            bound.arguments[name] = tuple(_given(s, v, pos) for v in value)
-        elif isinstance(value, dict):  # further keywords
-            bound.arguments[name] = {key: _given(s, v, pos) for key, v in value.items()}
-        else:
-            bound.arguments[name] = _given(s, value, pos)
+    try:
+        for name, value in bound.arguments.items():
+            if isinstance(value, tuple):
+                bound.arguments[name] = tuple(_given(s, v, pos) for v in value)
+            elif isinstance(value, dict):  # further keywords
+                bound.arguments[name] = {key: _given(s, v, pos) for key, v in value.items()}
+            else:
+                bound.arguments[name] = _given(s, value, pos)
+    except KindError:  # an object or a function: the function itself says what it makes of it
+        return None
     if any(isinstance(value, Sym) for name, value in [*bound.arguments.items(), *bound.kwargs.items()]
            if name in _KNOWN):  # fmt: skip
         return None
