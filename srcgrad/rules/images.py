@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 import scipy.ndimage as nd
-import scipy.signal as sp
 
 from srcgrad import runtime
 from srcgrad.analysis import infer_shapes
@@ -28,7 +27,13 @@ __all__ = ["ndimage"]
 ndimage: Any = Namespace(nd, "scipy.ndimage")
 """scipy.ndimage, building expressions instead of computing."""
 
-_signal: Any = Namespace(sp, "scipy.signal")
+
+def signal() -> Any:
+    """scipy.signal likewise, which is imported where it is needed."""
+    import scipy.signal
+
+    return Namespace(scipy.signal, "scipy.signal")
+
 
 # ---- filters -------------------------------------------------------------------------------------------------
 
@@ -271,12 +276,12 @@ for _fn in (nd.correlate, nd.convolve, nd.correlate1d, nd.convolve1d):
 
 @linear(runtime.valid_correlation, "in1")
 def _valid_left(d: Sym, in1: Sym, in2: Sym) -> Sym:
-    return _signal.convolve(d, in2)
+    return signal().convolve(d, in2)
 
 
 @linear(runtime.valid_correlation, "in2")
 def _valid_right(d: Sym, in1: Sym, in2: Sym) -> Sym:
-    return _signal.correlate(in1, d, "valid")
+    return signal().correlate(in1, d, "valid")
 
 
 infer_shapes.RULES[runtime.valid_correlation] = kind_of_rank("in1", "in1", "in2")

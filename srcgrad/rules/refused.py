@@ -269,7 +269,7 @@ _TABLE: dict[str, dict[Reason, str]] = {
     },
     "scipy.sparse.linalg": {
         OBJECTS: "LinearOperator aslinearoperator LaplacianNd SuperLU",
-        ITERATES: "bicg bicgstab cg cgs gcrotmk gmres lgmres lsmr lsqr minres qmr tfqmr",
+        ITERATES: "cgs gcrotmk lsmr lsqr minres qmr tfqmr",
         SETTINGS: "use_solver",
     },
 }
@@ -284,6 +284,8 @@ METHODS: dict[Any, Reason] = {}
 """Why a method of a library's object is refused."""
 
 PARTS: dict[str, str] = {
+    **dict.fromkeys((f"scipy.sparse.linalg.{name}" for name in ("cg", "gmres", "bicg", "bicgstab", "lgmres")),
+                    "by `b`, of a matrix that comes from outside"),
     "scipy.sparse.linalg.spsolve": "and by the elements of a matrix that is made inside of the function",
     "scipy.ndimage.center_of_mass": "of one object",
     "scipy.ndimage.rotate": "of images of two axes",

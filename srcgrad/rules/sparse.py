@@ -16,13 +16,15 @@ from srcgrad.analysis import infer_shapes, signatures
 from srcgrad.analysis.operands import array_of_expr, kind_of
 from srcgrad.analysis.signatures import Bound
 from srcgrad.errors import KindError
-from srcgrad.ir.kinds import Array, Kind, Matrix, Opaque, dims, join_dtype, rank
-from srcgrad.ir.nodes import Prim
-from srcgrad.rules.build import Namespace, Sym, call, helper
+from srcgrad.ir.kinds import INT, Array, Kind, Matrix, Opaque, dims, join_dtype, rank
+from srcgrad.ir.nodes import Call, Load, Prim
+from srcgrad.rules.build import Namespace, Sym, call, helper, lift
+from srcgrad.rules.defined.registry import array, hold, written_as
 from srcgrad.rules.effects import DECLARED
 from srcgrad.rules.libraries import MATRICES
 from srcgrad.rules.reductions import literal
 from srcgrad.rules.registry import constant, flat, jvp, linear, vjp
+from srcgrad.rules.transposed import builder
 
 _linalg: Any = Namespace(sl, "scipy.sparse.linalg")
 
@@ -110,6 +112,69 @@ DECLARED |= {
       for method in _methods(name)),
     sl.SuperLU.solve, sl.spsolve, sl.expm_multiply, sl.splu, sl.spilu,
 }  # fmt: skip
+
+# ---- iterative methods ---------------------------------------------------------------------------------------
+
+METHODS = {
+    getattr(sl, name): options for name, options in {
+        "cg": ("rtol", "atol", "maxiter"), "bicgstab": ("rtol", "atol", "maxiter"), "bicg": ("rtol", "atol", "maxiter"),
+        "gmres": ("rtol", "atol", "restart", "maxiter"),
+        "lgmres": ("rtol", "atol", "maxiter"),
+    }.items()
+}  # fmt: skip
+"""Method -> the options that its adjoint's system is solved with, too."""
+
+_ASKED = ("rtol", "atol", "restart", "maxiter")
+
+
+def passed(method: Any) -> Sym:
+    """A method as an argument."""
+    return Sym(Call(Prim(method, f"scipy.sparse.linalg.{method.__name__}", "attribute"), (), kind=Opaque(type(method))))
+
+
+def _iterative(method: Any) -> None:
+    def definition(A: Any, b: Any, x0: Any = None, **options: Any) -> Any:
+        """The solution and SciPy's word on it; no derivative flows to where the iteration starts."""
+        if not isinstance(getattr(A, "kind", None), Matrix) or set(options) - set(METHODS[method]):
+            return None
+        b = array(b)
+        start = {} if x0 is None else {"x0": lift(x0)}
+        named = tuple({**start, **{name: lift(value) for name, value in options.items()}}.items())
+        text = f"scipy.sparse.linalg.{method.__name__}"
+        both = hold(Sym(Call(Prim(method, text), (A.expr, b.expr), named, kind=Opaque(tuple))), "solved").expr
+        kind = Array(join_dtype(A.kind.dtype, array_of_expr(b.expr).dtype), dims(b.kind))
+        found = Sym(Load(both, lift(0), kind=kind))
+        known = helper(runtime.solution_found)(passed(method), found, A, b, **options)
+        return known, Sym(Load(both, lift(1), kind=INT))
+
+    written_as(method)(definition)
+
+
+for _method in METHODS:
+    _iterative(_method)
+
+
+linear(runtime.iterated, "b")(builder(
+    lambda d, method, A, b, **k: helper(runtime.iterated)(method, A.T, d, **_given(k)),
+    ("d", "method", "A", "b"), _ASKED,
+))  # fmt: skip
+vjp(runtime.solution_found, "b")(builder(
+    lambda d, method, A, b, **k: helper(runtime.iterated)(method, A.T, d, **_given(k)),
+    ("d", "method", "A", "b"), _ASKED,
+))  # fmt: skip
+jvp(runtime.solution_found, "b")(builder(
+    lambda t, method, A, b, **k: helper(runtime.iterated)(method, A, t, **_given(k)),
+    ("t", "method", "A", "b"), _ASKED,
+))  # fmt: skip
+flat(runtime.solution_found, "x")
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+infer_shapes.RULES[runtime.iterated] = _solution
+infer_shapes.RULES[runtime.solution_found] = lambda prim, bound: array_of_expr(bound["x"])
 
 # ---- matrices of elements ------------------------------------------------------------------------------------
 

@@ -192,8 +192,8 @@ def _shift_moved(d: Sym, out: Sym, input: Sym, shift: Sym, **k: Any) -> Sym:
 
 
 def _shift_tangent(t: Sym, out: Sym, input: Sym, shift: Sym, **k: Any) -> Sym:
-    n, found = _axes(input), slopes(input, _shifted(out, input, shift), _only(k))
-    return -(t * found.sum(axis=0)) if rank(shift.kind) == 0 else -xp.tensordot(t, found, 1) if n else -found
+    found = slopes(input, _shifted(out, input, shift), _only(k))
+    return -(t * found.sum(axis=0)) if rank(shift.kind) == 0 else -xp.tensordot(t, found, 1)
 
 
 vjp(nd.shift, "shift")(builder(_shift_moved, ("d", "out", "input", "shift"), _OPTIONS))

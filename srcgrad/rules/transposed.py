@@ -84,25 +84,20 @@ def bilinear(
     """
     x, y = operands
     infer_shapes.RULES[of_first], infer_shapes.RULES[of_second] = kind_like(x, "g", y), kind_like(y, "g", x)
-    product = helper(fn, text)
+    product, left, right = helper(fn, text), helper(of_first), helper(of_second)
 
-    def again(other: Callable[..., Any], g: Any, first: Any, second: Any, rest: dict[str, Any]) -> Sym:
-        return helper(other)(g, first, second, **asked(fn, rest))
+    def declare(target: Callable[..., Any], wanted: str, build: Callable[..., Sym]) -> None:
+        def made(d: Sym, g: Any = None, **given: Any) -> Sym:
+            a, b = given.pop(x), given.pop(y)
+            return build(d, g, a, b, asked(fn, given))
 
-    linear(fn, x)(builder(lambda d, **k: again(of_first, d, k.pop(x), k.pop(y), k), ("d", x, y), options))
-    linear(fn, y)(builder(lambda d, **k: again(of_second, d, k.pop(x), k.pop(y), k), ("d", x, y), options))
-    own = ("d", "g", x, y)
-    linear(of_first, "g")(
-        builder(lambda d, g, **k: (k.pop(x), product(d, k.pop(y), **asked(fn, k)))[1], own, options)
-    )
-    linear(of_first, y)(
-        builder(lambda d, g, **k: (k.pop(x), again(of_second, g, d, k.pop(y), k))[1], own, options)
-    )
+        linear(target, wanted)(builder(made, ("d", x, y) if target is fn else ("d", "g", x, y), options))
+
+    declare(fn, x, lambda d, g, a, b, rest: left(d, a, b, **rest))
+    declare(fn, y, lambda d, g, a, b, rest: right(d, a, b, **rest))
+    declare(of_first, "g", lambda d, g, a, b, rest: product(d, b, **rest))
+    declare(of_first, y, lambda d, g, a, b, rest: right(g, d, b, **rest))
+    declare(of_second, "g", lambda d, g, a, b, rest: product(a, d, **rest))
+    declare(of_second, x, lambda d, g, a, b, rest: left(g, a, d, **rest))
     flat(of_first, x)
-    linear(of_second, "g")(
-        builder(lambda d, g, **k: (k.pop(y), product(k.pop(x), d, **asked(fn, k)))[1], own, options)
-    )
-    linear(of_second, x)(
-        builder(lambda d, g, **k: (k.pop(y), again(of_first, g, k.pop(x), d, k))[1], own, options)
-    )
     flat(of_second, y)

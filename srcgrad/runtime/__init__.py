@@ -155,6 +155,8 @@ from srcgrad.runtime.numerical import (
 from srcgrad.runtime.schedule import Snapshots
 from srcgrad.runtime.sets import accumulated_sets, joined_sets, no_sets, product_sets, spread_sets, union_of
 from srcgrad.runtime.sparse import (
+    iterated,
+    solution_found,
     sparse_columns,
     sparse_dense,
     sparse_product,
@@ -248,7 +250,8 @@ HELPERS = {
         sections_back, sosfilt_sections, sosfilt_tangent, sosfiltfilt_back, two_passes_back, uncropped,
         upfirdn_signal, upfirdn_taps, valid_correlation, by_label, picked, picked_places, unpicked,
         weighted_differences,
-        sparse_columns, sparse_dense, sparse_product, sparse_rows, sparse_solution, sparse_values,
+        iterated, solution_found, sparse_columns, sparse_dense, sparse_product, sparse_rows, sparse_solution,
+        sparse_values,
         affine_matrix_back, affine_offset_back, affine_places, mapped_coordinate, mapped_index, spline_at,
         spline_back, spline_filter_back, spline_terms, spline_weights, zoom_places,
         integral_adjoint, integral_of, integral_tangent, as_found, collocation, explicit_steps, implicit_steps,

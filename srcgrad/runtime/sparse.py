@@ -42,3 +42,16 @@ def sparse_rows(A):
 def sparse_columns(A):
     """The columns of the elements of a sparse matrix of SciPy."""
     return A.tocoo().col
+
+
+def iterated(method, A, b, **options):
+    """The solution of A @ x = b by an iterative method of scipy.sparse.linalg."""
+    x, failed = method(A, b, **options)
+    if failed:
+        raise ArithmeticError(f"{method.__name__}: the derivative of the solution was not found: it gives {failed}")
+    return x
+
+
+def solution_found(method, x, A, b, **options):
+    """x itself, which is the solution of A @ x = b that an iterative method found: what its derivative is known of."""
+    return x

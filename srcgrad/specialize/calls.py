@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from srcgrad.analysis.infer import infer_call
+from srcgrad.analysis.signatures import bind
 from srcgrad.errors import KindError, NoRuleError, SrcgradError, UnsupportedError, told_at
-from srcgrad.ir.kinds import BOTTOM, NONE, Bottom
+from srcgrad.ir.kinds import BOTTOM, NONE, Array, Bottom
 from srcgrad.ir.nodes import Apply, Assign, Call, Const, Definition, Effect, Expr, Name, Pos, Prim, Star
 from srcgrad.rules.effects import DECLARED
 from srcgrad.rules.libraries import library_of
@@ -222,6 +223,7 @@ def call_primitive(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Va
     try:
         exprs = tuple(argument(s, arg, pos) for arg in args)
         keywords = tuple((key, argument(s, arg, pos)) for key, arg in kwargs.items())
+        _refuse_output(prim, exprs, keywords, pos)
         if what == "pure":
             return results(s, Call(prim, exprs, keywords, kind=infer_call(prim, exprs, keywords), pos=pos))
     except KindError:
@@ -242,6 +244,17 @@ def call_primitive(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Va
         "Give it a derivative with `srcgrad.rule` or `srcgrad.numerical`, or call it outside of the function.",
         pos,
     )
+
+
+def _refuse_output(
+    prim: Prim, exprs: tuple[Expr, ...], keywords: tuple[tuple[str, Expr], ...], pos: Pos | None
+) -> None:
+    """Refuse a call of a library's function that writes into its argument `output`."""
+    if not (_hashable(prim.fn) and library_of(prim.fn)):
+        return
+    bound = bind(prim, exprs, keywords) or {}
+    if isinstance(getattr(bound.get("output"), "kind", None), Array):
+        raise UnsupportedError(f"{prim.text} writes into `output`", f"Write `x[...] = {prim.text}(...)`.", pos)
 
 
 def call_closure(s: State, fn: Closure, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:

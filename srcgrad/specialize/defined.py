@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from srcgrad.analysis.infer import kind_of
-from srcgrad.errors import SrcgradError, UnsupportedError
+from srcgrad.errors import KindError, SrcgradError, UnsupportedError
 from srcgrad.ir.kinds import Array, Matrix, Opaque, is_float
 from srcgrad.ir.nodes import Call, Const, Expr, Name, Pos, Prim, Slice
 from srcgrad.ir.walk import rebuild
@@ -88,13 +88,16 @@ def as_defined(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value]
     except TypeError:  # of other parameters the function's own rule knows
         return None
     before, used = len(s.out), set(s.used)
-    for name, value in bound.arguments.items():
-        if isinstance(value, tuple):
-            bound.arguments[name] = tuple(_given(s, v, pos) for v in value)
-        elif isinstance(value, dict):  # further keywords
-            bound.arguments[name] = {key: _given(s, v, pos) for key, v in value.items()}
-        else:
-            bound.arguments[name] = _given(s, value, pos)
+    try:
+        for name, value in bound.arguments.items():
+            if isinstance(value, tuple):
+                bound.arguments[name] = tuple(_given(s, v, pos) for v in value)
+            elif isinstance(value, dict):  # further keywords
+                bound.arguments[name] = {key: _given(s, v, pos) for key, v in value.items()}
+            else:
+                bound.arguments[name] = _given(s, value, pos)
+    except KindError:  # an object or a function: the function itself says what it makes of it
+        return None
     made = None
     every = [*bound.arguments.items(), *bound.kwargs.items()]
     if not any(isinstance(value, Sym) for name, value in every if name in KNOWN[prim.fn]):

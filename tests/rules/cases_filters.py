@@ -109,6 +109,8 @@ _COO = "sparse.coo_array((V, (np.arange(9) % 4, np.arange(9) * 2 % 5)), shape=(4
 _SPARSE = [
     "CONST @ X", "CONST.T @ CONST @ X[:, 0]", "X.T @ CONST", "CONST.dot(X[0, 0] * X)", "X[:, 0] @ CONST",
     "sparse.linalg.spsolve(CONST, X[:, 1])", "sparse.linalg.spsolve(CONST.tocsc(), X)",
+    *(f"sparse.linalg.{fn}(CONST{rest}, X[:, 1], rtol=1e-14)[0]"
+      for fn, rest in [("gmres", ""), ("bicgstab", ""), ("cg", ".T @ CONST")]),
     "sparse.linalg.splu(CONST.tocsc()).solve(X[:, 1])", "sparse.linalg.expm_multiply(CONST, X)",
     *(f"{_COO}{rest}" for rest in (" @ X", ".T @ H", " @ X[:, 0]", ".toarray()", ".sum(axis=0)", ".sum()", ".sum(1)",
                                    ".multiply(X[0, :5]).toarray()", ".multiply(X[:4, :5]).toarray()")),

@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from srcgrad import check_grads, grad
+from srcgrad import check_grads, emit, grad, jacobian, sparsity
+from srcgrad.errors import SrcgradError
 from tests.rules.cases_filters import ARGUMENTS, CASES, ONCE
 from tests.support import load
 
@@ -48,3 +49,57 @@ def test_single_precision(text):
     single = grad(f)(*args)
     assert single.dtype == "float32"
     np.testing.assert_allclose(single, double, rtol=2e-3, atol=2e-3 * np.max(np.abs(double)))
+
+
+@pytest.mark.parametrize("text, word", [
+    ("ndi.gaussian_filter(V, V[0] ** 2)", "in `sigma` is not known"), ("ndi.sobel(X, output=float)", "with `output`"),
+    ("ndi.sobel(np.ones((5, 6)), output=X)", "writes into `output`"), ("ndi.sobel(X, 0, W)", "writes into `output`"),
+    ("ndi.gaussian_filter(X, 1.0, mode=['wrap', 'nearest'])", "one known `mode`"),
+    ("ndi.generic_filter(X, np.max, 3)", "calls a function"), ("signal.butter(2, A[2])[0]", "designs a filter"),
+    ("signal.filtfilt(B, [1.0], np.ones(30))", "in `b` is not known"), ("signal.hilbert(V).real", "omplex"),
+    ("signal.savgol_filter(V, 5, 2, mode='wrap')", "mode='interp'"), ("dist.pdist(X, np.dot)", "`metric` has to"),
+    ("ndi.grey_dilation(X, structure=np.ones((3, 3)))", "with `structure`"), ("ndi.median(X)", "no derivative rule"),
+    ("sparse.linalg.norm(sparse.diags(V))", "no derivative rule"), ("sparse.linalg.eigsh(CONST * A[0], 1)", "no deriv"),
+    ("sparse.linalg.cg(sparse.diags(V), V)[0]", "no deriv"), ("sparse.diags(V).data", "no attribute 'data'"),
+    ("sparse.diags(V)[0, 0]", "has no items"), ("sparse.kron(CONST, sparse.diags(V))", "no derivative rule"),
+])  # fmt: skip
+def test_refusals(text, word):
+    f, args = program(text)
+    with pytest.raises(SrcgradError, match=word):
+        grad(f)(*args)
+
+
+@pytest.mark.parametrize("text", [
+    "sparse.diags(x).sum(axis=0)", "sparse.csr_matrix(np.diag(x)) + np.eye(9)", "sparse.diags(x) * np.eye(9)",
+])  # fmt: skip
+def test_old_matrices_do_not_pass_for_arrays(text):
+    f = load(f"{HEAD}def f(x):\n    y = {text}\n    return y.sum()\n")
+    with pytest.raises(NotImplementedError):
+        grad(f)(ARGUMENTS["V"])
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3)])
+@pytest.mark.parametrize("text", [
+    "ndi.gaussian_filter(x, 1.0)", "ndi.maximum_filter(x, 3)", "signal.lfilter([1.0], [1.0, 0.5], x)",
+    "signal.fftconvolve(x, x)",
+])  # fmt: skip
+def test_arrays_without_elements(text, shape):
+    f = load(f"{HEAD}def f(x):\n    return np.sum({text})\n")
+    assert grad(f)(np.zeros(shape)).shape == shape
+
+
+def test_modules_import_scipy():
+    f = load(f"{HEAD}def f(x):\n    return np.sum(ndi.map_coordinates(x, x[:2], mode='nearest') ** 2)\n")
+    x = ARGUMENTS["X"]
+    module = {}
+    exec(compile(emit(f, args=(x,)), "module", "exec"), module)
+    np.testing.assert_allclose(module["f_grad"](x), grad(f)(x))
+
+
+def test_jacobians_and_patterns():
+    v = ARGUMENTS["V"]
+    for text in ("ndi.gaussian_filter(x, 1.0)", "sparse.diags(x) @ x", "CONST @ x[:5]", "signal.medfilt(x, 3)"):
+        f = load(f"{HEAD}def f(x):\n    return {text}\n")
+        found = jacobian(f)(v)
+        assert np.all(sparsity(f, v).toarray() >= (np.abs(found) > 1e-12))
+        np.testing.assert_allclose(jacobian(f, mode="forward")(v), found, atol=1e-12)
