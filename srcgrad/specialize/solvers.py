@@ -16,6 +16,7 @@ import numpy as np
 
 from srcgrad import runtime
 from srcgrad.analysis.infer import infer_call
+from srcgrad.analysis.signatures import MISSING
 from srcgrad.errors import KindError, NoRuleError, UnsupportedError
 from srcgrad.frontend import definition_of
 from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, forget_value, is_float, rank, text
@@ -145,8 +146,8 @@ def usual(fn: Callable[..., Any], parameter: str, value: Value) -> bool:
         return value.value is default
     if isinstance(value, Struct):
         return isinstance(default, (tuple, list)) and not value.items and not default
-    known = getattr(getattr(value, "expr", None), "value", None)
-    return type(known) is type(default) and known == default
+    known = value.expr.value if isinstance(value, Leaf) and isinstance(value.expr, Const) else MISSING
+    return type(known) is type(default) and bool(known == default)
 
 
 def passed(
