@@ -44,7 +44,7 @@ def call_solver(
     for parameter, reason in solver.refused.items():
         if parameter in given and not usual(solver.function, parameter, given[parameter]):
             raise NoRuleError(f"The derivative of {name} with `{parameter}` is not known: {reason}.",
-                              f"Leave `{parameter}` out, or use `srcgrad.custom_root`.", pos)  # fmt: skip
+                              f"Leave `{parameter}` out.", pos)  # fmt: skip
     function = given[solver.called]
     arguments = given.get(solver.args)
     further = [] if arguments is None else (
