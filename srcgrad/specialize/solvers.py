@@ -38,8 +38,7 @@ def call_solver(
     s: State, solver: Solver, fn: Static, args: list[Value], kwargs: dict[str, Value], pos: Pos | None
 ) -> Value:
     """The solution that a solver finds, or the object that holds it."""
-    own = getattr(fn.value, "__name__", "")
-    name = own if runtime.HELPERS.get(own) is fn.value else callee_text(s, fn)
+    name = callee_text(s, fn)
     given = bound_arguments(solver.function, name, args, kwargs, pos)
     for parameter, reason in solver.refused.items():
         if parameter in given and not usual(solver.function, parameter, given[parameter]):

@@ -102,13 +102,13 @@ def cubic_hermite_spline(x, y, dydx, axis=0, extrapolate=None):
     x, y, dydx = np.asarray(x), np.asarray(y), np.asarray(dydx)
     if axis != 0:
         y, dydx = np.moveaxis(y, axis, 0), np.moveaxis(dydx, axis, 0)
-    return through_slopes(x, y, dydx, axis, True if extrapolate is None else extrapolate)
+    h = spacings(x, y)
+    return through_slopes(x, y, h, np.diff(y, axis=0) / h, dydx, axis, True if extrapolate is None else extrapolate)
 
 
 @source
-def through_slopes(x, y, s, axis, extrapolate):
-    h = spacings(x, y)
-    m = np.diff(y, axis=0) / h
+def through_slopes(x, y, h, m, s, axis, extrapolate):
+    """The cubic pieces of lengths h and mean slopes m that have the slopes s at their ends."""
     t = (s[:-1] + s[1:] - 2.0 * m) / h
     return PiecewisePolynomial((t / h, (m - s[:-1]) / h - t, s[:-1], y[:-1]), x, extrapolate, axis)
 
@@ -146,7 +146,7 @@ def cubic_spline(x, y, axis=0, bc_type="not-a-knot", extrapolate=None):
         start, end = bc_type
     if isinstance(start, str) and start == "periodic":
         s = periodic_slopes(np.diff(x), h, m)
-        return through_slopes(x, y, s, axis, "periodic" if extrapolate is None else extrapolate)
+        return through_slopes(x, y, h, m, s, axis, "periodic" if extrapolate is None else extrapolate)
     if (isinstance(start, str) and start == "not-a-knot") or (isinstance(end, str) and end == "not-a-knot"):
         if len(x) < 4:
             raise NotImplementedError("CubicSpline by not-a-knot is differentiated for four points and more")
@@ -158,7 +158,7 @@ def cubic_spline(x, y, axis=0, bc_type="not-a-knot", extrapolate=None):
     diagonal = np.concatenate([[first], 2.0 * (d[:-1] + d[1:]), [last]])
     lower, upper = np.concatenate([d[1:], [below]]), np.concatenate([[above], d[:-1]])
     s = solve_tridiagonal(lower, diagonal, upper, b)
-    return through_slopes(x, y, s, axis, True if extrapolate is None else extrapolate)
+    return through_slopes(x, y, h, m, s, axis, True if extrapolate is None else extrapolate)
 
 
 @source
@@ -214,7 +214,7 @@ def pchip(x, y, axis=0, extrapolate=None):
     s[1:-1] = np.where(alike, (w1 + w2) / (w1 / left + w2 / right), 0.0)
     s[0] = end_of_pchip(h[0], h[1], m[0], m[1])
     s[-1] = end_of_pchip(h[-1], h[-2], m[-1], m[-2])
-    return through_slopes(x, y, s, axis, True if extrapolate is None else extrapolate)
+    return through_slopes(x, y, h, m, s, axis, True if extrapolate is None else extrapolate)
 
 
 @source
@@ -233,19 +233,21 @@ def akima(x, y, axis=0, *, method="akima", extrapolate=None):
         y = np.moveaxis(y, axis, 0)
     if len(x) < 3:
         raise NotImplementedError("Akima1DInterpolator is differentiated for three points and more")
-    inner = np.diff(y, axis=0) / spacings(x, y)
-    one = 2.0 * inner[:1] - inner[1:2]
-    end = 2.0 * inner[-1:] - inner[-2:-1]
-    m = np.concatenate([2.0 * one - inner[:1], one, inner, end, 2.0 * end - inner[-1:]])
-    change = np.abs(np.diff(m, axis=0))
+    h = spacings(x, y)
+    m = np.diff(y, axis=0) / h
+    one = 2.0 * m[:1] - m[1:2]
+    end = 2.0 * m[-1:] - m[-2:-1]
+    slopes = np.concatenate([2.0 * one - m[:1], one, m, end, 2.0 * end - m[-1:]])
+    change = np.abs(np.diff(slopes, axis=0))
     f1, f2 = change[2:], change[:-2]
     if method == "makima":
-        level = np.abs(m[1:] + m[:-1])
+        level = np.abs(slopes[1:] + slopes[:-1])
         f1, f2 = f1 + 0.5 * level[2:], f2 + 0.5 * level[:-2]
     known = f1 + f2 > 1e-9 * np.max(f1 + f2)
     share = f2 / np.where(known, f1 + f2, 1.0)
-    s = np.where(known, m[1:-2] + share * (m[2:-1] - m[1:-2]), 0.5 * (m[3:] + m[:-3]))
-    return through_slopes(x, y, s, axis, False if extrapolate is None else extrapolate)
+    between = slopes[1:-2] + share * (slopes[2:-1] - slopes[1:-2])
+    s = np.where(known, between, 0.5 * (slopes[3:] + slopes[:-3]))
+    return through_slopes(x, y, h, m, s, axis, False if extrapolate is None else extrapolate)
 
 
 @in_python(interpolate.pchip_interpolate)
