@@ -34,7 +34,10 @@ def namespace_for(made: Gradient) -> tuple[dict[str, Any], tuple[str, ...]]:
             namespace[stmt.callee] = HELPERS[stmt.callee]
         for top in expressions_of(stmt):
             for expr in subexpressions(top):
-                if not isinstance(expr, Call) or expr.prim.style != "function":
+                if not isinstance(expr, Call):
+                    continue
+                passed = expr.prim.style == "attribute" and not expr.args
+                if expr.prim.style != "function" and not (passed and expr.prim.text in HELPERS):
                     continue
                 head = expr.prim.text.split("(")[0].split(".")[0]
                 if expr.prim.text in HELPERS and expr.prim.fn is HELPERS[expr.prim.text]:

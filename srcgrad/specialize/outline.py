@@ -108,7 +108,8 @@ def _captured(s: Any, functions: list[Closure]) -> dict[Any, Value]:
             path = frame.parent
     if functions[0].definition.nonlocals:
         raise UnsupportedError(
-            "a recursive function that assigns `nonlocal` variables is not supported", pos=functions[0].definition.pos
+            "a function that is recursive, or that a solver calls, assigns `nonlocal` variables",
+            pos=functions[0].definition.pos,
         )
     return found
 
@@ -230,7 +231,8 @@ def _compile(s: Any, key: str, fn: Closure, template: dict[Any, Value], pos: Pos
         for struct, items in originals:
             if list(struct.items) != list(items) or any(not same(struct.items[k], items[k]) for k in items):
                 raise UnsupportedError(
-                    "a recursive function changes a container that it was passed", pos=definition.pos
+                    "a function that is recursive, or that a solver calls, changes a container that is not its own",
+                    pos=definition.pos,
                 )
         result = sub.env.get((path, definition.result), Static(None))
         stmts = list(sub.out)

@@ -14,6 +14,7 @@ from srcgrad.ir.kinds import NONE, Array, Kind, Scalar, is_float
 from srcgrad.ir.nodes import Call, DictPack, Pos, Prim
 from srcgrad.rules.bodies import broadcast_kind
 from srcgrad.rules.registry import RULES, Rule
+from srcgrad.runtime import HELPERS
 from srcgrad.specialize.arguments import argument
 from srcgrad.specialize.defined import results_of
 from srcgrad.specialize.spelling import public_name, spelling_of
@@ -83,6 +84,9 @@ def result_kind(rule: Rule, prim: Prim, exprs: Any, keywords: Any, pos: Pos | No
 def callee_text(s: Any, fn: Static) -> str:
     """How generated code names a callable: by its public dotted name if it comes from a library, else by a bare name
     that no variable has."""
+    own = getattr(fn.value, "__name__", "")
+    if own in HELPERS and HELPERS[own] is fn.value:
+        return str(own)
     named: dict[int, str] = s.inputs.named
     if id(fn.value) in named:
         return named[id(fn.value)]

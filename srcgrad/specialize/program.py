@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,8 @@ from srcgrad.specialize.inputs import MISSING, Describer, Inputs, Path, is_objec
 from srcgrad.specialize.knowledge import Change, Derive, Frame, Key, Knowledge, Learned, Restart
 from srcgrad.specialize.options import TransformedFunction, WrittenFunction
 from srcgrad.specialize.outline import close_callees, with_hidden, with_hidden_value
-from srcgrad.specialize.spelling import FIXED, NAMED, RESERVED, is_library, is_of_srcgrad, plain_function, spelling_of
+from srcgrad.specialize.sources import Written
+from srcgrad.specialize.spelling import FIXED, NAMED, RESERVED, is_library, plain_function, spelling_of
 from srcgrad.specialize.state import State
 from srcgrad.specialize.statements import run_block
 from srcgrad.specialize.values import (
@@ -40,30 +41,6 @@ from srcgrad.specialize.values import (
     constant,
 )
 from srcgrad.specialize.vectorize import is_plain, looped
-
-
-@dataclass
-class Written:
-    """Which variables belong to sources that stand for a library's functions: nobody misses their names.
-
-    own: the names of these; others: those of the user's functions."""
-
-    own: set[str]
-    others: set[str]
-
-    @staticmethod
-    def of(s: State) -> Written:
-        own = {key for key in s.names if key[0] in s.frame_of and is_of_srcgrad(s.frame_of[key[0]])}
-        return Written({s.names[key] for key in own}, {name for key, name in s.names.items() if key not in own})
-
-    def among(self, names: Iterable[str]) -> set[str]:
-        """Those of the names that belong to them: with a suffix, where a variable was split or taken apart."""
-        return {name for name in names if self.own and self._base(name) in self.own - self.others}
-
-    def _base(self, name: str) -> str:
-        parts = name.split("_")
-        heads = ("_".join(parts[:k]) for k in range(len(parts), 0, -1))
-        return next((head for head in heads if head in self.own or head in self.others), "")
 
 
 @dataclass

@@ -16,6 +16,7 @@ import numpy as np
 
 from srcgrad import runtime
 from srcgrad.analysis.infer import infer_call
+from srcgrad.analysis.signatures import MISSING
 from srcgrad.errors import KindError, NoRuleError, UnsupportedError
 from srcgrad.frontend import definition_of
 from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, forget_value, is_float, rank, text
@@ -37,13 +38,12 @@ def call_solver(
     s: State, solver: Solver, fn: Static, args: list[Value], kwargs: dict[str, Value], pos: Pos | None
 ) -> Value:
     """The solution that a solver finds, or the object that holds it."""
-    own = getattr(fn.value, "__name__", "")
-    name = own if runtime.HELPERS.get(own) is fn.value else callee_text(s, fn)
+    name = callee_text(s, fn)
     given = bound_arguments(solver.function, name, args, kwargs, pos)
     for parameter, reason in solver.refused.items():
         if parameter in given and not usual(solver.function, parameter, given[parameter]):
             raise NoRuleError(f"The derivative of {name} with `{parameter}` is not known: {reason}.",
-                              f"Leave `{parameter}` out, or use `srcgrad.custom_root`.", pos)  # fmt: skip
+                              f"Leave `{parameter}` out.", pos)  # fmt: skip
     function = given[solver.called]
     arguments = given.get(solver.args)
     further = [] if arguments is None else (
@@ -145,8 +145,8 @@ def usual(fn: Callable[..., Any], parameter: str, value: Value) -> bool:
         return value.value is default
     if isinstance(value, Struct):
         return isinstance(default, (tuple, list)) and not value.items and not default
-    known = getattr(getattr(value, "expr", None), "value", None)
-    return type(known) is type(default) and known == default
+    known = value.expr.value if isinstance(value, Leaf) and isinstance(value.expr, Const) else MISSING
+    return type(known) is type(default) and bool(known == default)
 
 
 def passed(

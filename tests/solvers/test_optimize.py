@@ -5,7 +5,7 @@ import pytest
 from scipy import optimize, special
 
 from srcgrad import check_grads, emit, grad, jacobian, value_and_grad
-from srcgrad.errors import KindError, NoRuleError, UnsupportedError
+from srcgrad.errors import AliasError, KindError, NoRuleError, UnsupportedError
 from tests.support import assert_refused, load
 
 
@@ -197,6 +197,42 @@ REFUSED = [
 def test_refusals(case):
     f, error, words = REFUSED[case]
     assert_refused(f, 1.0, error=error, reason=words, marker=None)
+
+
+def counted(p):
+    calls = []
+
+    def residual(x):
+        calls.append(x)
+        return x - p
+
+    return optimize.brentq(residual, 0.0, 5.0)
+
+
+def filled(p):
+    buffer = np.zeros(2)
+
+    def residual(x):
+        buffer[0] = x[0] ** 2 - p
+        buffer[1] = x[1] - p
+        return buffer
+
+    return np.sum(optimize.fsolve(residual, np.ones(2)))
+
+
+def test_a_function_that_writes_around_itself_is_refused():
+    assert_refused(counted, 1.0, error=UnsupportedError, reason="that a solver calls", marker=None)
+    assert_refused(filled, 1.0, error=AliasError, reason="writes into", marker=None)
+
+
+def test_what_is_captured_is_that_at_the_call():
+    def f(p):
+        q = np.array([p])
+        root = optimize.brentq(lambda x: x**2 - q[0], 0.0, 5.0)
+        q[0] = 5.0
+        return root * q[0]
+
+    assert grad(f)(2.0) == pytest.approx(2.5 / np.sqrt(2.0))
 
 
 def test_an_error_of_the_solver_is_the_users():

@@ -5,12 +5,11 @@ that is made outside is looked into (see rules/objects), and called by the same 
 """
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
 
-from typing import Any
-
 import numpy as np
 from scipy import interpolate
 
 from srcgrad.rules.defined.registry import in_python, refuse, source, stands_for
+from srcgrad.rules.programs import grids  # noqa: F401  (they register)
 from srcgrad.runtime import solve_tridiagonal
 
 # ---- piecewise polynomials -----------------------------------------------------------------------------------
@@ -103,13 +102,13 @@ def cubic_hermite_spline(x, y, dydx, axis=0, extrapolate=None):
     x, y, dydx = np.asarray(x), np.asarray(y), np.asarray(dydx)
     if axis != 0:
         y, dydx = np.moveaxis(y, axis, 0), np.moveaxis(dydx, axis, 0)
-    return through_slopes(x, y, dydx, axis, True if extrapolate is None else extrapolate)
+    h = spacings(x, y)
+    return through_slopes(x, y, h, np.diff(y, axis=0) / h, dydx, axis, True if extrapolate is None else extrapolate)
 
 
 @source
-def through_slopes(x, y, s, axis, extrapolate):
-    h = spacings(x, y)
-    m = np.diff(y, axis=0) / h
+def through_slopes(x, y, h, m, s, axis, extrapolate):
+    """The cubic pieces of lengths h and mean slopes m that have the slopes s at their ends."""
     t = (s[:-1] + s[1:] - 2.0 * m) / h
     return PiecewisePolynomial((t / h, (m - s[:-1]) / h - t, s[:-1], y[:-1]), x, extrapolate, axis)
 
@@ -147,7 +146,7 @@ def cubic_spline(x, y, axis=0, bc_type="not-a-knot", extrapolate=None):
         start, end = bc_type
     if isinstance(start, str) and start == "periodic":
         s = periodic_slopes(np.diff(x), h, m)
-        return through_slopes(x, y, s, axis, "periodic" if extrapolate is None else extrapolate)
+        return through_slopes(x, y, h, m, s, axis, "periodic" if extrapolate is None else extrapolate)
     if (isinstance(start, str) and start == "not-a-knot") or (isinstance(end, str) and end == "not-a-knot"):
         if len(x) < 4:
             raise NotImplementedError("CubicSpline by not-a-knot is differentiated for four points and more")
@@ -159,7 +158,7 @@ def cubic_spline(x, y, axis=0, bc_type="not-a-knot", extrapolate=None):
     diagonal = np.concatenate([[first], 2.0 * (d[:-1] + d[1:]), [last]])
     lower, upper = np.concatenate([d[1:], [below]]), np.concatenate([[above], d[:-1]])
     s = solve_tridiagonal(lower, diagonal, upper, b)
-    return through_slopes(x, y, s, axis, True if extrapolate is None else extrapolate)
+    return through_slopes(x, y, h, m, s, axis, True if extrapolate is None else extrapolate)
 
 
 @source
@@ -215,7 +214,7 @@ def pchip(x, y, axis=0, extrapolate=None):
     s[1:-1] = np.where(alike, (w1 + w2) / (w1 / left + w2 / right), 0.0)
     s[0] = end_of_pchip(h[0], h[1], m[0], m[1])
     s[-1] = end_of_pchip(h[-1], h[-2], m[-1], m[-2])
-    return through_slopes(x, y, s, axis, True if extrapolate is None else extrapolate)
+    return through_slopes(x, y, h, m, s, axis, True if extrapolate is None else extrapolate)
 
 
 @source
@@ -234,96 +233,26 @@ def akima(x, y, axis=0, *, method="akima", extrapolate=None):
         y = np.moveaxis(y, axis, 0)
     if len(x) < 3:
         raise NotImplementedError("Akima1DInterpolator is differentiated for three points and more")
-    inner = np.diff(y, axis=0) / spacings(x, y)
-    one = 2.0 * inner[:1] - inner[1:2]
-    end = 2.0 * inner[-1:] - inner[-2:-1]
-    m = np.concatenate([2.0 * one - inner[:1], one, inner, end, 2.0 * end - inner[-1:]])
-    change = np.abs(np.diff(m, axis=0))
+    h = spacings(x, y)
+    m = np.diff(y, axis=0) / h
+    one = 2.0 * m[:1] - m[1:2]
+    end = 2.0 * m[-1:] - m[-2:-1]
+    slopes = np.concatenate([2.0 * one - m[:1], one, m, end, 2.0 * end - m[-1:]])
+    change = np.abs(np.diff(slopes, axis=0))
     f1, f2 = change[2:], change[:-2]
     if method == "makima":
-        level = np.abs(m[1:] + m[:-1])
+        level = np.abs(slopes[1:] + slopes[:-1])
         f1, f2 = f1 + 0.5 * level[2:], f2 + 0.5 * level[:-2]
     known = f1 + f2 > 1e-9 * np.max(f1 + f2)
     share = f2 / np.where(known, f1 + f2, 1.0)
-    s = np.where(known, m[1:-2] + share * (m[2:-1] - m[1:-2]), 0.5 * (m[3:] + m[:-3]))
-    return through_slopes(x, y, s, axis, False if extrapolate is None else extrapolate)
+    between = slopes[1:-2] + share * (slopes[2:-1] - slopes[1:-2])
+    s = np.where(known, between, 0.5 * (slopes[3:] + slopes[:-3]))
+    return through_slopes(x, y, h, m, s, axis, False if extrapolate is None else extrapolate)
 
 
 @in_python(interpolate.pchip_interpolate)
 def pchip_interpolate(xi, yi, x, der=0, axis=0):
     return interpolate.PchipInterpolator(xi, yi, axis)(x, der)
-
-
-# ---- interp1d ------------------------------------------------------------------------------------------------
-
-
-@in_python(interpolate.interp1d)
-def interp1d(
-    x, y, kind="linear", axis=-1, copy=True, bounds_error=None, fill_value=None, assume_sorted=False
-):  # fmt: skip
-    x, y = np.asarray(x), np.moveaxis(np.asarray(y), axis, 0)
-    if np.ndim(y) > 1:
-        refuse("The derivative of interp1d with `y` of several axes is not known.", "Use CubicSpline, or np.interp.")
-    if not assume_sorted:
-        order = np.argsort(x)
-        x, y = x[order], y[order]
-    cubic = isinstance(kind, str) and kind == "cubic" or not isinstance(kind, str) and kind == 3
-    if not cubic and (not isinstance(kind, str) or kind not in ("linear", "nearest", "previous", "next", "zero")):
-        refuse("The derivative of interp1d with this `kind` is not known.",
-               "Use linear, nearest, previous, next or cubic.")  # fmt: skip
-    return Interp1d(x, y, "cubic" if cubic else kind, bounds_error, fill_value)
-
-
-def _samples(value):
-    """An interp1d that was made outside; of kinds that are splines there is no derivative in it."""
-    if value._kind not in ("linear", "nearest", "previous", "next") or np.ndim(value.y) > 1:
-        return None
-    fill = value.fill_value
-    if isinstance(fill, np.ndarray) and fill.ndim:
-        return None
-    return {"x": value.x, "y": value.y, "_kind": value._kind, "bounds_error": value.bounds_error, "fill_value": fill}
-
-
-@stands_for((interpolate.interp1d,), _samples)
-class Interp1d:
-    """What stands for interp1d."""
-
-    def __init__(self, x, y, kind, bounds_error, fill_value):
-        self.x = x
-        self.y = y
-        self._kind = kind
-        self.bounds_error = bounds_error
-        self.fill_value = fill_value
-
-    def __call__(self, x):
-        x = np.asarray(x) if isinstance(x, (list, tuple)) else x
-        found = self.at(x)
-        if isinstance(self.fill_value, str):
-            return found
-        below, above = x < self.x[0], x > self.x[-1]
-        if self.fill_value is None and self.bounds_error is None or self.bounds_error is True:
-            if np.any(below | above):
-                raise ValueError("A value in x_new is outside the interpolation range.")
-            return found
-        if isinstance(self.fill_value, tuple):
-            lowest, highest = self.fill_value
-            return np.where(below, lowest, np.where(above, highest, found))
-        return np.where(below | above, np.nan if self.fill_value is None else self.fill_value, found)
-
-    def at(self, x):
-        if self._kind == "linear":
-            i = np.clip(np.searchsorted(self.x, x), 1, len(self.x) - 1)
-            slope = (self.y[i] - self.y[i - 1]) / (self.x[i] - self.x[i - 1])
-            return slope * (x - self.x[i - 1]) + self.y[i - 1]
-        if self._kind == "cubic":
-            return interpolate.CubicSpline(self.x, self.y)(x)
-        if self._kind == "nearest":
-            i = np.searchsorted(0.5 * (self.x[1:] + self.x[:-1]), x)
-        elif self._kind == "next":
-            i = np.searchsorted(self.x, x, side="left")
-        else:
-            i = np.searchsorted(self.x, x, side="right") - 1
-        return self.y[np.clip(i, 0, len(self.x) - 1)]
 
 
 # ---- B-splines -----------------------------------------------------------------------------------------------
@@ -406,89 +335,3 @@ def make_interp_spline(x, y, k=3, t=None, bc_type=None, axis=0, check_finite=Tru
     knots = np.concatenate([x[0] + np.zeros(k + 1), inner, x[-1] + np.zeros(k + 1)])
     design = BasisSpline(knots, np.eye(len(x)), k, True)(x)
     return BasisSpline(knots, np.linalg.solve(design, y), k, True)
-
-
-# ---- grids and polynomials -----------------------------------------------------------------------------------
-
-
-def _grid(value):
-    return {"grid": value.grid, "values": value.values, "method": value.method, "bounds_error": value.bounds_error,
-            "fill_value": value.fill_value}  # fmt: skip
-
-
-@stands_for((interpolate.RegularGridInterpolator,), _grid)
-class GridInterpolator:
-    """What stands for RegularGridInterpolator: linear, along each axis of a grid."""
-
-    def __init__(self, grid, values, method, bounds_error, fill_value):
-        self.grid = grid
-        self.values = values
-        self.method = method
-        self.bounds_error = bounds_error
-        self.fill_value = fill_value
-
-    def __call__(self, xi, method=None):
-        if (self.method if method is None else method) != "linear":
-            refuse("The derivative of RegularGridInterpolator is known for the method linear alone.")
-        if isinstance(xi, tuple):
-            columns = xi
-        else:
-            xi = np.asarray(xi)
-            if np.ndim(xi) == 1:
-                xi = np.reshape(xi, (-1, len(self.grid)))
-            columns = tuple(xi[..., k] for k, _ in enumerate(self.grid))
-        corners: Any = [(1.0, ())]
-        outside = False
-        for points, x in zip(self.grid, columns, strict=True):
-            i = np.clip(np.searchsorted(points, x, side="right") - 1, 0, len(points) - 2)
-            share = (x - points[i]) / (points[i + 1] - points[i])
-            low = [(weight * (1.0 - share), (*at, i)) for weight, at in corners]
-            corners = low + [(weight * share, (*at, i + 1)) for weight, at in corners]
-            outside = outside | (x < points[0]) | (x > points[-1])
-        found = 0.0
-        for weight, at in corners:
-            found = found + weight * self.values[at]
-        if self.bounds_error:
-            if np.any(outside):
-                raise ValueError("One of the requested xi is out of bounds")
-            return found
-        return found if self.fill_value is None else np.where(outside, self.fill_value, found)
-
-
-@in_python(interpolate.RegularGridInterpolator)
-def regular_grid_interpolator(
-    points, values, method="linear", bounds_error=True, fill_value=np.nan, *, solver=None, solver_args=None
-):  # fmt: skip
-    grid = tuple(np.asarray(axis) for axis in points)
-    return GridInterpolator(grid, np.asarray(values), method, bounds_error, fill_value)
-
-
-class Polynomial:
-    """What stands for the interpolating polynomial: Lagrange's form, which needs no division where x is a node."""
-
-    def __init__(self, xi, yi):
-        self.xi = xi
-        self.yi = yi
-
-    def __call__(self, x):
-        x = np.asarray(x) if isinstance(x, (list, tuple)) else x
-        n = len(self.xi)
-        own = np.eye(n, dtype=bool)
-        apart = np.prod(np.where(own, 1.0, self.xi[:, None] - self.xi), axis=1)
-        gaps = (x[..., None] - self.xi)[..., None, :] if np.ndim(x) else x - self.xi
-        away = np.where(own, 1.0, gaps)
-        return (np.prod(away, axis=-1) / apart) @ self.yi
-
-
-@in_python(interpolate.BarycentricInterpolator, interpolate.KroghInterpolator)
-def polynomial(xi, yi, axis=0, **options):
-    if axis != 0:
-        refuse("The derivative of an interpolating polynomial along an axis other than the first is not known.")
-    return Polynomial(np.asarray(xi), np.asarray(yi))
-
-
-@in_python(interpolate.barycentric_interpolate, interpolate.krogh_interpolate)
-def polynomial_at(xi, yi, x, axis=0, der=0):
-    if der != 0:
-        refuse("The derivatives of an interpolating polynomial are not differentiated.")
-    return interpolate.BarycentricInterpolator(xi, yi, axis)(x)
