@@ -29,8 +29,8 @@ class Dataset(Protocol):
 class ArrayDataset:
     """Arrays of one length, taken row by row: `ArrayDataset(images, labels)[:2]` is a tuple of two arrays.
 
-    fields: NumPy or CuPy arrays, or what np.asarray makes arrays of, with shapes (n, ...). Nothing is copied. ValueError
-    where there is no field, no row, or where the lengths differ.
+    fields: NumPy or CuPy arrays, or what np.asarray makes arrays of, with shapes (n, ...). Nothing is copied.
+    ValueError where there is no field, no row, or where the lengths differ.
     """
 
     def __init__(self, *fields: Any) -> None:

@@ -17,6 +17,11 @@ from srcgrad.nn.lazy import needed
 FORMAT, VERSION = "srcgrad", "1"
 HEADER_MOST = 100_000_000
 """More bytes than safetensors takes for a header: a number above it is not the length of one."""
+DTYPES = {
+    "BOOL": "bool", "I8": "int8", "I16": "int16", "I32": "int32", "I64": "int64", "U8": "uint8", "U16": "uint16",
+    "U32": "uint32", "U64": "uint64", "F16": "float16", "F32": "float32", "F64": "float64", "C64": "complex64",
+}  # fmt: skip
+"""NumPy's names of the format's dtypes. There are others, of the same widths, that NumPy does not have."""
 
 
 class CheckpointError(SrcgradError, ValueError):
@@ -36,7 +41,7 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], heade
     # safetensors takes the memory of an array as if it were in C order
     ordered = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
     for name, tensor in ordered.items():
-        if tensor.dtype.kind not in "biuf" and tensor.dtype != np.complex64 or tensor.dtype.itemsize > 8:
+        if tensor.dtype.name not in DTYPES.values():
             raise ValueError(f"{name} has the dtype {tensor.dtype}, which a safetensors file cannot hold.")
     content = library.save(ordered, {"format": FORMAT, "version": VERSION, "header": json.dumps(header)})
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
@@ -84,6 +89,10 @@ class TensorFile:
 
     def shape(self, name: str) -> tuple[int, ...]:
         return tuple(self._file.get_slice(name).get_shape())
+
+    def dtype(self, name: str) -> str:
+        code = self._file.get_slice(name).get_dtype()
+        return DTYPES.get(code, code)
 
     def read(self) -> dict[str, np.ndarray]:
         """All arrays by name, in memory of their own."""

@@ -1,0 +1,146 @@
+"""Models in files: parameters, the optimiser's state, the epoch and random state."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from srcgrad.errors import ArgumentError
+from srcgrad.nn.module import Array, named_arrays
+from srcgrad.nn.optimisers import Optimiser
+from srcgrad.nn.state import assign, like, named_generators
+from srcgrad.nn.tensorfile import CheckpointError, TensorFile, write
+
+MODEL, OPTIMISER, FURTHER = "model.", "optimiser.", "further."
+
+
+@dataclass
+class Checkpoint:
+    """What `load` found in a file beside what it put into model, optimiser and generator: as given to `save`."""
+
+    epoch: int = 0
+    extra: Any = None
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def save(
+    path: str | os.PathLike[str],
+    model: Any,
+    *,
+    optimizer: Optimiser | None = None,
+    epoch: int = 0,
+    rng: np.random.Generator | None = None,
+    extra: Any = None,
+    arrays: Mapping[str, Array] | None = None,
+) -> None:
+    """Write a model to a safetensors file, all of its arrays and the state of random generators that it holds.
+
+    optimizer, rng: whose state is to be written, too; extra: anything that JSON can hold; arrays: further arrays by
+    name. The file is written beside `path` and then renamed, so that what stands at `path` is whole at any time.
+    ValueError for arrays of dtypes that such files cannot hold (complex128, objects).
+    """
+    tensors = {MODEL + name: _numpy(array) for name, array in named_arrays(model).items()}
+    if optimizer is not None:
+        tensors |= {OPTIMISER + name: _numpy(array) for name, array in optimizer.state().items()}
+    tensors |= {FURTHER + name: _numpy(array) for name, array in (arrays or {}).items()}
+    header = {
+        "epoch": epoch,
+        "optimiser": None if optimizer is None else type(optimizer).__name__,
+        "rng": None if rng is None else _state(rng),
+        "generators": {name: _state(generator) for name, generator in named_generators(model).items()},
+        "extra": extra,
+    }
+    write(path, tensors, header)
+
+
+def load(
+    path: str | os.PathLike[str],
+    model: Any,
+    *,
+    optimizer: Optimiser | None = None,
+    rng: np.random.Generator | None = None,
+) -> Checkpoint:
+    """Put what `save` wrote into a model of the same structure, in place, and say what else there is.
+
+    optimizer, rng: what is to get its saved state, too. FileNotFoundError where there is no file. CheckpointError where
+    it is no whole checkpoint, where it lacks what is asked for, or where names, shapes or dtypes differ from the
+    model's: everything is compared before anything is changed. Nothing in the file is run.
+    """
+    file = TensorFile(path)
+    own = named_arrays(model)
+    _compare(file, own)
+    states = dict(file.header["generators"])
+    generators = named_generators(model)
+    if set(states) != set(generators):
+        odd = sorted(set(states) ^ set(generators))[0]
+        raise CheckpointError(f"{odd} holds a random generator only in {'the file' if odd in states else 'the model'}.")
+    if rng is not None:
+        if file.header["rng"] is None:
+            raise CheckpointError(f"{file.path} holds no state of a random generator.", "Save it with rng=.")
+        generators, states = {**generators, "rng": rng}, {**states, "rng": file.header["rng"]}
+    for name, generator in generators.items():
+        kind, saved = type(generator.bit_generator).__name__, states[name]["bit_generator"]
+        if kind != saved:
+            raise CheckpointError(f"the random generator {name} is a {saved} in the file, and a {kind} here.")
+    tensors = file.read()
+    if optimizer is not None:
+        _load_optimiser(optimizer, file, tensors)
+    assign(own, {name: tensors[MODEL + name] for name in own})
+    for name, generator in generators.items():
+        generator.bit_generator.state = states[name]
+    further = {name.removeprefix(FURTHER): array for name, array in tensors.items() if name.startswith(FURTHER)}
+    return Checkpoint(file.header["epoch"], file.header["extra"], further)
+
+
+def _compare(file: TensorFile, own: dict[str, Array]) -> None:
+    """Raise CheckpointError unless the file has exactly the model's arrays."""
+    saved = {name.removeprefix(MODEL) for name in file.names if name.startswith(MODEL)}
+    for name, array in own.items():
+        if name not in saved:
+            raise CheckpointError(f"{file.path} has no {name}, which the model has, of shape {array.shape}.")
+    for name in sorted(saved):
+        there = f"{name} in {file.path}"
+        if name not in own:
+            raise CheckpointError(f"{there} has no place in the model.")
+        shape, dtype = file.shape(MODEL + name), file.dtype(MODEL + name)
+        if shape != own[name].shape:
+            raise CheckpointError(f"{there} has shape {shape}, and {own[name].shape} in the model.")
+        if dtype != own[name].dtype.name:
+            raise CheckpointError(
+                f"{there} has dtype {dtype}, and {own[name].dtype} in the model.",
+                f"Load it into a model of that dtype: model.astype({dtype!r}).",
+            )
+        if not getattr(own[name].flags, "writeable", True):
+            raise ArgumentError(f"{name} of the model is read-only: nothing can be loaded into it.", "Copy it.")
+
+
+def _load_optimiser(optimizer: Optimiser, file: TensorFile, tensors: dict[str, np.ndarray]) -> None:
+    kind = file.header["optimiser"]
+    if kind is None:
+        raise CheckpointError(f"{file.path} holds no state of an optimiser.", "Save it with optimizer=.")
+    if kind != type(optimizer).__name__:
+        raise CheckpointError(f"{file.path} holds the state of {kind}, not of {type(optimizer).__name__}.")
+    own = named_arrays(optimizer.model)
+    state: dict[str, Any] = {}
+    for name, tensor in tensors.items():
+        if name.startswith(OPTIMISER):
+            key = name.removeprefix(OPTIMISER)
+            state[key] = like(tensor, own.get(key.partition(".")[2]))
+    try:
+        optimizer.load_state(state)
+    except ArgumentError as error:
+        raise CheckpointError(f"{file.path}: {error.reason}", error.remedy) from error
+
+
+def _state(generator: np.random.Generator) -> Any:
+    """A generator's state as JSON has it."""
+    return json.loads(json.dumps(generator.bit_generator.state, default=np.ndarray.tolist))
+
+
+def _numpy(array: Array) -> np.ndarray:
+    return array.get() if hasattr(array, "get") else np.asarray(array)
