@@ -74,25 +74,13 @@ def load(
     file = TensorFile(path)
     own = named_arrays(model)
     _compare(file, own)
-    states = dict(file.header["generators"])
-    generators = named_generators(model)
-    if set(states) != set(generators):
-        odd = sorted(set(states) ^ set(generators))[0]
-        raise CheckpointError(f"{odd} holds a random generator only in {'the file' if odd in states else 'the model'}.")
-    if rng is not None:
-        if file.header["rng"] is None:
-            raise CheckpointError(f"{file.path} holds no state of a random generator.", "Save it with rng=.")
-        generators, states = {**generators, "rng": rng}, {**states, "rng": file.header["rng"]}
-    for name, generator in generators.items():
-        kind, saved = type(generator.bit_generator).__name__, states[name]["bit_generator"]
-        if kind != saved:
-            raise CheckpointError(f"the random generator {name} is a {saved} in the file, and a {kind} here.")
+    pairs = _generators(file, named_generators(model), rng)
     tensors = file.read()
     if optimizer is not None:
         _load_optimiser(optimizer, file, tensors)
     assign(own, {name: tensors[MODEL + name] for name in own})
-    for name, generator in generators.items():
-        generator.bit_generator.state = states[name]
+    for generator, state in pairs:
+        generator.bit_generator.state = state
     further = {name.removeprefix(FURTHER): array for name, array in tensors.items() if name.startswith(FURTHER)}
     return Checkpoint(file.header["epoch"], file.header["extra"], further)
 
@@ -103,20 +91,41 @@ def _compare(file: TensorFile, own: dict[str, Array]) -> None:
     for name, array in own.items():
         if name not in saved:
             raise CheckpointError(f"{file.path} has no {name}, which the model has, of shape {array.shape}.")
-    for name in sorted(saved):
-        there = f"{name} in {file.path}"
-        if name not in own:
-            raise CheckpointError(f"{there} has no place in the model.")
         shape, dtype = file.shape(MODEL + name), file.dtype(MODEL + name)
-        if shape != own[name].shape:
-            raise CheckpointError(f"{there} has shape {shape}, and {own[name].shape} in the model.")
-        if dtype != own[name].dtype.name:
+        if shape != array.shape:
+            raise CheckpointError(f"{name} in {file.path} has shape {shape}, and {array.shape} in the model.")
+        if dtype != array.dtype.name:
             raise CheckpointError(
-                f"{there} has dtype {dtype}, and {own[name].dtype} in the model.",
+                f"{name} in {file.path} has dtype {dtype}, and {array.dtype} in the model.",
                 f"Load it into a model of that dtype: model.astype({dtype!r}).",
             )
-        if not getattr(own[name].flags, "writeable", True):
+        if not getattr(array.flags, "writeable", True):
             raise ArgumentError(f"{name} of the model is read-only: nothing can be loaded into it.", "Copy it.")
+    if unknown := sorted(saved - set(own)):
+        raise CheckpointError(f"{unknown[0]} in {file.path} has no place in the model.")
+
+
+def _generators(
+    file: TensorFile, own: dict[str, np.random.Generator], rng: np.random.Generator | None
+) -> list[tuple[np.random.Generator, Any]]:
+    """Generators and the states that they had. CheckpointError where the file does not have exactly these."""
+    states = file.header["generators"]
+    if odd := sorted(set(states) ^ set(own)):
+        there = "the file" if odd[0] in states else "the model"
+        raise CheckpointError(f"{odd[0]} holds a random generator only in {there}.")
+    named = [(name, generator, states[name]) for name, generator in own.items()]
+    if rng is not None:
+        if file.header["rng"] is None:
+            raise CheckpointError(f"{file.path} holds no state of a random generator.", "Save it with rng=.")
+        named.append(("given as rng", rng, file.header["rng"]))
+    for name, generator, state in named:
+        kind = type(generator.bit_generator).__name__
+        if kind != state["bit_generator"]:
+            raise CheckpointError(
+                f"the random generator {name} is a {state['bit_generator']} in {file.path}, and a {kind} here.",
+                "Make it of the same kind.",
+            )
+    return [(generator, state) for _, generator, state in named]
 
 
 def _load_optimiser(optimizer: Optimiser, file: TensorFile, tensors: dict[str, np.ndarray]) -> None:

@@ -25,6 +25,7 @@ from srcgrad.nn.optimisers import Optimiser
 from srcgrad.nn.parallel import Alone, Ranks
 from srcgrad.nn.saving import load, save
 from srcgrad.nn.state import as_it_was, mode, named_generators
+from srcgrad.nn.tensorfile import CheckpointError, TensorFile
 
 Loss = Callable[..., Any]
 Metrics = Mapping[str, Callable[[Any, Any], Any]] | Sequence[Callable[[Any, Any], Any]]
@@ -293,15 +294,18 @@ def _checkpoint(path: Path, run: Run, callbacks: Sequence[Callback]) -> None:
 
 def _resume(path: Path, run: Run, callbacks: Sequence[Callback], ranks: Alone) -> None:
     """Go on from a checkpoint, which only the first process has to be able to read."""
-    found = load(path, run.model, optimizer=run.optimizer) if ranks.rank == 0 else None
+    found = None
+    if ranks.rank == 0:
+        extra = TensorFile(path).header["extra"]
+        if not isinstance(extra, dict) or "callbacks" not in extra:
+            raise CheckpointError(f"{path} was written by save, not by fit.", "Load it, and call fit without resume.")
+        kinds, own = [kind for kind, _ in extra["callbacks"]], [type(callback).__name__ for callback in callbacks]
+        if kinds != own:
+            raise CheckpointError(f"the run in {path} had the callbacks {kinds}, and this one has {own}.",
+                                  "Resume it with the same ones.")  # fmt: skip
+        found = load(path, run.model, optimizer=run.optimizer)
     found = ranks.from_first(found)
     extra = found.extra
-    if not isinstance(extra, dict) or "callbacks" not in extra:
-        raise ArgumentError(f"{path} was written by save, not by fit.", "Load it, and call fit without resume.")
-    kinds, own = [kind for kind, _ in extra["callbacks"]], [type(callback).__name__ for callback in callbacks]
-    if kinds != own:
-        raise ArgumentError(f"the run in {path} had the callbacks {kinds}, and this one has {own}.",
-                            "Resume it with the same ones.")  # fmt: skip
     run.epoch, run.step, run.stopped = found.epoch, extra["step"], extra["stopped"]
     run.history.rows[:] = extra["history"]
     for k, (callback, (_, state)) in enumerate(zip(callbacks, extra["callbacks"], strict=True)):
