@@ -108,7 +108,7 @@ def make_reader(
         if isinstance(expected, types.FunctionType) and expected.__code__ not in RULED_CODE:
             # another function object of the same code is the same, with other captured values
             w.refuse_unless(f"{text}.__code__ is {w.constant(expected.__code__)}")
-        elif isinstance(expected, (str, bytes, int, Options)):
+        elif isinstance(expected, (str, bytes, int, float, Options)):
             w.refuse_unless(f"{text} == {w.constant(expected)}")
         else:
             w.refuse_unless(f"{text} is {w.constant(expected)}")

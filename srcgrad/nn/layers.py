@@ -1,4 +1,4 @@
-"""Dense layers, and layers that are made of others."""
+"""Dense layers, embeddings, and layers that are made of others."""
 
 from __future__ import annotations
 
@@ -32,6 +32,23 @@ class Dense(Module):
         return x @ self.weight if self.bias is None else x @ self.weight + self.bias
 
 
+class Embedding(Module):
+    """A row of `weight` for each index: ints (...) to (..., outputs). weight: (entries, outputs)."""
+
+    weight: Array
+
+    def __init__(
+        self, entries: int, outputs: int, *, rng: np.random.Generator | int | None = None, dtype: Any = np.float32
+    ) -> None:
+        self.weight = generator(rng).standard_normal((entries, outputs)).astype(dtype)
+
+    def __call__(self, indices: Array) -> Array:
+        if indices.size and (indices.min() < 0 or indices.max() >= self.weight.shape[0]):
+            raise ValueError(f"Embedding: weight has {self.weight.shape[0]} rows, "
+                             f"the indices go from {indices.min()} to {indices.max()}")  # fmt: skip
+        return self.weight[indices]
+
+
 class Sequential(Module):
     """Layers and functions, one after the other."""
 
@@ -44,3 +61,23 @@ class Sequential(Module):
         for layer in self.layers:
             x = layer(x)
         return x
+
+
+class Residual(Module):
+    """`activation(layer(x) + shortcut(x))`; without them x itself, and no activation."""
+
+    layer: Any
+    shortcut: Any
+    activation: Any
+
+    def __init__(self, layer: Any, *, shortcut: Any = None, activation: Any = None) -> None:
+        self.layer, self.shortcut, self.activation = layer, shortcut, activation
+
+    def __call__(self, x: Array) -> Array:
+        y = self.layer(x) + (x if self.shortcut is None else self.shortcut(x))
+        return y if self.activation is None else self.activation(y)
+
+
+def flatten(x: Array) -> Array:
+    """All axes but the first as one: x (batch, ...) to (batch, numbers)."""
+    return x.reshape(x.shape[0], -1)

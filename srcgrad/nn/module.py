@@ -1,11 +1,11 @@
-"""Models: dataclasses of arrays, sub-models and static fields; the names of their parameters, and what is done to all."""
+"""Models: dataclasses of arrays, sub-models and static fields; the names of their parameters."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any, Self, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, dataclass_transform
 
 import numpy as np
 
@@ -34,17 +34,26 @@ class Module:
             def __call__(self, x):
                 return self.factor * x
 
-    A subclass may have an `__init__` of its own. A gradient by a model is an instance of the same class, made without
+    A subclass may have, or inherit, an `__init__` of its own. A gradient by a model is an instance of the same class, made without
     calling it: arrays hold derivatives, all else is None. `training` says whether the model is being trained, `frozen`
     names the parts that optimisers leave alone.
     """
 
-    training = True
-    frozen: tuple[str, ...] = ()
+    if TYPE_CHECKING:
+        training: ClassVar[bool]
+        frozen: ClassVar[tuple[str, ...]]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        made = super().__new__(cls)
+        made.training, made.frozen = True, ()
+        return made
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        dataclasses.dataclass(init="__init__" not in cls.__dict__, eq=False, repr=False)(cls)
+        written = "__init__" in cls.__dict__ or any("_written" in base.__dict__ for base in cls.__mro__)
+        if written:
+            cls._written = True  # type: ignore[attr-defined]
+        dataclasses.dataclass(init=not written, eq=False, repr=False)(cls)
 
     def named_parameters(self) -> dict[str, Array]:
         """The trained arrays by their dotted names, such as `layers.0.weight`."""
@@ -91,8 +100,8 @@ class Module:
         try:
             import cupy
         except ImportError:
-            raise ArgumentError("to_cupy needs CuPy, which is not installed.",
-                                "pip install cupy-cuda12x, or -cuda13x, for your version of CUDA.") from None  # fmt: skip
+            remedy = "pip install cupy-cuda12x, or -cuda13x, for your version of CUDA."
+            raise ArgumentError("to_cupy needs CuPy, which is not installed.", remedy) from None
         return map_arrays(cupy.asarray, self)
 
     def to_numpy(self) -> Self:
@@ -104,7 +113,7 @@ class Module:
         return summary(self)
 
     def __repr__(self) -> str:
-        inside = (f"{field.name}={_brief(getattr(self, field.name))}" for field in dataclasses.fields(self))
+        inside = (f"{field.name}={_brief(getattr(self, field.name))}" for field in dataclasses.fields(cast(Any, self)))
         return f"{type(self).__name__}({', '.join(inside)})"
 
 
@@ -171,7 +180,7 @@ def modules(model: Any) -> Iterator[Module]:
 def map_arrays(fn: Callable[[Array], Array], model: Model) -> Model:
     """A model of the same structure whose arrays are those that `fn` makes of the model's."""
     if is_array(model):
-        return fn(model)  # type: ignore[arg-type, return-value]
+        return fn(model)
     if isinstance(model, dict):
         made: Any = copy.copy(model)
         made.update({key: map_arrays(fn, item) for key, item in model.items()})
@@ -179,7 +188,7 @@ def map_arrays(fn: Callable[[Array], Array], model: Model) -> Model:
     if isinstance(model, tuple) and hasattr(model, "_fields"):
         return type(model)(*(map_arrays(fn, item) for item in model))
     if isinstance(model, (list, tuple)):
-        return type(model)(map_arrays(fn, item) for item in model)  # type: ignore[return-value]
+        return type(model)(map_arrays(fn, item) for item in model)
     if not any(True for _ in children(model)):
         return model
     made = copy.copy(model)

@@ -77,9 +77,9 @@ class Optimiser:
 
 
 class SGD(Optimiser):
-    """`p -= rate * g`; with momentum, `v = momentum * v + g` takes the place of g.
+    """`p -= rate * g`; with momentum, `v = momentum * v + g` takes the place of g, with nesterov `g + momentum * v`.
 
-    nesterov: `g + momentum * v` does. decay: `decay * p` is added to g.
+    decay: `decay * p` is added to g.
     """
 
     def __init__(
@@ -100,8 +100,31 @@ class SGD(Optimiser):
         parameter -= rate * derivative
 
 
+class RMSProp(Optimiser):
+    """Steps of g over the root of the running mean of g * g (Tieleman and Hinton 2012)."""
+
+    kept = ("second",)
+
+    def __init__(
+        self, model: Any, rate: Rate = 1e-3, *, beta: float = 0.9, eps: float = 1e-8, decay: float = 0.0
+    ) -> None:
+        super().__init__(model, rate)
+        self.beta, self.eps, self.decay = beta, eps, decay
+
+    def update(self, parameter: Array, derivative: Array, rate: float, *held: Array) -> None:
+        (second,) = held
+        if self.decay:
+            derivative = derivative + self.decay * parameter
+        _follow(second, derivative * derivative, self.beta)
+        root = np.sqrt(second)
+        root += self.eps
+        np.divide(derivative, root, out=root)
+        root *= rate
+        parameter -= root
+
+
 class Adam(Optimiser):
-    """Adam (Kingma and Ba 2015, algorithm 1): steps of the running mean of g over the root of that of g * g.
+    """Steps of the running mean of g over the root of that of g * g (Kingma and Ba 2015, algorithm 1).
 
     decay: `decay * p` is added to g.
     """
@@ -117,15 +140,57 @@ class Adam(Optimiser):
 
     def update(self, parameter: Array, derivative: Array, rate: float, *held: Array) -> None:
         first, second = held
-        if self.decay:
-            derivative = derivative + self.decay * parameter
-        first *= self.beta1
-        first += (1 - self.beta1) * derivative
-        second *= self.beta2
-        second += (1 - self.beta2) * derivative * derivative
-        root = np.sqrt(second)
-        root *= 1 / np.sqrt(1 - self.beta2**self.steps)
+        derivative = self.decayed(parameter, derivative, rate)
+        _follow(first, derivative, self.beta1)
+        root = derivative * derivative
+        _follow(second, root, self.beta2)
+        np.sqrt(second, out=root)
+        root *= (1 - self.beta2**self.steps) ** -0.5
         root += self.eps
         np.divide(first, root, out=root)
         root *= rate / (1 - self.beta1**self.steps)
         parameter -= root
+
+    def decayed(self, parameter: Array, derivative: Array, rate: float) -> Array:
+        """What stands for the derivative."""
+        return derivative + self.decay * parameter if self.decay else derivative
+
+
+class AdamW(Adam):
+    """Adam, with `rate * decay * p` taken off p ahead of the step, instead of decay * p in g (Loshchilov and Hutter 2019)."""
+
+    def __init__(
+        self, model: Any, rate: Rate = 1e-3, *, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8,
+        decay: float = 0.01,
+    ) -> None:  # fmt: skip
+        super().__init__(model, rate, beta1=beta1, beta2=beta2, eps=eps, decay=decay)
+
+    def decayed(self, parameter: Array, derivative: Array, rate: float) -> Array:
+        parameter *= 1 - rate * self.decay
+        return derivative
+
+
+def _follow(mean: Array, value: Array, beta: float) -> None:
+    """mean = beta * mean + (1 - beta) * value, in place."""
+    mean *= beta
+    mean += (1 - beta) * value
+
+
+# ---- clipping --------------------------------------------------------------------------------------------------
+
+
+def clip_by_norm(gradient: Any, most: float) -> float:
+    """Scale all arrays of a gradient, in place, so that their common Euclidean norm is at most `most`. Gives the norm
+    that it was."""
+    arrays = list(named_arrays(gradient).values())
+    norm = sum(float(np.vdot(array, array)) for array in arrays) ** 0.5
+    if norm > most:
+        for array in arrays:
+            array *= most / norm
+    return norm
+
+
+def clip_by_value(gradient: Any, most: float) -> None:
+    """Clip all numbers in the arrays of a gradient, in place, to between -most and most."""
+    for array in named_arrays(gradient).values():
+        np.clip(array, -most, most, out=array)

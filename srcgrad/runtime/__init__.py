@@ -38,6 +38,7 @@ from srcgrad.runtime.helpers import (
     check_view,
     contents_of,
     copy_of,
+    instance,
     put_back,
     reshape_like,
     scalar_adjoint,
@@ -117,7 +118,7 @@ HELPERS = {
     function.__name__: function
     for function in (
         add_to, check_finite, check_view, copy_of, reshape_like, scalar_adjoint, unbroadcast, winners,
-        with_attributes, with_items, zero_directions, zeros_like,
+        instance, with_attributes, with_items, zero_directions, zeros_like,
         add_at, grid, products_of_others, split_like, undiagonal, untile,
         cholesky_adjoint, cholesky_tangent, eigenvalues_adjoint, eigenvalues_tangent, eigenvectors,
         eigenvectors_adjoint, eigenvectors_tangent, from_lower, log_abs_det, sign_of_det, singular_values_adjoint,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import io
 import types
 from collections.abc import Callable
@@ -173,11 +174,25 @@ class Describer:
 
     def object(self, value: Any, text: str, path: Path, seen: tuple[int, ...]) -> Struct:
         seen = (*seen, id(value))
-        made = {
-            name: self.describe(item, access("object", text, name), (*path, ("attribute", name)), seen)
-            for name, item in attributes(value).items()
-        }
+        fixed = static_fields(type(value))
+        made = {}
+        for name, item in attributes(value).items():
+            describe = self.constant if name in fixed else self.describe
+            made[name] = describe(item, access("object", text, name), (*path, ("attribute", name)), seen)
         return Struct("object", made, type(value), origin=(text, dict(made)))
+
+    def constant(self, value: Any, text: str, path: Path, seen: tuple[int, ...] = ()) -> Value:
+        """The value of a static field: numbers, alone and in tuples, are known when compiling."""
+        if type(value) in (bool, int, float):
+            if path[0][0] != "argument":  # of an argument, the cache's key holds it
+                self.inputs.guards.append((path, value))
+            return Static(value)
+        if type(value) is tuple:
+            seen = (*seen, id(value))
+            made = {k: self.constant(item, access("tuple", text, k), (*path, ("item", k)), seen)
+                    for k, item in enumerate(value)}  # fmt: skip
+            return Struct("tuple", made, None, origin=(text, dict(made)))
+        return self.describe(value, text, path, seen)
 
     def leaf(self, kind: Kind, text: str, path: Path) -> Leaf:
         name = self.localised.get(text, text)
@@ -190,6 +205,14 @@ class Describer:
 def access(type_: str, text: str, key: object) -> str:
     """How generated code reads a part of a container, whose type is "tuple", "list", "dict" or "object"."""
     return f"{text}.{key}" if type_ == "object" else f"{text}[{_key_text(key)}]"
+
+
+@functools.cache
+def static_fields(cls: type | None) -> frozenset[str]:
+    """The fields of a dataclass that nothing is differentiated by: `field(metadata={"static": True})`."""
+    if not dataclasses.is_dataclass(cls):
+        return frozenset()
+    return frozenset(field.name for field in dataclasses.fields(cls) if field.metadata.get("static"))
 
 
 def plain_constructor(cls: type) -> bool:

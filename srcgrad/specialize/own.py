@@ -11,7 +11,7 @@ from srcgrad.analysis.infer_dummies import by_dummies, shares_memory
 from srcgrad.analysis.operands import kind_of
 from srcgrad.errors import KindError, NoRuleError, UnsupportedError
 from srcgrad.ir.kinds import NONE, Array, Kind, Opaque, Scalar, is_float
-from srcgrad.ir.nodes import Call, Const, DictPack, Expr, Load, Pos, Prim
+from srcgrad.ir.nodes import Call, Const, DictPack, Effect, Expr, Load, Pos, Prim
 from srcgrad.rules.bodies import broadcast_kind
 from srcgrad.rules.registry import RULES, Rule
 from srcgrad.specialize.arguments import argument
@@ -42,6 +42,9 @@ def call_own(
         raise UnsupportedError("a dict is passed to a callable with a rule of its own", "Pass its values.", pos)
     kind = result_kind(rule, prim, exprs, keywords, pos)
     call = Call(prim, exprs, keywords, kind=kind, pos=pos)
+    if kind == NONE and rule.form == "constant":  # called for what it does outside of the program
+        s.emit(Effect(call, pos=pos))
+        return Static(None)
     if kind == NONE:
         raise UnsupportedError(f"{prim.text} has a rule, and returns nothing", "A rule needs a result.", pos)
     if not isinstance(kind, (Scalar, Array)) and rule.form != "constant":

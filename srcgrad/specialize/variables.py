@@ -186,7 +186,7 @@ class Variables:
             self.emit(Assign(Name(base, kind=expr.kind, pos=pos), expr, pos=pos))
             return value
         if isinstance(value, Struct):
-            if not forced and value.items and all(self._is_named(item) for item in value.items.values()):
+            if not forced and value.items and self._is_settled(value):
                 return value
             return self._materialise_struct(value, base, pos, key, forced)
         if isinstance(value, Iteration):
@@ -290,6 +290,13 @@ class Variables:
         """The variables for all parts of what the variable `base` holds."""
         own = [name for (owner, _), name in self.names.items() if owner == ("part", base)]
         return [*own, *(name for part in own for name in self.parts_of(part))]
+
+    def _is_settled(self, value: Value) -> bool:
+        """Whether a value needs no variables: a container of variables, and a tuple of literals and variables."""
+        if isinstance(value, Struct) and value.type == "tuple":
+            return all(isinstance(item, Leaf) and isinstance(item.expr, Const) or self._is_settled(item)
+                       for item in value.values())  # fmt: skip
+        return self._is_named(value)
 
     def _is_named(self, value: Value) -> bool:
         if isinstance(value, Leaf):
