@@ -72,10 +72,9 @@ def main():
 
     train, test = nn.split(nn.load_dataset("digits", "float32"), (0.8, 0.2), seed=0)
     batches = nn.DataLoader(Shifted(train), 32)
-    steps = options.epochs * len(batches)
     model = Classifier()
     print(model.summary(), flush=True)
-    optimizer = nn.Adam(model, lambda step: 3e-3 * np.cos(0.5 * np.pi * step / steps) ** 2)
+    optimizer = nn.Adam(model, nn.cosine(3e-3, options.epochs * len(batches)))
     nn.fit(model, loss, batches, optimizer, epochs=options.epochs, validation=test, metrics=[nn.accuracy])
     print(f"test accuracy {accuracy(model, test):.2%}")
 

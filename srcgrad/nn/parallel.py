@@ -32,7 +32,7 @@ class Alone:
         """Check that all are about to do the same, and give each the first one's model."""
 
     def new_epoch(self, model: Any) -> None:
-        """Give each random numbers of its own."""
+        """Give each random numbers of its own, and see what is trained."""
 
     def summed(self, value: float, gradient: dict[str, Array], weight: float) -> tuple[float, dict[str, Array]]:
         """The sums of weight * value and of weight * gradient."""
@@ -76,7 +76,6 @@ class Ranks(Alone):
         state = self.comm.bcast(optimizer.state())
         if self.rank:
             optimizer.load_state(state)
-        self.buckets = _buckets(named_parameters(model, trainable=True))
 
     def new_epoch(self, model: Any) -> None:
         """The generators of rank k go on where the first one's are, jumped k times: far apart, and the same in a run
@@ -88,6 +87,9 @@ class Ranks(Alone):
             bits.state = states[name]
             if self.rank and hasattr(bits, "jumped"):
                 bits.state = bits.jumped(self.rank).state
+        trained = named_parameters(model, trainable=True)
+        if [name for bucket in self.buckets for name in bucket.places] != list(trained):  # something was frozen, or not
+            self.buckets = _buckets(trained)
 
     def summed(self, value: float, gradient: dict[str, Array], weight: float) -> tuple[float, dict[str, Array]]:
         total = np.array(weight * value if weight else 0.0)

@@ -68,15 +68,12 @@ def as_it_was(model: Any) -> Iterator[Any]:
 @contextmanager
 def mode(model: Any, training: bool) -> Iterator[None]:
     """Let the modules of a model work as in training, or as in use, and afterwards as they did before."""
-    changed = [part for part in modules(model) if part.training != training]
-    own = [vars(part).get("training") for part in changed]
+    parts = list(modules(model))
+    before = [part.training for part in parts]
     try:
-        for part in changed:
+        for part in parts:
             part.training = training
         yield
     finally:
-        for part, was in zip(changed, own, strict=True):
-            if was is None:  # it was the class that said so, and what is compiled for such an object can be used again
-                del part.training
-            else:
-                part.training = was
+        for part, was in zip(parts, before, strict=True):
+            part.training = was

@@ -21,7 +21,7 @@ from srcgrad.nn.history import History
 from srcgrad.nn.interrupts import uninterrupted
 from srcgrad.nn.lazy import needed
 from srcgrad.nn.module import Array, named_arrays, named_parameters
-from srcgrad.nn.optimisers import Optimiser
+from srcgrad.nn.optimisers import Optimiser, clip_by_norm
 from srcgrad.nn.parallel import Alone, Ranks
 from srcgrad.nn.saving import load, save
 from srcgrad.nn.state import as_it_was, mode, named_generators
@@ -64,6 +64,7 @@ def fit(
     seed: int | None = None,
     validation: Any = None,
     metrics: Metrics = (),
+    clip: float | None = None,
     callbacks: Iterable[Callback | Callable[[Run], Any]] = (),
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -77,10 +78,11 @@ def fit(
     what `srcgrad.grad` makes of one; data: a `DataLoader`, a data set, or a tuple of arrays, of which batches of
     `batch_size` rows (32) are drawn in an order that follows from `seed` (0); validation: data of which each epoch
     measures the loss and the `metrics`, functions of `model(x)` and y, the first and the last field, in a list or by
-    name; callbacks: `Callback`s, or functions that are called with the `Run` after each epoch; checkpoint: a file that
-    is written after each epoch; resume: whether to go on from that file where there is one, after which all is as if
-    the run had not been interrupted; history: where the rows are added as they come; progress: whether to show a bar;
-    comm: an MPI communicator, whose processes all call this and share the rows of each batch.
+    name; clip: the largest norm of a gradient, to which a larger one is scaled down; callbacks: `Callback`s, or
+    functions that are called with the `Run` after each epoch; checkpoint: a file that is written after each epoch;
+    resume: whether to go on from that file where there is one, after which all is as if the run had not been
+    interrupted; history: where the rows are added as they come; progress: whether to show a bar; comm: an MPI
+    communicator, whose processes all call this and share the rows of each batch.
 
     Ctrl-C leaves the model as of the last step, and so does NonFiniteError, which is raised where the loss or a
     derivative is nan or infinite, and which names step and batch. ArgumentError for arguments that do not belong
@@ -97,7 +99,7 @@ def fit(
     ranks = Alone() if comm is None or comm.Get_size() == 1 else Ranks(comm)
     run = Run(model, optimizer, History() if history is None else history, rank=ranks.rank)
     function = loss if isinstance(loss, GradientFunction) else value_and_grad(loss)
-    training = _Training(run, function, loader, ranks, epochs)
+    training = _Training(run, function, loader, ranks, epochs, clip)
     watching = [made if isinstance(made, Callback) else _AfterEpoch(made) for made in callbacks]
     measured = None if validation is None else _loader(validation, loader.batch_size, None, shuffle=False)
     path = None if checkpoint is None else Path(checkpoint)
@@ -153,6 +155,7 @@ class _Training:
     loader: DataLoader
     ranks: Alone
     epochs: int
+    clip: float | None
     shown: Any = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -188,6 +191,8 @@ class _Training:
                 value, gradient = float(result), named_arrays(derivatives)
             value, gradient = self.ranks.summed(value, gradient, weight)
             self.check(k, value, gradient)
+            if self.clip is not None:
+                clip_by_norm({name: gradient[name] for name in named_parameters(run.model, trainable=True)}, self.clip)
             with uninterrupted():
                 run.optimizer.step(gradient)
                 run.step, run.loss = run.step + 1, value

@@ -5,24 +5,16 @@ import numpy as np
 from srcgrad import nn
 
 
-class Noisy(nn.Module):
-    """A network that a random generator disturbs in training, as dropout does."""
-
-    inner: nn.Sequential
-    rng: np.random.Generator = nn.static()
-
-    def __call__(self, x):
-        if self.training:
-            x = x + 0.1 * self.rng.standard_normal(x.shape)
-        return self.inner(x)
-
-
 def network(seed=0, dtype=np.float64):
     return nn.Sequential(nn.Dense(3, 5, rng=seed, dtype=dtype), np.tanh, nn.Dense(5, 2, rng=seed + 1, dtype=dtype))
 
 
 def noisy(seed=0):
-    return Noisy(network(seed), np.random.default_rng(seed))
+    """A model with random numbers and running statistics."""
+    return nn.Sequential(
+        nn.Dense(3, 5, rng=seed, dtype=np.float64), nn.BatchNorm(5, dtype=np.float64), np.tanh,
+        nn.Dropout(0.2, rng=seed), nn.Dense(5, 2, rng=seed + 1, dtype=np.float64),
+    )  # fmt: skip
 
 
 def points(count=23, seed=0):

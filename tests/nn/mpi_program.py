@@ -1,4 +1,4 @@
-"""What the tests run under mpiexec: `mpi_program.py TASK FOLDER`. The first process writes what it found to the folder."""
+"""What the tests run under mpiexec: `mpi_program.py TASK FOLDER`. The first process writes what it found there."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from srcgrad import nn
 from tests.nn.models import arrays, loss, network, noisy, points
 
 WORLD = MPI.COMM_WORLD
-OPTIONS = dict(batch_size=6, progress=False)
+OPTIONS = dict(batch_size=11, progress=False)  # the last batch of 23 rows has one: nothing for the second process
 
 
 def trained(model, optimizer, comm, **options):
@@ -20,7 +20,7 @@ def trained(model, optimizer, comm, **options):
 
 
 def train(folder):
-    """The same as one process: with buckets of all sizes, batches with a row for one process only, validation."""
+    """The same as one process: with several buckets, shares of batches that differ, validation."""
     nn.parallel.BUCKET = 100  # bytes: several parameters, and one
     model = network(WORLD.rank)  # the first one's counts
     made, history = trained(model, nn.Adam(model, 0.05), WORLD, validation=points(11, seed=4), metrics=[nn.accuracy])
@@ -79,7 +79,7 @@ def exits(folder):
 
 def differs(folder):
     model = network()
-    trained(model, nn.SGD(model), WORLD, batch_size=6 + WORLD.rank)
+    trained(model, nn.SGD(model), WORLD, batch_size=11 + WORLD.rank)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pytest
 import srcgrad
 from srcgrad import nn
 from srcgrad.errors import ArgumentError, NonFiniteError
+from srcgrad.nn.state import named_generators
 from tests.nn.models import arrays, assert_same, loss, network, noisy, points
 
 
@@ -84,9 +85,9 @@ def test_modules_work_as_in_use_on_validation_data_and_afterwards_as_before():
     assert measured[0] == pytest.approx(measured[1], rel=1e-12)
     assert model.training
     model.eval()
-    state = model.rng.bit_generator.state
+    before = states(model)
     fit(model, epochs=1)
-    assert not model.training and state != model.rng.bit_generator.state
+    assert not model.training and all((before[name] != array).any() for name, array in states(model).items())
 
 
 def test_frozen_parts_stay():
@@ -95,6 +96,20 @@ def test_frozen_parts_stay():
     fit(model)
     changed = {name for name, array in arrays(model).items() if (array != before[name]).any()}
     assert changed == {"layers.2.weight", "layers.2.bias"}
+
+
+def test_clip_bounds_the_norm_of_what_is_trained():
+    model, other = network().freeze("layers.2"), network().freeze("layers.2")
+    x, y = points().fields
+    gradient = srcgrad.grad(loss)(model, x, y)
+    trained = [gradient.layers[0].weight, gradient.layers[0].bias]
+    norm = math.sqrt(sum(np.sum(array**2) for array in trained))
+    for limit, factor in (norm / 2, 0.5), (norm * 2, 1.0):
+        before, model = arrays(other), network().freeze("layers.2")
+        fit(model, epochs=1, batch_size=23, optimizer=nn.SGD(model, 1.0), clip=limit)
+        for name, array in zip(("weight", "bias"), trained, strict=True):
+            expected = before[f"layers.0.{name}"] - factor * array
+            np.testing.assert_allclose(arrays(model)[f"layers.0.{name}"], expected, rtol=1e-10)
 
 
 class Watching(nn.Callback):
@@ -151,10 +166,8 @@ def test_early_stopping_on_what_is_to_grow():
 
 def states(model):
     """All that a step may change."""
-    found = arrays(model)
-    if hasattr(model, "rng"):
-        found["rng"] = np.array(str(model.rng.bit_generator.state))
-    return found
+    generators = {name: np.array(str(rng.bit_generator.state)) for name, rng in named_generators(model).items()}
+    return arrays(model) | generators
 
 
 def run_and_fail(model, error, **options):
@@ -204,7 +217,7 @@ class Interrupted(nn.SGD):
     def update(self, parameter, derivative, rate, *held):
         super().update(parameter, derivative, rate, *held)
         self.calls += 1
-        if self.calls == 4 * 4 + 2:
+        if self.calls == 4 * 6 + 2:
             signal.raise_signal(signal.SIGINT)
 
 
