@@ -104,8 +104,8 @@ class DataLoader:
     batch_size: rows in each batch; the last may have fewer, and is left out with `drop_last`; prefetch: how many
     batches a thread makes ready ahead of their use, 0 for none; it pays where a batch has to be waited for, as for a
     disk. Each `for batch in loader` is one pass, and `epoch` is how many have begun; `batches(epoch)` gives those of
-    any pass. An exception in the thread is raised where the batch is asked for. ValueError where the data set is empty, or
-    smaller than a batch with `drop_last`.
+    any pass. An exception in the thread is raised where the batch is asked for. ValueError where the data set is empty,
+    or smaller than a batch with `drop_last`.
     """
 
     def __init__(

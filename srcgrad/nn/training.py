@@ -88,6 +88,7 @@ def fit(
     derivative is nan or infinite, and which names step and batch. ArgumentError for arguments that do not belong
     together.
     """
+    ranks = Alone() if comm is None or comm.Get_size() == 1 else Ranks(comm)
     if optimizer.model is not model:
         raise ArgumentError("the optimiser belongs to another model.", f"Make it of this one: "
                             f"{type(optimizer).__name__}(model, ...).")  # fmt: skip
@@ -96,7 +97,6 @@ def fit(
     if metrics and validation is None:
         raise ArgumentError("metrics are measured on validation data, and there are none.", "Pass validation=, too.")
     loader = _loader(data, batch_size, seed)
-    ranks = Alone() if comm is None or comm.Get_size() == 1 else Ranks(comm)
     run = Run(model, optimizer, History() if history is None else history, rank=ranks.rank)
     function = loss if isinstance(loss, GradientFunction) else value_and_grad(loss)
     training = _Training(run, function, loader, ranks, epochs, clip)
