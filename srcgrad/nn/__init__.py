@@ -21,6 +21,7 @@ from srcgrad.nn.attention import MultiHeadAttention, TransformerBlock, attention
 from srcgrad.nn.callbacks import Callback, EarlyStopping
 from srcgrad.nn.convolution import Conv1d, Conv2d, convolve
 from srcgrad.nn.data import ArrayDataset, DataLoader, Subset, load_dataset, split
+from srcgrad.nn.evaluation import evaluate
 from srcgrad.nn.history import History
 from srcgrad.nn.layers import Dense, Embedding, Residual, Sequential, flatten
 from srcgrad.nn.losses import (
@@ -43,7 +44,7 @@ from srcgrad.nn.recurrent import GRU, LSTM, GRUCell, LSTMCell
 from srcgrad.nn.saving import Checkpoint, load, save
 from srcgrad.nn.schedules import cosine, step_decay, warm_up
 from srcgrad.nn.tensorfile import CheckpointError
-from srcgrad.nn.training import Run, evaluate, fit
+from srcgrad.nn.training import Run, fit
 
 __all__ = [
     "GRU", "LSTM", "SGD", "Adam", "AdamW", "ArrayDataset", "AvgPool", "BatchNorm", "Callback", "Checkpoint",

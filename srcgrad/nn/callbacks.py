@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from srcgrad.nn.module import named_arrays
-from srcgrad.nn.state import assign
+from srcgrad.nn.state import assign, changing
 
 if TYPE_CHECKING:
     from srcgrad.nn.training import Run
@@ -72,12 +71,12 @@ class EarlyStopping(Callback):
         if math.isnan(self.best) or self.sign * (self.best - value) > self.min_delta:
             self.best, self.best_epoch = value, run.epoch
             if self.restore_best:
-                self.arrays = {name: array.copy() for name, array in named_arrays(run.model).items()}
+                self.arrays = {name: array.copy() for name, array in changing(run.model).items()}
         elif run.epoch - self.best_epoch >= self.patience:
             run.stop(f"{self.monitor} has not improved on {self.best:.6g} of epoch {self.best_epoch}")
 
     def on_end(self, run: Run) -> None:
-        assign(named_arrays(run.model), self.arrays)
+        assign(changing(run.model), self.arrays)
 
     def state(self) -> tuple[Any, dict[str, Any]]:
         return {"best": self.best, "best_epoch": self.best_epoch}, self.arrays

@@ -6,12 +6,13 @@ import math
 import numbers
 import operator
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
 
+from srcgrad.errors import ArgumentError
 from srcgrad.nn.lazy import needed
 
 Batch = tuple[Any, ...]
@@ -141,9 +142,20 @@ class DataLoader:
         self.epoch += 1
         return self.batches(epoch)
 
-    def batches(self, epoch: int, share: slice = slice(None)) -> Iterator[Batch]:
+    def size(self, k: int) -> int:
+        """The number of rows in batch k."""
+        return min(self.batch_size, len(self.dataset) - k * self.batch_size)
+
+    def batches(self, epoch: int, share: slice = slice(None)) -> Generator[Batch]:
         """The batches of a pass; with `share`, only these rows of each: slice(rank, None, ranks) for one of many."""
-        return _made(self.dataset.__getitem__, (rows[share] for rows in self.rows(epoch)), self.prefetch)
+        return _made(self.taken, (rows[share] for rows in self.rows(epoch)), self.prefetch)
+
+    def taken(self, rows: np.ndarray) -> Batch:
+        """Some rows of the data set. TypeError where it does not give a tuple."""
+        batch = self.dataset[rows]
+        if not isinstance(batch, (tuple, list)):
+            raise TypeError(f"the data set gives a {type(batch).__name__}, and must give a tuple of its fields.")
+        return tuple(batch)
 
     def rows(self, epoch: int) -> list[np.ndarray]:
         """The indices of the rows in each batch of a pass."""
@@ -152,7 +164,7 @@ class DataLoader:
         return [order[k * self.batch_size : (k + 1) * self.batch_size] for k in range(len(self))]
 
 
-def _made(make: Callable[[np.ndarray], Batch], rows: Iterator[np.ndarray], ahead: int) -> Iterator[Batch]:
+def _made(make: Callable[[np.ndarray], Batch], rows: Iterator[np.ndarray], ahead: int) -> Generator[Batch]:
     """The batches, made one after the other in a thread that is `ahead` of their use."""
     if ahead == 0:
         yield from map(make, rows)
@@ -175,6 +187,19 @@ def _rows(dataset: Dataset) -> int:
     if len(dataset) == 0:
         raise ValueError("the data set is empty.")
     return len(dataset)
+
+
+def loader_of(data: Any, batch_size: int | None, seed: int | None, shuffle: bool = True) -> DataLoader:
+    """A loader of what `fit` takes as data. ArgumentError for what is none, and for options of a loader that is one."""
+    if isinstance(data, DataLoader):
+        if shuffle and (batch_size is not None or seed is not None):
+            raise ArgumentError("a DataLoader has a batch size and a seed of its own.", "Pass them to the loader.")
+        return data
+    if isinstance(data, list):
+        raise ArgumentError("data is a list.", "Pass a tuple of arrays, (x, y), or a data set.")
+    if isinstance(data, tuple) or hasattr(data, "dtype"):
+        data = ArrayDataset(*data) if isinstance(data, tuple) else ArrayDataset(data)
+    return DataLoader(data, 32 if batch_size is None else batch_size, shuffle=shuffle, seed=seed or 0)
 
 
 SETS = {

@@ -16,7 +16,7 @@ from srcgrad.errors import ArgumentError
 from srcgrad.nn.lazy import needed
 from srcgrad.nn.module import Array, named_arrays, named_parameters
 from srcgrad.nn.optimisers import Optimiser
-from srcgrad.nn.state import named_generators
+from srcgrad.nn.state import changing, named_generators
 
 BUCKET = 4 << 20
 """Bytes that are sent at a time, at least where there are as many. So many hide the latency of a message, and the next
@@ -72,7 +72,7 @@ class Ranks(Alone):
                 if other[what] != own:
                     raise ArgumentError(f"{what} of rank {rank} and of rank 0 differ: {other[what]} and {own}.",
                                         "Call fit with the same arguments in each process.")  # fmt: skip
-        self._first_arrays(named_arrays(model))
+        self._first_arrays(changing(model))
         state = self.comm.bcast(optimizer.state())
         if self.rank:
             optimizer.load_state(state)
@@ -109,7 +109,7 @@ class Ranks(Alone):
 
     def same_state(self, model: Any) -> None:
         parameters = named_parameters(model)
-        self._first_arrays({name: array for name, array in named_arrays(model).items() if name not in parameters})
+        self._first_arrays({name: array for name, array in changing(model).items() if name not in parameters})
 
     def _first_arrays(self, arrays: dict[str, Array]) -> None:
         for array in arrays.values():

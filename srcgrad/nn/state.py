@@ -22,6 +22,11 @@ def named_generators(model: Any, name: str = "") -> dict[str, np.random.Generato
     return found
 
 
+def changing(model: Any) -> dict[str, Array]:
+    """The arrays of a model by their dotted names, but for those that are read-only."""
+    return {name: array for name, array in named_arrays(model).items() if getattr(array.flags, "writeable", True)}
+
+
 def assign(arrays: Mapping[str, Array], values: Mapping[str, Array]) -> None:
     """Write values into arrays of the same names and shapes, in place."""
     with uninterrupted():
@@ -45,7 +50,7 @@ def as_it_was(model: Any) -> Iterator[Any]:
     The block is given a function that says that what has been done is to stay.
     """
     parameters = named_parameters(model)
-    arrays = {name: array for name, array in named_arrays(model).items() if name not in parameters}
+    arrays = {name: array for name, array in changing(model).items() if name not in parameters}
     generators = named_generators(model)
     before = {name: array.copy() for name, array in arrays.items()}
     states = {name: generator.bit_generator.state for name, generator in generators.items()}

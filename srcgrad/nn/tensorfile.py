@@ -43,7 +43,8 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], heade
     for name, tensor in ordered.items():
         if tensor.dtype.name not in DTYPES.values():
             raise ValueError(f"{name} has the dtype {tensor.dtype}, which a safetensors file cannot hold.")
-    content = library.save(ordered, {"format": FORMAT, "version": VERSION, "header": json.dumps(header)})
+    text = json.dumps(header, default=_plain)
+    content = library.save(ordered, {"format": FORMAT, "version": VERSION, "header": text})
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with open(beside, "wb") as file:
@@ -59,6 +60,13 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], heade
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _plain(value: Any) -> Any:
+    """A number of NumPy's as one of Python's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"a header holds what JSON can hold, and a {type(value).__name__} is not.")
 
 
 class TensorFile:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import operator
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ import numpy as np
 from srcgrad.api import GradientFunction, value_and_grad
 from srcgrad.errors import ArgumentError, NonFiniteError
 from srcgrad.nn.callbacks import Callback
-from srcgrad.nn.data import ArrayDataset, Batch, DataLoader
+from srcgrad.nn.data import Batch, DataLoader, loader_of
+from srcgrad.nn.evaluation import Loss, Metrics, check_call, measure, named_metrics, number
 from srcgrad.nn.history import History
 from srcgrad.nn.interrupts import uninterrupted
 from srcgrad.nn.lazy import needed
@@ -27,8 +29,7 @@ from srcgrad.nn.saving import load, save
 from srcgrad.nn.state import as_it_was, mode, named_generators
 from srcgrad.nn.tensorfile import CheckpointError, TensorFile
 
-Loss = Callable[..., Any]
-Metrics = Mapping[str, Callable[[Any, Any], Any]] | Sequence[Callable[[Any, Any], Any]]
+Watcher = Callback | Callable[["Run"], Any]
 
 
 @dataclass
@@ -65,7 +66,7 @@ def fit(
     validation: Any = None,
     metrics: Metrics = (),
     clip: float | None = None,
-    callbacks: Iterable[Callback | Callable[[Run], Any]] = (),
+    callbacks: Watcher | Sequence[Watcher] = (),
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
     history: History | None = None,
@@ -75,10 +76,10 @@ def fit(
     """Train a model: for each batch, a step of the optimiser against the gradient of the loss. Returns the history.
 
     loss: a function of the model and the fields of a batch, `loss(model, x, y)`, that gives the mean over the batch, or
-    what `srcgrad.grad` makes of one; data: a `DataLoader`, a data set, or a tuple of arrays, of which batches of
-    `batch_size` rows (32) are drawn in an order that follows from `seed` (0); validation: data of which each epoch
-    measures the loss and the `metrics`, functions of `model(x)` and y, the first and the last field, in a list or by
-    name; clip: the largest norm of a gradient, to which a larger one is scaled down; callbacks: `Callback`s, or
+    what `srcgrad.grad` makes of one; data: a `DataLoader`, or a data set, a tuple of arrays or an array, of which
+    batches of `batch_size` rows (32) are drawn in an order that follows from `seed` (0); validation: data of which each
+    epoch measures the loss and the `metrics`, functions of `model(x)` and y, the first and the last field, in a list or
+    by name; clip: the largest norm of a gradient, to which a larger one is scaled down; callbacks: `Callback`s, or
     functions that are called with the `Run` after each epoch; checkpoint: a file that is written after each epoch;
     resume: whether to go on from that file where there is one, after which all is as if the run had not been
     interrupted; history: where the rows are added as they come; progress: whether to show a bar; comm: an MPI
@@ -89,6 +90,8 @@ def fit(
     together.
     """
     ranks = Alone() if comm is None or comm.Get_size() == 1 else Ranks(comm)
+    if not isinstance(optimizer, Optimiser):
+        raise ArgumentError(f"the optimiser is a {type(optimizer).__name__}.", "Make one: nn.Adam(model, 1e-3).")
     if optimizer.model is not model:
         raise ArgumentError("the optimiser belongs to another model.", f"Make it of this one: "
                             f"{type(optimizer).__name__}(model, ...).")  # fmt: skip
@@ -96,13 +99,16 @@ def fit(
         raise ArgumentError("there is no file to resume from.", "Pass checkpoint=, too.")
     if metrics and validation is None:
         raise ArgumentError("metrics are measured on validation data, and there are none.", "Pass validation=, too.")
-    loader = _loader(data, batch_size, seed)
+    loader, epochs = loader_of(data, batch_size, seed), operator.index(epochs)
     run = Run(model, optimizer, History() if history is None else history, rank=ranks.rank)
     function = loss if isinstance(loss, GradientFunction) else value_and_grad(loss)
     training = _Training(run, function, loader, ranks, epochs, clip)
-    watching = [made if isinstance(made, Callback) else _AfterEpoch(made) for made in callbacks]
-    measured = None if validation is None else _loader(validation, loader.batch_size, None, shuffle=False)
+    given = callbacks if isinstance(callbacks, Sequence) else [callbacks]
+    watching = [made if isinstance(made, Callback) else _AfterEpoch(made) for made in given]
+    measured = None if validation is None else loader_of(validation, loader.batch_size, None, shuffle=False)
     path = None if checkpoint is None else Path(checkpoint)
+    if path is not None and ranks.rank == 0 and not path.absolute().parent.is_dir():
+        raise ArgumentError(f"there is no folder {path.parent} for the checkpoint.", "Make it.")
 
     with ranks.all_or_none(), mode(model, training=True):
         for callback in watching:
@@ -120,8 +126,8 @@ def fit(
                 row = {"epoch": run.epoch + 1, "loss": training.epoch(watching)}
                 ranks.same_state(model)
                 if measured is not None:
-                    found = _measure(model, training.primal, measured, _named(metrics), ranks)
-                    row |= {f"val_{name}": _number(name, value) for name, value in found.items()}
+                    found = measure(model, training.primal, measured, named_metrics(metrics), ranks)
+                    row |= {f"val_{name}": number(name, value) for name, value in found.items()}
                 row["seconds"] = time.perf_counter() - begun
                 run.epoch += 1
                 run.history.rows.append(ranks.from_first(row))
@@ -133,17 +139,6 @@ def fit(
         for callback in watching:
             callback.on_end(run)
     return run.history
-
-
-def evaluate(
-    model: Any, loss: Loss, data: Any, metrics: Metrics = (), *, batch_size: int | None = None
-) -> dict[str, Any]:
-    """The loss and the metrics of a model on data, all as `fit` takes them, with modules working as in use.
-
-    Returns {"loss": ..., and each metric by its name}. The loss is the mean over the rows.
-    """
-    primal = loss.primal if isinstance(loss, GradientFunction) else loss
-    return _measure(model, primal, _loader(data, batch_size, None, shuffle=False), _named(metrics), Alone())
 
 
 @dataclass
@@ -166,19 +161,22 @@ class _Training:
     def epoch(self, callbacks: Sequence[Callback]) -> float:
         """One pass over the data. Returns the mean of the losses."""
         run, ranks = self.run, self.ranks
-        sizes = [len(rows) for rows in self.loader.rows(run.epoch)]
         share = slice(ranks.rank, None, ranks.size)
-        total = 0.0
-        for k, batch in enumerate(self.loader.batches(run.epoch, share)):
-            self.step(k, batch, len(range(sizes[k])[share]) / sizes[k])
-            total += run.loss * sizes[k]
-            if self.shown is not None:
-                self.shown.set_description(f"epoch {run.epoch + 1}/{self.epochs}", refresh=False)
-                self.shown.set_postfix_str(self.text(total / sum(sizes[: k + 1])), refresh=False)
-                self.shown.update()
-            for callback in callbacks:
-                callback.on_step(run)
-        return total / sum(sizes)
+        total, rows = 0.0, 0
+        with closing(self.loader.batches(run.epoch, share)) as batches:
+            for k, batch in enumerate(batches):
+                if k == 0:
+                    check_call(self.primal, batch)
+                size = self.loader.size(k)
+                self.step(k, batch, len(range(size)[share]) / size)
+                total, rows = total + run.loss * size, rows + size
+                if self.shown is not None:
+                    self.shown.set_description(f"epoch {run.epoch + 1}/{self.epochs}", refresh=False)
+                    self.shown.set_postfix_str(self.text(total / rows), refresh=False)
+                    self.shown.update()
+                for callback in callbacks:
+                    callback.on_step(run)
+        return total / rows
 
     def step(self, k: int, batch: Batch, weight: float) -> None:
         """One step with the rows of batch k that are this process's: this share of it."""
@@ -243,48 +241,6 @@ class _AfterEpoch(Callback):
 
     def on_epoch(self, run: Run) -> None:
         self.function(run)
-
-
-def _loader(data: Any, batch_size: int | None, seed: int | None, shuffle: bool = True) -> DataLoader:
-    if isinstance(data, DataLoader):
-        if shuffle and (batch_size is not None or seed is not None):
-            raise ArgumentError("a DataLoader has a batch size and a seed of its own.", "Pass them to the loader.")
-        return data
-    if isinstance(data, (tuple, list)):
-        data = ArrayDataset(*data)
-    return DataLoader(data, 32 if batch_size is None else batch_size, shuffle=shuffle, seed=seed or 0)
-
-
-def _named(metrics: Metrics) -> dict[str, Callable[[Any, Any], Any]]:
-    if isinstance(metrics, Mapping):
-        return dict(metrics)
-    return {getattr(metric, "__name__", type(metric).__name__): metric for metric in metrics}
-
-
-def _measure(
-    model: Any, loss: Loss, loader: DataLoader, metrics: Mapping[str, Callable[[Any, Any], Any]], ranks: Alone
-) -> dict[str, Any]:
-    """The loss and metrics on all rows: the processes share the batches."""
-    found: list[tuple[int, int, float, Batch]] = []
-    with mode(model, training=False):
-        for k, rows in enumerate(loader.rows(0)):
-            if k % ranks.size == ranks.rank:
-                batch = loader.dataset[rows]
-                value = float(loss(model, *batch))
-                found.append((k, len(rows), value, (model(batch[0]), batch[-1]) if metrics else ()))
-    found = sorted(ranks.gathered(found), key=lambda item: item[0])
-    measured = {"loss": sum(size * value for _, size, value, _ in found) / sum(size for _, size, _, _ in found)}
-    if metrics:
-        scores, labels = (np.concatenate([item[3][part] for item in found]) for part in (0, 1))
-        measured |= {name: metric(scores, labels) for name, metric in metrics.items()}
-    return measured
-
-
-def _number(name: str, value: Any) -> float:
-    if np.ndim(value):
-        raise ArgumentError(f"{name} gives an array of shape {np.shape(value)}, and a row of the history has numbers.",
-                            "Call it after the training.")  # fmt: skip
-    return float(value)
 
 
 def _checkpoint(path: Path, run: Run, callbacks: Sequence[Callback]) -> None:

@@ -36,7 +36,7 @@ def test_is_the_plain_loop():
     np.testing.assert_allclose(history["loss"], means, rtol=1e-12)
 
 
-@pytest.mark.parametrize("data", [points(), points().fields, list(points().fields), nn.split(points(), (1.0,), None)[0],
+@pytest.mark.parametrize("data", [points(), points().fields, nn.split(points(), (1.0,), None)[0],
                                   nn.DataLoader(points(), 4, prefetch=2)])  # fmt: skip
 def test_takes_data_of_each_kind(data):
     one, other = network(), network()
@@ -248,6 +248,29 @@ def failing_from(call, error=NotImplementedError):
     return failing
 
 
+def test_no_thread_is_left_behind_by_an_error():
+    data = points(40)
+    data.fields[0][nn.DataLoader(data, 4).rows(0)[1]] = np.nan
+    with pytest.raises(NonFiniteError):
+        fit(network(), data=nn.DataLoader(data, 4, prefetch=2), batch_size=None)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("prefetch")]
+
+
+def test_constants_of_a_model_may_be_read_only():
+    class Scaled(nn.Module):
+        inner: nn.Sequential
+        scale: np.ndarray = nn.static()
+
+        def __call__(self, x):
+            return self.inner(x * self.scale)
+
+    scale = np.array([1.0, 2.0, 3.0])
+    scale.flags.writeable = False
+    model = Scaled(network(), scale)
+    history = fit(model, callbacks=nn.EarlyStopping("loss", patience=1))
+    assert history["loss"][-1] < history["loss"][0]
+
+
 def test_ctrl_c_in_a_sweep_leaves_the_last_step():
     model = noisy()
     after, _ = run_and_fail(model, KeyboardInterrupt, loss=failing_from(3, KeyboardInterrupt))
@@ -270,11 +293,28 @@ def test_the_bar_shows_loss_rate_and_time_left(capsys):
     assert "epoch 3/3: 100%" in shown and "18/18" in shown and "step/s, loss=" in shown and "val_loss=" in shown
 
 
+class Rows:
+    """A data set that gives an array and no tuple."""
+
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, rows):
+        return np.ones((len(rows), 3))
+
+
 @pytest.mark.parametrize("options, message", [
     ({"optimizer": nn.SGD(network())}, "the optimiser belongs to another model"),
     ({"resume": True}, "no file to resume from"),
     ({"metrics": [nn.accuracy]}, "metrics are measured on validation data"),
     ({"data": nn.DataLoader(points(), 4)}, "a DataLoader has a batch size and a seed of its own"),
+    ({"optimizer": "adam"}, "the optimiser is a str"),
+    ({"loss": nn.mse}, r"loss takes \(prediction.*, and is called with the model and the 2 fields .*def loss"),
+    ({"data": np.ones((4, 3))}, "called with the model and the one field of a batch"),
+    ({"data": [np.ones((3, 3)), np.ones(3, int)]}, "data is a list"),
+    ({"data": Rows()}, "gives a ndarray, and must give a tuple"),
+    ({"checkpoint": "no folder/run"}, "no folder no folder for the checkpoint"),
+    ({"epochs": 1.5}, "'float' object cannot be interpreted as an integer"),
     ({"callbacks": [3]}, "a int is no callback"),
     ({"validation": points(), "metrics": [nn.confusion_matrix]}, r"confusion_matrix gives an array of shape"),
     ({"data": (np.ones((3, 3)), np.ones(2, int))}, "different lengths: 3, 2"),
@@ -282,5 +322,5 @@ def test_the_bar_shows_loss_rate_and_time_left(capsys):
     ({"callbacks": [nn.EarlyStopping()]}, "EarlyStopping monitors 'val_loss', and an epoch has epoch, loss"),
 ])  # fmt: skip
 def test_bad_input(options, message):
-    with pytest.raises((ArgumentError, ValueError), match=message):
+    with pytest.raises((ArgumentError, ValueError, TypeError), match=message):
         fit(network(), **options)

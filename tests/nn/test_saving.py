@@ -36,9 +36,10 @@ def test_all_comes_back(tmp_path):
     other_rng = np.random.Generator(np.random.MT19937(5))
     rng = np.random.Generator(np.random.MT19937(6))
     rng.standard_normal(3)
-    nn.save(tmp_path / "model", saved, epoch=4, rng=rng, extra={"note": [1, None, 0.1]}, arrays={"a.b": np.arange(3)})
+    extra = {"note": [1, None, np.float32(0.5)]}
+    nn.save(tmp_path / "model", saved, epoch=4, rng=rng, extra=extra, arrays={"a.b": np.arange(3)})
     found = nn.load(tmp_path / "model", loaded, rng=other_rng)
-    assert (found.epoch, found.extra, found.arrays["a.b"].tolist()) == (4, {"note": [1, None, 0.1]}, [0, 1, 2])
+    assert (found.epoch, found.extra, found.arrays["a.b"].tolist()) == (4, {"note": [1, None, 0.5]}, [0, 1, 2])
     assert_same(arrays(saved), arrays(loaded))
     assert all(array is names[name] for name, array in nn.named_arrays(loaded).items())  # written in place
     assert (rng.random(700) == other_rng.random(700)).all()
@@ -199,7 +200,7 @@ def test_no_file_and_a_folder(tmp_path):
 def test_what_cannot_be_written(tmp_path):
     with pytest.raises(ValueError, match="model.a has the dtype complex128"):
         nn.save(tmp_path / "model", {"a": np.ones(2, complex)})
-    with pytest.raises(TypeError, match="not JSON serializable"):
+    with pytest.raises(TypeError, match="a header holds what JSON can hold, and a object is not"):
         nn.save(tmp_path / "model", network(), extra=object())
     assert os.listdir(tmp_path) == []
 
