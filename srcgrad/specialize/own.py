@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from srcgrad.analysis.infer import elementwise, infer_items
-from srcgrad.analysis.infer_dummies import by_dummies, shares_memory
+from srcgrad.analysis.infer_dummies import by_dummies_apart, shares_memory
 from srcgrad.analysis.operands import kind_of
 from srcgrad.errors import KindError, NoRuleError, UnsupportedError
 from srcgrad.ir.kinds import NONE, Array, Kind, Opaque, Scalar, is_float
@@ -84,7 +84,7 @@ def result_kind(rule: Rule, prim: Prim, exprs: Any, keywords: Any, pos: Pos | No
         except KindError:
             return broadcast_kind(numbers)
     try:
-        return by_dummies(tried, exprs, keywords)
+        return by_dummies_apart(tried, exprs, keywords)
     except KindError as error:
         raise KindError(
             f"the kind of the result of {prim.text} is not known: it failed on small example arguments "
