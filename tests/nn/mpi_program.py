@@ -19,18 +19,6 @@ def trained(model, optimizer, comm, **options):
     return arrays(model), history
 
 
-def train(folder):
-    """The same as one process: with several buckets, shares of batches that differ, validation."""
-    nn.parallel.BUCKET = 100  # bytes: several parameters, and one
-    model = network(WORLD.rank)  # the first one's counts
-    made, history = trained(model, nn.Adam(model, 0.05), WORLD, validation=points(11, seed=4), metrics=[nn.accuracy])
-    everywhere = WORLD.allgather({name: array.tobytes() for name, array in made.items()})
-    assert all(other == everywhere[0] for other in everywhere)
-    if WORLD.rank == 0:
-        history.write_csv(folder / "history.csv")
-        np.savez(folder / "model.npz", **made)
-
-
 def resume(folder):
     """A run with random numbers that was interrupted: bit for bit that which was not."""
     model = noisy()
@@ -40,8 +28,19 @@ def resume(folder):
         file = folder / ("run" if WORLD.rank == 0 else "no such folder/run")  # only the first one reads and writes
         resumed, _ = trained(model, nn.Adam(model), WORLD, epochs=epochs, checkpoint=file, resume=True)
     assert all((whole[name] == resumed[name]).all() for name in whole)
+
+
+def train(folder):
+    """The same as one process: with several buckets, shares of batches that differ, validation."""
+    resume(folder)
+    nn.parallel.BUCKET = 100  # bytes: several parameters, and one
+    model = network(WORLD.rank)  # the first one's counts
+    made, history = trained(model, nn.Adam(model, 0.05), WORLD, validation=points(11, seed=4), metrics=[nn.accuracy])
+    everywhere = WORLD.allgather({name: array.tobytes() for name, array in made.items()})
+    assert all(other == everywhere[0] for other in everywhere)
     if WORLD.rank == 0:
-        (folder / "same").touch()
+        history.write_csv(folder / "history.csv")
+        np.savez(folder / "model.npz", **made)
 
 
 class Failing(nn.Callback):
@@ -75,11 +74,6 @@ def raises_afterwards(folder):
 def exits(folder):
     model = network()
     trained(model, nn.SGD(model), WORLD, callbacks=[Failing(lambda: os._exit(3))])
-
-
-def differs(folder):
-    model = network()
-    trained(model, nn.SGD(model), WORLD, batch_size=11 + WORLD.rank)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from srcgrad import nn
+from srcgrad.errors import ArgumentError
 from srcgrad.nn import parallel
 from tests.nn.models import arrays, loss, network, points
 
@@ -31,7 +32,7 @@ def program(task, folder):
 
 
 @processes
-def test_is_the_run_of_one_process(tmp_path):
+def test_is_the_run_of_one_process_and_goes_on_where_it_stopped(tmp_path):
     ran = program("train", tmp_path)
     assert ran.returncode == 0, ran.stderr
     model = network()
@@ -48,17 +49,9 @@ def test_is_the_run_of_one_process(tmp_path):
 
 
 @processes
-def test_a_resumed_run_is_the_same_bit_for_bit(tmp_path):
-    ran = program("resume", tmp_path)
-    assert ran.returncode == 0, ran.stderr
-    assert (tmp_path / "same").exists()
-
-
-@processes
 @pytest.mark.parametrize("task, message", [
     ("raises", "RuntimeError: process 1 fails in a step"),
     ("raises_afterwards", "RuntimeError: process 1 fails after the training"),
-    ("differs", "batch_size of rank 1 and of rank 0 differ: 12 and 11"),
     ("exits", ""),
 ])  # fmt: skip
 def test_a_process_that_fails_ends_all(tmp_path, task, message):
@@ -82,6 +75,14 @@ def test_without_mpi4py_the_extra_is_named(monkeypatch):
     model = network()
     with pytest.raises(ImportError, match=r'fit\(comm=...\) needs mpi4py: pip install "srcgrad\[mpi\]"'):
         nn.fit(model, loss, points(), nn.SGD(model), comm=several)
+
+
+def test_processes_that_do_not_do_the_same_are_named():
+    model = network()
+    ranks = object.__new__(parallel.Ranks)
+    ranks.comm = types.SimpleNamespace(allgather=lambda own: [{**own, "batch_size": 16}, own])
+    with pytest.raises(ArgumentError, match="batch_size of rank 1 and of rank 0 differ: 32 and 16"):
+        ranks.begin(model, nn.SGD(model), {"batch_size": 32})
 
 
 # ---- memory of a GPU, without one -------------------------------------------------------------------------------
