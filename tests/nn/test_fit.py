@@ -251,8 +251,9 @@ def failing_from(call, error=NotImplementedError):
 def test_no_thread_is_left_behind_by_an_error():
     data = points(40)
     data.fields[0][nn.DataLoader(data, 4).rows(0)[1]] = np.nan
-    with pytest.raises(NonFiniteError):
+    with pytest.raises(NonFiniteError) as raised:
         fit(network(), data=nn.DataLoader(data, 4, prefetch=2), batch_size=None)
+    assert raised.traceback  # which holds on to the frames, and so to the loader's
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("prefetch")]
 
 

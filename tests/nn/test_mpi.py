@@ -85,6 +85,20 @@ def test_processes_that_do_not_do_the_same_are_named():
         ranks.begin(model, nn.SGD(model), {"batch_size": 32})
 
 
+@pytest.mark.parametrize("kind", ["PCG64", "MT19937", "SFC64"])
+def test_each_process_has_random_numbers_of_its_own(kind):
+    """That SFC64 cannot jump is said in the documentation."""
+    made = []
+    for rank in range(3):
+        model = nn.Sequential(nn.Dropout(0.5, rng=np.random.Generator(getattr(np.random, kind)(1))), network())
+        ranks = object.__new__(parallel.Ranks)
+        ranks.comm, ranks.rank, ranks.buckets = types.SimpleNamespace(bcast=lambda value: value), rank, []
+        ranks.new_epoch(model)
+        made.append(model.layers[0].rng.random(5))
+    assert (made[0] == np.random.Generator(getattr(np.random, kind)(1)).random(5)).all()
+    assert (made[0] == made[1]).all() == (made[1] == made[2]).all() == (kind == "SFC64")
+
+
 # ---- memory of a GPU, without one -------------------------------------------------------------------------------
 
 
