@@ -65,12 +65,13 @@ class Ranks(Alone):
         _abort_with(comm)
 
     def begin(self, model: Any, optimizer: Optimiser, facts: Mapping[str, Any]) -> None:
-        described = {name: (array.shape, str(array.dtype)) for name, array in named_arrays(model).items()}
-        every = self.comm.allgather({**facts, "the model's arrays": described})
+        arrays = {f"the array {name}": (array.shape, str(array.dtype)) for name, array in named_arrays(model).items()}
+        every = self.comm.allgather({**facts, **arrays})
         for rank, other in enumerate(every):
-            for what, own in every[0].items():
-                if other[what] != own:
-                    raise ArgumentError(f"{what} of rank {rank} and of rank 0 differ: {other[what]} and {own}.",
+            for what in every[0] | other:
+                first, own = every[0].get(what), other.get(what)
+                if first != own:
+                    raise ArgumentError(f"{what} of rank {rank} and of rank 0 differ: {own} and {first}.",
                                         "Call fit with the same arguments in each process.")  # fmt: skip
         self._first_arrays(changing(model))
         state = self.comm.bcast(optimizer.state())
@@ -88,7 +89,7 @@ class Ranks(Alone):
             if self.rank and hasattr(bits, "jumped"):
                 bits.state = bits.jumped(self.rank).state
         trained = named_parameters(model, trainable=True)
-        if [name for bucket in self.buckets for name in bucket.places] != list(trained):  # something was frozen, or not
+        if {name for bucket in self.buckets for name in bucket.places} != set(trained):  # something was frozen, or not
             self.buckets = _buckets(trained)
 
     def summed(self, value: float, gradient: dict[str, Array], weight: float) -> tuple[float, dict[str, Array]]:

@@ -83,6 +83,9 @@ def test_processes_that_do_not_do_the_same_are_named():
     ranks.comm = types.SimpleNamespace(allgather=lambda own: [{**own, "batch_size": 16}, own])
     with pytest.raises(ArgumentError, match="batch_size of rank 1 and of rank 0 differ: 32 and 16"):
         ranks.begin(model, nn.SGD(model), {"batch_size": 32})
+    ranks.comm = types.SimpleNamespace(allgather=lambda own: [own, {**own, "the array more": ((2,), "float64")}])
+    with pytest.raises(ArgumentError, match=r"the array more of rank 1 .* differ: \(\(2,\), 'float64'\) and None"):
+        ranks.begin(model, nn.SGD(model), {})
 
 
 @pytest.mark.parametrize("kind", ["PCG64", "MT19937", "SFC64"])
