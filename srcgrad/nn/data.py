@@ -147,11 +147,14 @@ class DataLoader:
         return min(self.batch_size, len(self.dataset) - k * self.batch_size)
 
     def batches(self, epoch: int, share: slice = slice(None)) -> Generator[Batch]:
-        """The batches of a pass; with `share`, only these rows of each: slice(rank, None, ranks) for one of many."""
+        """The batches of a pass; with `share`, only these rows of each: slice(rank, None, ranks) for one of many, and
+        an empty tuple where there are none."""
         return _made(self.taken, (rows[share] for rows in self.rows(epoch)), self.prefetch)
 
     def taken(self, rows: np.ndarray) -> Batch:
-        """Some rows of the data set. TypeError where it does not give a tuple."""
+        """Some rows of the data set, () for none. TypeError where it does not give a tuple."""
+        if len(rows) == 0:
+            return ()
         batch = self.dataset[rows]
         if not isinstance(batch, (tuple, list)):
             raise TypeError(f"the data set gives a {type(batch).__name__}, and must give a tuple of its fields.")

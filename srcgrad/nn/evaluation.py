@@ -50,6 +50,7 @@ def measure(
 
 
 def named_metrics(metrics: Metrics) -> dict[str, Metric]:
+    """Metrics by their names."""
     if isinstance(metrics, Mapping):
         return dict(metrics)
     given = metrics if isinstance(metrics, Sequence) else [metrics]
@@ -57,6 +58,7 @@ def named_metrics(metrics: Metrics) -> dict[str, Metric]:
 
 
 def number(name: str, value: Any) -> float:
+    """What a metric gave, as a row of the history has it. ArgumentError where it is more than a number."""
     if np.ndim(value):
         raise ArgumentError(f"{name} gives an array of shape {np.shape(value)}, and a row of the history has numbers.",
                             "Call it after the training.")  # fmt: skip

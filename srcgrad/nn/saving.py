@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from srcgrad.errors import ArgumentError
+from srcgrad.nn.interrupts import uninterrupted
 from srcgrad.nn.module import Array, named_arrays
 from srcgrad.nn.optimisers import Optimiser
-from srcgrad.nn.state import assign, like, named_generators
+from srcgrad.nn.state import assign, changing, constants, like, named_generators
 from srcgrad.nn.tensorfile import CheckpointError, TensorFile, write
 
 MODEL, OPTIMISER, FURTHER = "model.", "optimiser.", "further."
@@ -76,11 +77,15 @@ def load(
     _compare(file, own)
     pairs = _generators(file, named_generators(model), rng)
     tensors = file.read()
-    if optimizer is not None:
-        _load_optimiser(optimizer, file, tensors)
-    assign(own, {name: tensors[MODEL + name] for name in own})
-    for generator, state in pairs:
-        generator.bit_generator.state = state
+    for name, array in constants(model).items():
+        if not np.array_equal(array, tensors[MODEL + name]):
+            raise CheckpointError(f"{name} is read-only in the model, and has other values in {file.path}.")
+    with uninterrupted():
+        if optimizer is not None:
+            _load_optimiser(optimizer, file, tensors)
+        assign(own, {name: tensors[MODEL + name] for name in changing(model)})
+        for generator, state in pairs:
+            generator.bit_generator.state = state
     further = {name.removeprefix(FURTHER): array for name, array in tensors.items() if name.startswith(FURTHER)}
     return Checkpoint(file.header["epoch"], file.header["extra"], further)
 
@@ -99,8 +104,6 @@ def _compare(file: TensorFile, own: dict[str, Array]) -> None:
                 f"{name} in {file.path} has dtype {dtype}, and {array.dtype} in the model.",
                 f"Load it into a model of that dtype: model.astype({dtype!r}).",
             )
-        if not getattr(array.flags, "writeable", True):
-            raise ArgumentError(f"{name} of the model is read-only: nothing can be loaded into it.", "Copy it.")
     if unknown := sorted(saved - set(own)):
         raise CheckpointError(f"{unknown[0]} in {file.path} has no place in the model.")
 

@@ -24,7 +24,16 @@ def named_generators(model: Any, name: str = "") -> dict[str, np.random.Generato
 
 def changing(model: Any) -> dict[str, Array]:
     """The arrays of a model by their dotted names, but for those that are read-only."""
-    return {name: array for name, array in named_arrays(model).items() if getattr(array.flags, "writeable", True)}
+    return {name: array for name, array in named_arrays(model).items() if _writeable(array)}
+
+
+def constants(model: Any) -> dict[str, Array]:
+    """The read-only arrays of a model by their dotted names."""
+    return {name: array for name, array in named_arrays(model).items() if not _writeable(array)}
+
+
+def _writeable(array: Array) -> bool:
+    return getattr(array.flags, "writeable", True)  # CuPy has no read-only arrays
 
 
 def assign(arrays: Mapping[str, Array], values: Mapping[str, Array]) -> None:
@@ -64,9 +73,10 @@ def as_it_was(model: Any) -> Iterator[Any]:
         yield keep
     except BaseException:
         if not kept:
-            assign(arrays, before)
-            for name, generator in generators.items():
-                generator.bit_generator.state = states[name]
+            with uninterrupted():
+                assign(arrays, before)
+                for name, generator in generators.items():
+                    generator.bit_generator.state = states[name]
         raise
 
 

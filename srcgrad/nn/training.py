@@ -165,7 +165,7 @@ class _Training:
         total, rows = 0.0, 0
         with closing(self.loader.batches(run.epoch, share)) as batches:
             for k, batch in enumerate(batches):
-                if k == 0:
+                if k == 0 and batch:
                     check_call(self.primal, batch)
                 size = self.loader.size(k)
                 self.step(k, batch, len(range(size)[share]) / size)

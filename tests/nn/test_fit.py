@@ -257,7 +257,7 @@ def test_no_thread_is_left_behind_by_an_error():
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("prefetch")]
 
 
-def test_constants_of_a_model_may_be_read_only():
+def test_constants_of_a_model_may_be_read_only(tmp_path):
     class Scaled(nn.Module):
         inner: nn.Sequential
         scale: np.ndarray = nn.static()
@@ -267,9 +267,16 @@ def test_constants_of_a_model_may_be_read_only():
 
     scale = np.array([1.0, 2.0, 3.0])
     scale.flags.writeable = False
-    model = Scaled(network(), scale)
+    model, loaded = Scaled(network(), scale), Scaled(network(5), scale)
     history = fit(model, callbacks=nn.EarlyStopping("loss", patience=1))
     assert history["loss"][-1] < history["loss"][0]
+    nn.save(tmp_path / "model", model)
+    nn.load(tmp_path / "model", loaded)
+    assert_same(arrays(model), arrays(loaded))
+    nn.save(tmp_path / "model", Scaled(network(), 2 * scale))
+    with pytest.raises(nn.CheckpointError, match="scale is read-only in the model, and has other values"):
+        nn.load(tmp_path / "model", loaded)
+    assert_same(arrays(model), arrays(loaded))
 
 
 def test_ctrl_c_in_a_sweep_leaves_the_last_step():
