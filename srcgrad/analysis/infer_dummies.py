@@ -43,27 +43,31 @@ def by_dummies(prim: Prim, args: Sequence[Expr], kwargs: Sequence[tuple[str, Exp
 
 
 def by_dummies_apart(prim: Prim, args: Sequence[Expr], kwargs: Sequence[tuple[str, Expr]]) -> Kind:
-    """The same for a function of which nothing is known: with lengths that all differ, where it takes such.
+    """The same for a function of which nothing is known, called with lengths that all differ, where it takes such.
 
-    With equal ones a length that is a difference of two, such as that of a convolution, would look like a constant.
+    With equal ones a length that is a difference of two, such as that of a convolution, would look like a constant;
+    and with any a length that has a lower bound may. So none counts as known.
     """
-    exprs = [*args, *(value for _, value in kwargs)]
-    names = [name for name, _ in kwargs]
-    if not any(_rankless(e) for e in exprs):
+    try:
         sizes = _Apart(_APART[0]), _Apart(_APART[1])
-        try:
-            results = []
-            for which in (0, 1):
-                values = [_dummy(e, sizes[which], (1, 2)[which], which) for e in exprs]
-                k = len(values) - len(names)
-                results.append(_quietly(prim.fn, values[:k], dict(zip(names, values[k:], strict=False))))
-            return _kind(results, exprs, sizes)
-        except (ValueError, IndexError, TypeError, KindError, np.linalg.LinAlgError):  # it wants lengths that agree
-            pass
-    kind = by_dummies(prim, args, kwargs)
-    if isinstance(kind, Array) and kind.dims is not None:  # what seems constant may be a difference
+        kind = _tried(prim, args, kwargs, sizes)
+    except Exception:  # whatever the function raises: it may want lengths that agree
+        kind = by_dummies(prim, args, kwargs)
+    if isinstance(kind, Array) and kind.dims is not None:
         return replace(kind, dims=tuple(None if isinstance(d, int) else d for d in kind.dims))
     return kind
+
+
+def _tried(prim: Prim, args: Sequence[Expr], kwargs: Sequence[tuple[str, Expr]], sizes: tuple[_Apart, _Apart]) -> Kind:
+    exprs, names = [*args, *(value for _, value in kwargs)], [name for name, _ in kwargs]
+    if any(_rankless(e) for e in exprs):
+        raise _Unknown
+    results = []
+    for which in (0, 1):
+        values = [_dummy(e, sizes[which], (1, 2)[which], which) for e in exprs]
+        k = len(values) - len(names)
+        results.append(_quietly(prim.fn, values[:k], dict(zip(names, values[k:], strict=False))))
+    return _kind(results, exprs, sizes)
 
 
 _APART = ((6, 7, 9, 11, 12, 13, 14, 15, 8, 10), (13, 9, 6, 14, 7, 15, 11, 12, 10, 8))

@@ -18,13 +18,13 @@ def relu(x: Array) -> Array:
 
 def leaky_relu(x: Array, slope: float = 0.01) -> Array:
     """x where x is positive, else slope * x."""
-    return x * (slope + (1 - slope) * (x > 0))
+    return slope * x + (1 - slope) * (x * (x > 0))
 
 
 def elu(x: Array, alpha: float = 1.0) -> Array:
     """x where x is positive, else alpha * (exp(x) - 1) (Clevert et al. 2016)."""
-    positive = x > 0
-    return x * positive + alpha * np.expm1(x * (1 - positive))
+    positive = x * (x > 0)
+    return positive + alpha * np.expm1(x - positive)
 
 
 def gelu(x: Array) -> Array:

@@ -56,7 +56,7 @@ class MultiHeadAttention(Module):
     def __call__(self, x: Array) -> Array:
         if x.ndim != 3:
             raise ValueError(f"MultiHeadAttention takes (batch, time, channels), the input has shape {x.shape}")
-        batch, time, channels = x.shape
+        batch, time, channels = x.shape[0], x.shape[1], x.shape[-1]
         split = self.project(x).reshape(batch, time, 3, self.heads, channels // self.heads)
         queries, keys, values = split.transpose(2, 0, 3, 1, 4)
         mask = causal_mask(time) if self.causal else None

@@ -153,6 +153,11 @@ def _parameters(builder: Callable[..., Any]) -> frozenset[str]:
     return frozenset(inspect.signature(builder).parameters)
 
 
+def _whole_numbers(partial: Any) -> bool:
+    """Whether a partial derivative is an array of bools or ints."""
+    return isinstance(partial, Sym) and isinstance(partial.kind, Array) and partial.kind.dtype[:3] in ("boo", "int", "uin")
+
+
 # ---- elementwise ---------------------------------------------------------------------------------------------
 
 
@@ -169,6 +174,8 @@ def _elementwise(
         x, kind = syms[name], kinds[name]
         builder = rule.via_out.get(name, rule.builders[name]) if out_ready else rule.builders[name]
         partial = call_builder(builder, {"out": out}, syms)
+        if lazy and _whole_numbers(partial) and isinstance(node, Array) and node.dtype.startswith("float") and node.dtype != "float64":
+            partial = partial.astype(node.dtype)  # d may be a Python float, whose product with a mask is of float64
         term = applied(d, partial, unbounded)
         if getattr(term.expr, "value", None) == 0:
             continue
