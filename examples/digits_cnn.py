@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from srcgrad import nn
 
@@ -75,7 +76,8 @@ def main():
     model = Classifier()
     print(model.summary(), flush=True)
     optimizer = nn.Adam(model, nn.cosine(3e-3, options.epochs * len(batches)))
-    nn.fit(model, loss, batches, optimizer, epochs=options.epochs, validation=test, metrics=[nn.accuracy])
+    with threadpool_limits(1):  # products of matrices as small as these are no faster with more threads
+        nn.fit(model, loss, batches, optimizer, epochs=options.epochs, validation=test, metrics=[nn.accuracy])
     print(f"test accuracy {accuracy(model, test):.2%}")
 
     with tempfile.TemporaryDirectory() as folder:
