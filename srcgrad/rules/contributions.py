@@ -155,7 +155,8 @@ def _parameters(builder: Callable[..., Any]) -> frozenset[str]:
 
 def _whole_numbers(partial: Any) -> bool:
     """Whether a partial derivative is an array of bools or ints."""
-    return isinstance(partial, Sym) and isinstance(partial.kind, Array) and partial.kind.dtype[:3] in ("boo", "int", "uin")
+    kind = partial.kind if isinstance(partial, Sym) else None
+    return isinstance(kind, Array) and kind.dtype.startswith(("bool", "int", "uint"))
 
 
 # ---- elementwise ---------------------------------------------------------------------------------------------

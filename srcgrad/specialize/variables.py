@@ -325,6 +325,8 @@ class Variables:
             if isinstance(value.expr, Name) and value.expr.id == name and base != name:
                 return self.temporary(value.expr, base or hint)
             return value
+        if isinstance(value, Struct) and not _may_hold(value, name):
+            return value
         if isinstance(value, Struct) and id(value) not in seen:
             seen.add(id(value))
             for key, item in value.items.items():
@@ -339,6 +341,15 @@ class Variables:
             defaults = {k: self._relocated(v, name, None, k, pos, seen) for k, v in value.defaults.items()}
             return dataclasses.replace(value, defaults=defaults)
         return mapped(value, lambda held: self._relocated(held, name, None, hint, pos, seen))
+
+
+def _may_hold(value: Value, name: str) -> bool:
+    """Whether the variable stands in a container; True where that takes a longer look."""
+    if isinstance(value, Leaf):
+        return isinstance(value.expr, Name) and value.expr.id == name
+    if isinstance(value, Struct):
+        return value.none is not None or any(_may_hold(item, name) for item in value.items.values())
+    return not isinstance(value, Static)
 
 
 def _suffix(key: object) -> str:
