@@ -1,7 +1,7 @@
 """Neural networks on srcgrad's public functions: models are dataclasses of arrays, and so are their gradients.
 
-Layers and losses are functions and classes in plain NumPy, differentiated like a user's own; optimisers change the arrays
-in place. Nothing in the compiler knows of this package. See docs/nn.md.
+Layers and losses are functions and classes in plain NumPy, differentiated like a user's own; optimisers change the
+arrays in place. Nothing in the compiler knows of this package. See docs/nn.md.
 """
 
 from srcgrad.nn import initialisers
@@ -44,6 +44,6 @@ __all__ = [
     "Sequential", "TransformerBlock", "attention", "binary_cross_entropy_with_logits", "causal_mask", "clip_by_norm",
     "clip_by_value", "convolve", "cosine", "cross_entropy", "elu", "flatten", "follow", "gelu", "global_avg_pool",
     "global_max_pool", "hinge", "huber", "initialisers", "kl_div", "leaky_relu", "log_softmax", "mae", "map_arrays",
-    "max_pool", "mean_pool", "minimize", "mse", "multiclass_hinge", "named_arrays", "named_parameters", "relu", "sigmoid",
-    "silu", "softmax", "softplus", "static", "step_decay", "summary", "tanh", "warm_up",
+    "max_pool", "mean_pool", "minimize", "mse", "multiclass_hinge", "named_arrays", "named_parameters", "relu",
+    "sigmoid", "silu", "softmax", "softplus", "static", "step_decay", "summary", "tanh", "warm_up",
 ]  # fmt: skip
