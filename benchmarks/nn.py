@@ -2,9 +2,10 @@
 
     python benchmarks/nn.py [--only TEXT] [--rounds N] [--threads 1 2] [--markdown FILE]
 
-A step is the loss, its gradient, and SGD with momentum, in float32. Each library runs in a process of its own, on as many
-processors as there are threads; in each round the processes run one after the other, so that what else the machine does
-meets all of them. The best round counts. Memory is the growth of the process from after its imports to its peak.
+A step is the loss, its gradient, and SGD with momentum, in float32. Each library runs in a process of its own, on as
+many processors as there are threads; in each round the processes run one after the other, so that what else the
+machine does meets all of them. The best round counts. Memory is the growth of the process from after its imports to
+its peak.
 """
 
 from __future__ import annotations
@@ -345,12 +346,13 @@ def main() -> int:
     load = os.getloadavg()[0]
     lines = [
         "# Networks", "",
-        f"Made by `python benchmarks/nn.py --markdown FILE` on {datetime.date.today()}; Python {platform.python_version()}, "
-        f"NumPy {np.__version__}, {platform.system()} {platform.machine()}, {os.cpu_count()} processors, load {load:.1f} "
-        f"at the start. OpenBLAS kernels: {kernel}.",
-        "Training steps per second (loss, gradient, SGD with momentum) in float32, and the growth of the process in MB. "
-        "Ratios above 1: srcgrad is faster.", "",
-        "| model | threads | srcgrad | PyTorch, eager | JAX, jitted | srcgrad / PyTorch | srcgrad / JAX | MB | PyTorch | JAX |",
+        f"Made by `python benchmarks/nn.py --markdown FILE` on {datetime.date.today()}; "
+        f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.system()} {platform.machine()}, "
+        f"{os.cpu_count()} processors, load {load:.1f} at the start. OpenBLAS kernels: {kernel}.",
+        "Training steps per second (loss, gradient, SGD with momentum) in float32, and the growth of the process in "
+        "MB. Ratios above 1: srcgrad is faster.", "",
+        "| model | threads | srcgrad | PyTorch, eager | JAX, jitted | srcgrad / PyTorch | srcgrad / JAX "
+        "| MB | PyTorch | JAX |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]  # fmt: skip
     for model in MODELS:

@@ -54,7 +54,7 @@ def main():
     damped = np.array([[-0.2, -1.5], [1.5, -0.2]])
     first = np.array([[1.0, 0.0]])
     seen = trajectory(lambda y: y @ damped, first, times)
-    model = nn.Sequential(nn.Dense(2, 32, rng=rng, dtype=np.float64), nn.tanh, nn.Dense(32, 2, rng=rng, dtype=np.float64))
+    model = nn.Sequential(nn.Dense(2, 32, rng=rng), nn.tanh, nn.Dense(32, 2, rng=rng)).astype(np.float64)
     optimiser = nn.Adam(model, nn.cosine(2e-2, steps))
     losses, progress = [], tqdm(range(steps), desc="training", unit="step")
     for step in progress:

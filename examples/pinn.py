@@ -2,8 +2,8 @@
 
     python examples/pinn.py [--steps N]
 
-The equation is u'' + 4 u = 3 sin(x) on (0, 3), with u(0) = 0 and u'(0) = 1; its solution is sin(x). The loss holds second
-derivatives of the network in x, and is differentiated by the network's parameters, with SciPy's L-BFGS-B.
+The equation is u'' + 4 u = 3 sin(x) on (0, 3), with u(0) = 0 and u'(0) = 1; its solution is sin(x). The loss holds
+second derivatives of the network in x, and is differentiated by the network's parameters, with SciPy's L-BFGS-B.
 """
 
 import argparse
@@ -30,9 +30,8 @@ def main():
 
     rng = np.random.default_rng(0)
     model = nn.Sequential(
-        nn.Dense(1, 20, rng=rng, dtype=np.float64), nn.tanh, nn.Dense(20, 20, rng=rng, dtype=np.float64), nn.tanh,
-        nn.Dense(20, 1, rng=rng, dtype=np.float64),
-    )  # fmt: skip
+        nn.Dense(1, 20, rng=rng), nn.tanh, nn.Dense(20, 20, rng=rng), nn.tanh, nn.Dense(20, 1, rng=rng),
+    ).astype(np.float64)
     x = np.linspace(0, 3, 60)
     print(f"loss before {loss(model, x):.3g}")
     found = nn.minimize(loss, model, x, options={"maxiter": steps, "ftol": 0, "gtol": 1e-8})

@@ -244,7 +244,8 @@ def _of_kind(kind: Kind, size: Size, number: int, which: int) -> Any:
     if isinstance(kind, Array):
         shape = tuple(_length(d, size) for d in kind.dims or ())
         if kind.dtype.startswith(("int", "uint")):  # perhaps an index
-            return (np.arange(int(np.prod(shape))).reshape(shape) % operator.index(size) * (1 - which)).astype(kind.dtype)
+            places = np.arange(int(np.prod(shape))).reshape(shape) % operator.index(size)
+            return (places * (1 - which)).astype(kind.dtype)
         return _array(shape, which).astype(kind.dtype)
     if isinstance(kind, ListOf):
         return [_of_kind(kind.item, size, number, which) for _ in range(size)]

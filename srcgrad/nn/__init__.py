@@ -1,7 +1,7 @@
 """Neural networks on srcgrad's public functions: models are dataclasses of arrays, and so are their gradients.
 
-Layers and losses are functions and classes in plain NumPy, differentiated like a user's own; optimisers change the arrays
-in place. Nothing in the compiler knows of this package. See docs/nn.md.
+Layers and losses are functions and classes in plain NumPy, differentiated like a user's own; optimisers change the
+arrays in place. Nothing in the compiler knows of this package. See docs/nn.md.
 """
 
 from srcgrad.nn import initialisers

@@ -1,11 +1,11 @@
 """Convolutions of images and sequences, channels last: x (batch, height, width, channels), weights (height, width,
 inputs, outputs).
 
-A convolution is linear in the input and in the weights, so its two adjoints and itself are the derivatives of one another:
-with y = convolve(x, w), <d, y> = <convolve_input(d, w, x), x> = <convolve_weight(d, x, w), w>.
+A convolution is linear in the input and in the weights, so its two adjoints and itself are the derivatives of one
+another: with y = convolve(x, w), <d, y> = <convolve_input(d, w, x), x> = <convolve_weight(d, x, w), w>.
 
-Each is one matrix product for a block of images: the windows of the block, copied into the rows of a matrix that fits into
-the cache, times the weights as a matrix. Copying windows of the whole batch at once would be bound by memory.
+Each is one matrix product for a block of images: the windows of the block, copied into the rows of a matrix that fits
+into the cache, times the weights as a matrix. Copying windows of the whole batch at once would be bound by memory.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def window_places(length: int, window: int, stride: int, dilation: int, padding:
         count = -(-length // stride)
         added = max((count - 1) * stride + extent - length, 0)
         return count, added // 2, added - added // 2
-    before, behind = (0, 0) if padding == "valid" else padding
-    return (length + before + behind - extent) // stride + 1, int(before), int(behind)
+    before, behind = padding if isinstance(padding, tuple) else (0, 0)
+    return (length + before + behind - extent) // stride + 1, before, behind
 
 
 def both(padding: Padding, axis: int) -> Any:
@@ -66,7 +66,8 @@ def taps(
             first = max(-(start // stride[axis]), 0)
             last = min((length - 1 - start) // stride[axis], count - 1)
             at = start + first * stride[axis]
-            row.append((slice(first, last + 1), slice(at, start + last * stride[axis] + 1, stride[axis]), last >= first))
+            inside = slice(at, start + last * stride[axis] + 1, stride[axis])
+            row.append((slice(first, last + 1), inside, last >= first))
         spans.append(row)
     for i, (out_rows, in_rows, some_rows) in enumerate(spans[0]):
         for j, (out_columns, in_columns, some_columns) in enumerate(spans[1]):
@@ -108,8 +109,8 @@ def _blocks(x: Array, window: Pair, stride: Pair, dilation: Pair, padding: Paddi
 
 
 def convolve(x: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
-    """The convolution: y[n, p, q] is the sum over i, j of x[n, p * stride + i * dilation, ...] @ w[i, j], for x with zeros
-    around it as padding says. With groups, the g-th part of the outputs sees the g-th part of the inputs."""
+    """The convolution: y[n, p, q] is the sum over i, j of x[n, p * stride + i * dilation, ...] @ w[i, j], for x with
+    zeros around it as padding says. With groups, the g-th part of the outputs sees the g-th part of the inputs."""
     if groups > 1:
         parts = zip(np.split(x, groups, -1), np.split(w, groups, -1), strict=True)
         return np.concatenate([convolve(part, v, stride, padding, dilation, 1) for part, v in parts], axis=-1)
@@ -125,7 +126,8 @@ def convolve_input(
 ) -> Array:
     """The adjoint in the input, of the shape of x: the transposed convolution of d, of the shape of the output."""
     if groups > 1:
-        parts = zip(*(np.split(array, groups, -1) for array in (d, w, x)), strict=True)
+        d_s, ws, xs = (np.split(array, groups, -1) for array in (d, w, x))
+        parts = zip(d_s, ws, xs, strict=True)
         return np.concatenate([convolve_input(*part, stride, padding, dilation, 1) for part in parts], axis=-1)
     d_x = np.zeros(x.shape, x.dtype)
     images, rows, columns, outputs = d.shape
@@ -146,7 +148,8 @@ def convolve_weight(
 ) -> Array:
     """The adjoint in the weights, of the shape of w: d, of the shape of the output, correlated with the input."""
     if groups > 1:
-        parts = zip(*(np.split(array, groups, -1) for array in (d, x, w)), strict=True)
+        d_s, xs, ws = (np.split(array, groups, -1) for array in (d, x, w))
+        parts = zip(d_s, xs, ws, strict=True)
         return np.concatenate([convolve_weight(*part, stride, padding, dilation, 1) for part in parts], axis=-1)
     d_w = np.zeros((w[..., 0].size, w.shape[3]), w.dtype)
     d = np.ascontiguousarray(d)
@@ -206,9 +209,10 @@ def pair(value: int | Pair) -> Pair:
 class Conv2d(Module):
     """A convolution of images: x (batch, height, width, inputs) to (batch, height', width', outputs).
 
-    kernel, stride, dilation: a number, or one for each axis. padding: "same" gives ceil(length / stride) pixels, "valid"
-    adds nothing, a number so many zeros at each end, ((top, bottom), (left, right)) so many. groups: both channels fall
-    into so many parts, each seeing its own. weight: (kernel, kernel, inputs / groups, outputs).
+    kernel, stride, dilation: a number, or one for each axis. padding: "same" gives ceil(length / stride) pixels,
+    "valid" adds nothing, a number so many zeros at each end, ((top, bottom), (left, right)) so many. groups: inputs
+    and outputs fall into so many parts, each output seeing its part of the inputs. weight: (kernel,
+    kernel, inputs / groups, outputs).
     """
 
     weight: Array
@@ -269,7 +273,7 @@ class Conv1d(Module):
         if x.ndim != 3 or x.shape[2] != self.weight.shape[1] * self.groups:
             raise ValueError(f"Conv1d: weight has shape {self.weight.shape} and takes (batch, length, "
                              f"{self.weight.shape[1] * self.groups}), the input has shape {x.shape}")  # fmt: skip
-        padding = self.padding if isinstance(self.padding, str) else ((0, 0), self.padding)
+        padding: Any = self.padding if isinstance(self.padding, str) else ((0, 0), self.padding)
         rows = x[:, None]
         y = convolve(rows, self.weight[None], (1, self.stride), padding, (1, self.dilation), self.groups)[:, 0]
         return y if self.bias is None else y + self.bias
@@ -282,4 +286,4 @@ def check_windows(layer: str, padding: Any, **pairs: Pair) -> None:
             raise ValueError(f"{layer}: {name} is {numbers}, it has to be positive")
     ends = padding if isinstance(padding, tuple) else ((padding, padding),) if isinstance(padding, int) else ()
     if isinstance(padding, str) and padding not in ("same", "valid") or any(n < 0 for end in ends for n in end):
-        raise ValueError(f'{layer}: padding is {padding!r}, it has to be "same", "valid" or numbers that are not negative')
+        raise ValueError(f'{layer}: padding is {padding!r}, it has to be "same", "valid" or numbers not below 0')

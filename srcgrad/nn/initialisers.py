@@ -43,7 +43,8 @@ def he_normal(rng: np.random.Generator, shape: Shape, dtype: Any = np.float32) -
 
 
 def orthogonal(rng: np.random.Generator, shape: Shape, dtype: Any = np.float32) -> Array:
-    """A matrix (inputs, outputs), leading axes folded into inputs, with orthonormal columns or rows (Saxe et al. 2014)."""
+    """A matrix (inputs, outputs), leading axes folded into inputs, with orthonormal columns or rows (Saxe et al.
+    2014)."""
     rows, columns = math.prod(shape[:-1]), shape[-1]
     q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
     q *= np.sign(np.diag(r))  # as many of either sign: else it is not uniform over orthogonal matrices

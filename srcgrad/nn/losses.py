@@ -37,9 +37,9 @@ def cross_entropy(
 ) -> Array:
     """The mean of -log softmax(logits) of the labels.
 
-    logits: floats (..., classes). labels: ints (...), or probabilities (..., classes). smoothing: so much of each label is
-    spread over all classes (Szegedy et al. 2016). weights: (classes), how much examples of each class count in the mean.
-    Raises ValueError for labels out of range and shapes that do not fit.
+    logits: floats (..., classes). labels: ints (...), or probabilities (..., classes). smoothing: so much of each
+    label is spread over all classes (Szegedy et al. 2016). weights: (classes), how much examples of each class count
+    in the mean. Raises ValueError for labels out of range and shapes that do not fit.
     """
     classes = logits.shape[-1]
     soft = labels.ndim == logits.ndim
@@ -66,7 +66,8 @@ def cross_entropy(
 
 
 def binary_cross_entropy_with_logits(logits: Array, labels: Array) -> Array:
-    """The mean of -log sigmoid(logit) for label 1 and -log(1 - sigmoid(logit)) for label 0, and between for labels between.
+    """The mean of -log sigmoid(logit) for label 1 and -log(1 - sigmoid(logit)) for label 0, and between for labels
+    between.
 
     logits and labels: of equal shape.
     """

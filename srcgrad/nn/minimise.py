@@ -14,9 +14,9 @@ from srcgrad.nn.module import named_arrays, named_parameters
 def minimize(loss: Callable[..., Any], model: Any, *args: Any, method: str = "L-BFGS-B", **options: Any) -> Any:
     """Minimise `loss(model, *args)` over the model's parameters, in place, by `scipy.optimize.minimize`.
 
-    Value and gradient come from one call. The parameters, without frozen ones, are one vector of float64 to SciPy. options:
-    what scipy.optimize.minimize takes (`tol=`, `options={"maxiter": 100}`, `callback=`). Gives SciPy's result; the model
-    holds the parameters of its `x`.
+    Value and gradient come from one call. The parameters, without frozen ones, are one vector of float64 to SciPy.
+    options: what scipy.optimize.minimize takes (`tol=`, `options={"maxiter": 100}`, `callback=`). Gives SciPy's
+    result; the model holds the parameters of its `x`.
     """
     import scipy.optimize
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, dataclass_transform
+from typing import Any, Self, TypeVar, cast, dataclass_transform
 
 import numpy as np
 
@@ -34,19 +34,19 @@ class Module:
             def __call__(self, x):
                 return self.factor * x
 
-    A subclass may have, or inherit, an `__init__` of its own. A gradient by a model is an instance of the same class, made without
-    calling it: arrays hold derivatives, all else is None. `training` says whether the model is being trained, `frozen`
-    names the parts that optimisers leave alone.
+    A subclass may have, or inherit, an `__init__` of its own. A gradient by a model is an instance of the same class,
+    made without calling it: arrays hold derivatives, all else is None. `training` says whether the model is being
+    trained, `frozen` names the parts that optimisers leave alone.
     """
-
-    if TYPE_CHECKING:
-        training: ClassVar[bool]
-        frozen: ClassVar[tuple[str, ...]]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         made = super().__new__(cls)
-        made.training, made.frozen = True, ()
+        made._start()
         return made
+
+    def _start(self) -> None:
+        self.training = True
+        self.frozen: tuple[str, ...] = ()
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

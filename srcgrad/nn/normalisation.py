@@ -25,8 +25,8 @@ rule(follow, nondifferentiable=True, example=lambda running, value, momentum: No
 class BatchNorm(Module):
     """Each channel to mean 0 and variance 1 over the batch, then `scale * x + shift` (Ioffe and Szegedy 2015).
 
-    x (..., channels). In training the batch's mean and variance count, and the running ones follow them by `momentum` each
-    time the layer is run, also as part of a gradient; in use (`model.eval()`) the running ones count.
+    x (..., channels). In training the batch's mean and variance count, and the running ones follow them by `momentum`
+    each time the layer is run, also as part of a gradient; in use (`model.eval()`) the running ones count.
     """
 
     scale: Array

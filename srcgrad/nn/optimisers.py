@@ -157,7 +157,8 @@ class Adam(Optimiser):
 
 
 class AdamW(Adam):
-    """Adam, with `rate * decay * p` taken off p ahead of the step, instead of decay * p in g (Loshchilov and Hutter 2019)."""
+    """Adam, with `rate * decay * p` taken off p ahead of the step, instead of decay * p in g (Loshchilov and Hutter
+    2019)."""
 
     def __init__(
         self, model: Any, rate: Rate = 1e-3, *, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8,

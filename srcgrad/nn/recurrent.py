@@ -61,8 +61,8 @@ class _Recurrent(Module):
 class LSTMCell(_Recurrent):
     """One step: x (batch, inputs), h and c (batch, units) to the new h and c. The forget gate's bias starts at 1.
 
-    weight_x: (inputs, 4 units), weight_h: (units, 4 units), bias: (4 units), for the gates input, forget, output and the
-    candidate.
+    weight_x: (inputs, 4 units), weight_h: (units, 4 units), bias: (4 units), for the gates input, forget, output and
+    the candidate.
     """
 
     gates = 4
@@ -101,8 +101,8 @@ class LSTM(LSTMCell):
 class GRUCell(_Recurrent):
     """One step: x (batch, inputs) and h (batch, units) to the new h.
 
-    weight_x: (inputs, 3 units), weight_h: (units, 3 units), bias and bias_h: (3 units), for the gates reset, update and the
-    candidate.
+    weight_x: (inputs, 3 units), weight_h: (units, 3 units), bias and bias_h: (3 units), for the gates reset, update
+    and the candidate.
     """
 
     bias_h: Array
@@ -123,7 +123,7 @@ class GRUCell(_Recurrent):
 class GRU(GRUCell):
     """A GRU over x (batch, time, inputs), started at zero or at `state`: gives the h of all steps, and the last."""
 
-    def __call__(self, x: Array, state: Array | None = None) -> tuple[Array, Array]:  # type: ignore[override]
+    def __call__(self, x: Array, state: Array | None = None) -> tuple[Array, Array]:
         check_inputs("GRU", x, self.weight_x, 3)
         projected = x.swapaxes(0, 1) @ self.weight_x + self.bias
         h = np.zeros((x.shape[0], self.weight_h.shape[0]), x.dtype) if state is None else state

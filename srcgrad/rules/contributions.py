@@ -175,7 +175,7 @@ def _elementwise(
         x, kind = syms[name], kinds[name]
         builder = rule.via_out.get(name, rule.builders[name]) if out_ready else rule.builders[name]
         partial = call_builder(builder, {"out": out}, syms)
-        if lazy and _whole_numbers(partial) and isinstance(node, Array) and node.dtype.startswith("float") and node.dtype != "float64":
+        if lazy and _whole_numbers(partial) and isinstance(node, Array) and node.dtype in ("float16", "float32"):
             partial = partial.astype(node.dtype)  # d may be a Python float, whose product with a mask is of float64
         term = applied(d, partial, unbounded)
         if getattr(term.expr, "value", None) == 0:

@@ -207,9 +207,13 @@ def access(type_: str, text: str, key: object) -> str:
     return f"{text}.{key}" if type_ == "object" else f"{text}[{_key_text(key)}]"
 
 
-@functools.cache
-def static_fields(cls: type | None) -> frozenset[str]:
+def static_fields(cls: Any) -> frozenset[str]:
     """The fields of a dataclass that nothing is differentiated by: `field(metadata={"static": True})`."""
+    return _static_fields(cls)
+
+
+@functools.cache
+def _static_fields(cls: Any) -> frozenset[str]:
     if not dataclasses.is_dataclass(cls):
         return frozenset()
     return frozenset(field.name for field in dataclasses.fields(cls) if field.metadata.get("static"))

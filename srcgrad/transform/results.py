@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -325,14 +325,15 @@ def gradients(program: Program, wish: Wish, facts: Facts, reverse: Sequence[Stmt
 def container(value: Struct, items: dict[Any, Expr], path: str) -> Expr:
     """A container like the one at the path, with other items. Without a path, it is made by its class."""
     if not path and value.cls is not None:
-        if value.type == "object" and dataclasses.is_dataclass(value.cls) and not plain_constructor(value.cls):
-            cls = Call(Prim(value.cls, value.cls.__name__, "attribute"), (), kind=Opaque(type))
+        made_by = Prim(value.cls, value.cls.__name__)
+        written = value.type == "object" and not plain_constructor(value.cls)
+        if written and dataclasses.is_dataclass(value.cls):
+            cls = Call(replace(made_by, style="attribute"), (), kind=Opaque(type))
             return Call(Prim(HELPERS["instance"], "instance"), (cls,), tuple(items.items()), kind=Opaque(object))
-        if value.type == "dict" or (value.type == "object" and not plain_constructor(value.cls)):
+        if value.type == "dict" or written:
             raise UnsupportedError(
                 f"the tangent of a {value.cls.__name__} cannot be made", "Return a dict, a tuple or a dataclass."
             )
-        made_by = Prim(value.cls, value.cls.__name__)
         if value.type == "object":
             return Call(made_by, (), tuple(items.items()), kind=Opaque(object))
         return Call(made_by, tuple(items.values()), kind=Opaque(tuple))

@@ -104,7 +104,8 @@ def test_schedules():
     warm = nn.warm_up(4, nn.cosine(1.0, 10))
     assert [warm(k) for k in range(5)] == [0.25, 0.5, 0.75, 1, 1] and warm(14) == pytest.approx(0)
     assert nn.warm_up(2, 0.5)(7) == 0.5
-    np.testing.assert_allclose(after(lambda m: nn.SGD(m, nn.step_decay(1.0, 1))), START - G[0] - 0.1 * G[1] - 0.01 * G[2])
+    decayed = after(lambda m: nn.SGD(m, nn.step_decay(1.0, 1)))
+    np.testing.assert_allclose(decayed, START - G[0] - 0.1 * G[1] - 0.01 * G[2])
 
 
 def test_clipping():
