@@ -9,7 +9,7 @@ import pytest
 from tests.support import load
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = ["operators.md", "complex.md"]
+PAGES = ["operators.md", "complex.md", "training.md"]
 
 
 def blocks(text):
@@ -18,7 +18,8 @@ def blocks(text):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_examples_run_and_print_what_stands_there(page):
+def test_examples_run_and_print_what_stands_there(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     text = (DOCS / page).read_text()
     env = {}
     checked = 0

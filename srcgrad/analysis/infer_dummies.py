@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import operator
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,6 +26,9 @@ _INTS = ((1, 2), (0, 1), (0, 0))
 _SIZES = ((5, 7), (2, 3), (12, 24), (1, 1))
 
 
+Size = Any
+
+
 class _Unknown(Exception):
     """A value of this kind cannot be made."""
 
@@ -36,6 +40,56 @@ def by_dummies(prim: Prim, args: Sequence[Expr], kwargs: Sequence[tuple[str, Exp
         return _of_any_rank(prim, exprs, kwargs)
     first, second, sizes = _both(prim, exprs, kwargs)
     return _kind([first, second], exprs, sizes)
+
+
+def by_dummies_apart(prim: Prim, args: Sequence[Expr], kwargs: Sequence[tuple[str, Expr]]) -> Kind:
+    """The same for a function of which nothing is known, called with lengths that all differ, where it takes such.
+
+    With equal ones a length that is a difference of two, such as that of a convolution, would look like a constant;
+    and with any a length that has a lower bound may. So none counts as known.
+    """
+    try:
+        sizes = _Apart(_APART[0]), _Apart(_APART[1])
+        kind = _tried(prim, args, kwargs, sizes)
+    except Exception:  # whatever the function raises: it may want lengths that agree
+        kind = by_dummies(prim, args, kwargs)
+    if isinstance(kind, Array) and kind.dims is not None:
+        return replace(kind, dims=tuple(None if isinstance(d, int) else d for d in kind.dims))
+    return kind
+
+
+def _tried(prim: Prim, args: Sequence[Expr], kwargs: Sequence[tuple[str, Expr]], sizes: tuple[_Apart, _Apart]) -> Kind:
+    exprs, names = [*args, *(value for _, value in kwargs)], [name for name, _ in kwargs]
+    if any(_rankless(e) for e in exprs):
+        raise _Unknown
+    results = []
+    for which in (0, 1):
+        values = [_dummy(e, sizes[which], (1, 2)[which], which) for e in exprs]
+        k = len(values) - len(names)
+        results.append(_quietly(prim.fn, values[:k], dict(zip(names, values[k:], strict=False))))
+    return _kind(results, exprs, sizes)
+
+
+_APART = ((6, 7, 9, 11, 12, 13, 14, 15, 8, 10), (13, 9, 6, 14, 7, 15, 11, 12, 10, 8))
+
+
+class _Apart:
+    """A length for each axis that may have one of its own."""
+
+    def __init__(self, lengths: tuple[int, ...]) -> None:
+        self.lengths = lengths
+        self.known: dict[str, int] = {}
+        self.unknown = 0
+
+    def __index__(self) -> int:
+        return self.lengths[-1]
+
+    def length(self, dim: Extent | None) -> int:
+        if dim is None:
+            self.unknown += 1
+        name = f"unknown {self.unknown}" if dim is None else dim.base
+        at = self.known.setdefault(name, len(self.known))
+        return self.lengths[at] - (0 if dim is None else dim.less)  # IndexError: too many axes
 
 
 def items_by_dummies(
@@ -158,7 +212,7 @@ def _quietly(fn: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         return fn(*args, **kwargs)
 
 
-def _dummy(expr: Expr, size: int, number: int, which: int) -> Any:
+def _dummy(expr: Expr, size: Size, number: int, which: int) -> Any:
     value = const(expr)
     if value is not MISSING:
         return value
@@ -171,13 +225,15 @@ def _dummy(expr: Expr, size: int, number: int, which: int) -> Any:
     return _of_kind(kind_of(expr), size, number, which)
 
 
-def _length(dim: Dim, size: int) -> int:
+def _length(dim: Dim, size: Size) -> int:
+    if isinstance(size, _Apart):
+        return dim if isinstance(dim, int) else size.length(dim)
     if isinstance(dim, Extent):
         return max(size - dim.less, 1 if size < 5 else 0)
     return size if dim is None else dim
 
 
-def _of_kind(kind: Kind, size: int, number: int, which: int) -> Any:
+def _of_kind(kind: Kind, size: Size, number: int, which: int) -> Any:
     if isinstance(kind, Scalar):
         if isinstance(kind.value, Extent):
             return _length(kind.value, size)
@@ -188,7 +244,8 @@ def _of_kind(kind: Kind, size: int, number: int, which: int) -> Any:
     if isinstance(kind, Array):
         shape = tuple(_length(d, size) for d in kind.dims or ())
         if kind.dtype.startswith(("int", "uint")):  # perhaps an index
-            return (np.arange(int(np.prod(shape))).reshape(shape) % size * (1 - which)).astype(kind.dtype)
+            places = np.arange(int(np.prod(shape))).reshape(shape) % operator.index(size)
+            return (places * (1 - which)).astype(kind.dtype)
         return _array(shape, which).astype(kind.dtype)
     if isinstance(kind, ListOf):
         return [_of_kind(kind.item, size, number, which) for _ in range(size)]
@@ -213,7 +270,7 @@ def _array(shape: tuple[int, ...], which: int) -> Any:
     return np.arange(1.0, 1 + int(np.prod(shape))).reshape(shape) if which == 0 else np.ones(shape)
 
 
-def _kind(results: list[Any], exprs: Sequence[Expr], sizes: tuple[int, int]) -> Kind:
+def _kind(results: list[Any], exprs: Sequence[Expr], sizes: tuple[Size, Size]) -> Kind:
     a, b = results
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         if a.ndim != b.ndim:
@@ -236,7 +293,7 @@ def _kind(results: list[Any], exprs: Sequence[Expr], sizes: tuple[int, int]) -> 
     return NONE if a is None else Opaque(tuple if isinstance(a, tuple) else type(a))
 
 
-def _dim(m: int, n: int, exprs: Sequence[Expr], sizes: tuple[int, int]) -> Dim:
+def _dim(m: int, n: int, exprs: Sequence[Expr], sizes: tuple[Size, Size]) -> Dim:
     if sizes == (0, 0):
         return None
     if m == n:
@@ -244,7 +301,7 @@ def _dim(m: int, n: int, exprs: Sequence[Expr], sizes: tuple[int, int]) -> Dim:
     found: set[Dim] = set()
     for expr in exprs:
         for dim in _all_dims(expr):
-            if dim is None:
+            if dim is None and isinstance(sizes[0], int):
                 return None
             if isinstance(dim, Extent) and (_length(dim, sizes[0]), _length(dim, sizes[1])) == (m, n):
                 found.add(dim)

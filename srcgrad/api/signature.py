@@ -15,7 +15,7 @@ import numpy as np
 
 from srcgrad.marks import is_checkpointed
 from srcgrad.rules.registry import own_rule
-from srcgrad.specialize.inputs import attributes, is_object
+from srcgrad.specialize.inputs import attributes, is_object, static_fields
 from srcgrad.specialize.options import TransformedFunction
 
 ndarray = np.ndarray
@@ -71,12 +71,23 @@ def key_of(value: Any, seen: tuple[int, ...] = ()) -> Any:
         if id(value) in seen:
             return (cls, seen.index(id(value)))
         seen = (*seen, id(value))
-        return (cls, *[(name, key_of(item, seen)) for name, item in attributes(value).items()])
+        fixed = static_fields(cls)
+        return (cls, *[(name, _static_key(item, seen) if name in fixed else key_of(item, seen))
+                       for name, item in attributes(value).items()])  # fmt: skip
     try:
         hash(value)
     except TypeError:
         return cls
     return value if isinstance(value, (type, types.ModuleType)) or callable(value) else cls
+
+
+def _static_key(value: Any, seen: tuple[int, ...]) -> Any:
+    """The key of a static field, whose numbers are known when compiling."""
+    if type(value) in (int, float):
+        return (type(value), value)
+    if type(value) is tuple:
+        return (tuple, *[_static_key(item, seen) for item in value])
+    return key_of(value, seen)
 
 
 def _callable_key(value: Any, seen: tuple[int, ...]) -> Any:

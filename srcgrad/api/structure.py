@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from srcgrad.errors import ArgumentError
-from srcgrad.specialize.inputs import is_object
+from srcgrad.specialize.inputs import is_object, static_fields
 
 Path = tuple[Any, ...]
 """The keys that lead to a part."""
 
 
 def parts(value: Any) -> dict[Any, Any] | None:
-    """The parts of a container by key, None for what is no container."""
+    """The parts of a container by key, static fields left out; None for what is no container."""
     if isinstance(value, (np.ndarray, float, int, complex)):
         return None
     if isinstance(value, dict):
@@ -26,7 +26,8 @@ def parts(value: Any) -> dict[Any, Any] | None:
     if isinstance(value, (list, tuple)):
         return dict(enumerate(value))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        fixed = static_fields(type(value))
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.name not in fixed}
     return None
 
 

@@ -119,6 +119,7 @@ class _Inliner:
         self.reads = Counter(name for stmt in statements(body) for name in reads_of(stmt))
         self.bindings = Counter(name.id for stmt in statements(body) for name in defined_by(stmt))
         self.inlinable = inlinable
+        self.lines: dict[int, tuple[Stmt, int]] = {}  # by id: the statement, and its longest line
 
     def block(self, block: Block, depth: int) -> Block:
         out = [with_blocks(stmt, lambda inner: self.block(inner, depth + 1)) for stmt in block]
@@ -139,7 +140,7 @@ class _Inliner:
             stmt = out[j]
             if name in reads_of(stmt):
                 writes = any(has_effect(expr) for expr in own_expressions(stmt))
-                if name in evaluated_once(stmt) and not writes:
+                if name in evaluated_once(stmt) and not writes and self.longest(stmt, depth) - len(name) < self.width:
                     new = map_own(stmt, lambda expr: substitute(expr, {name: value}))
                     if longest_line(new, depth) < self.width:
                         out[j] = replace(new, note=stmt.note or out[k].note)
@@ -147,6 +148,12 @@ class _Inliner:
                 return
             if not needed.isdisjoint(changes(stmt, self.memory, self.written)):
                 return
+
+    def longest(self, stmt: Stmt, depth: int) -> int:
+        """Its longest line. A long return is asked for each of its parts, and printed once."""
+        if id(stmt) not in self.lines:
+            self.lines[id(stmt)] = stmt, longest_line(stmt, depth)
+        return self.lines[id(stmt)][1]
 
 
 def evaluated_once(stmt: Stmt) -> Iterator[str]:

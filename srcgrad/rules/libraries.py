@@ -43,14 +43,16 @@ def library_name(value: Any) -> str:
     return f"{library}.{name}" if library else ""
 
 
-def read_library_of(value: Any) -> bool:
-    """Read what is known of the library that a callable comes from; False if that has been read."""
+def unread_library_of(value: Any) -> str:
+    """Which library a callable, or an object, comes from, if what is known of it has not been read; else ""."""
     library = (library_of(value) or _home(value)) if _UNREAD else ""
-    if library not in _UNREAD:
-        return False
+    return library if library in _UNREAD else ""
+
+
+def read_library(library: str) -> None:
+    """Read what is known of a library."""
     for module in _UNREAD.pop(library):
         importlib.import_module(module)
-    return True
 
 
 def _home(value: Any) -> str:

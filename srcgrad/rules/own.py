@@ -89,8 +89,10 @@ def rule(
         def _(out, A, b, A_dot, b_dot):
             return np.linalg.solve(A, b_dot - A_dot @ out)
 
-    nondifferentiable: no derivative flows through the function. example: a cheap function of the same arguments whose
-    result has the kind, dtype and shape of function's: it is called on small arrays in its place, when compiling.
+    nondifferentiable: no derivative flows through the function. One that returns None is called for its effect, as
+    print is: once, in the forward sweep; what it writes must not be read by the program. example: a cheap function of
+    the same arguments whose result has the kind, dtype and shape of function's: it is called on small arrays in its
+    place, when compiling.
 
     The bodies are plain NumPy, must not write into their arguments, and appear as source in the generated code. A
     later rule replaces an earlier one; vjp and jvp stand side by side. Raises ArgumentError for what is not callable,

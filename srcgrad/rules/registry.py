@@ -23,7 +23,7 @@ from srcgrad.analysis.signatures import MISSING, const
 from srcgrad.errors import KindError, NoRuleError
 from srcgrad.ir.nodes import Call, Expr, Op, Pos, Prim
 from srcgrad.rules.effects import Ruled, effect
-from srcgrad.rules.libraries import library_of, read_library_of
+from srcgrad.rules.libraries import library_of, read_library, unread_library_of
 from srcgrad.rules.refused import reason_of
 
 __all__ = [
@@ -167,11 +167,14 @@ def lookup(fn: Callable[..., Any]) -> Rule | None:
 
 
 def _read_library_of(fn: Any) -> bool:
-    """Read the rules of the library that a callable comes from; those that users gave stay."""
+    """Read the rules of the library that a callable comes from; those that users gave stay. False if that was done."""
+    library = unread_library_of(fn)
+    if not library:  # as a rule: each call of a gradient asks for the functions among its arguments
+        return False
     own = {other: rule for other, rule in RULES.items() if rule.own}
-    read = read_library_of(fn)
+    read_library(library)
     RULES.update(own)
-    return read
+    return True
 
 
 def own_rule(fn: Any) -> Rule | None:

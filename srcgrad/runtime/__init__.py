@@ -86,6 +86,7 @@ from srcgrad.runtime.helpers import (
     check_view,
     contents_of,
     copy_of,
+    instance,
     put_back,
     reshape_like,
     scalar_adjoint,
@@ -218,7 +219,7 @@ HELPERS = {
     function.__name__: function
     for function in (
         add_to, check_finite, check_view, copy_of, reshape_like, scalar_adjoint, unbroadcast, winners,
-        with_attributes, with_items, zero_directions, zeros_like,
+        instance, with_attributes, with_items, zero_directions, zeros_like,
         add_at, grid, products_of_others, split_like, undiagonal, untile,
         cholesky_adjoint, cholesky_tangent, diagonal_part, eig_values, eig_values_adjoint, eig_values_tangent,
         eig_vectors, eig_vectors_adjoint, eig_vectors_tangent, eigenvalues_adjoint, eigenvalues_tangent, from_lower,

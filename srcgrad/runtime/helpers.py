@@ -137,6 +137,14 @@ def with_attributes(owner, **attributes):
     return result
 
 
+def instance(cls, **attributes):
+    """An object of a class with these attributes, made without its constructor."""
+    result = object.__new__(cls)
+    for name, value in attributes.items():
+        object.__setattr__(result, name, value)
+    return result
+
+
 def with_items(owner, items):
     """A copy of a dict of a class of its own (OrderedDict, defaultdict) that holds these items."""
     result = owner.copy()

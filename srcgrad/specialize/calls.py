@@ -269,11 +269,14 @@ def call_closure(s: State, fn: Closure, args: list[Value], kwargs: dict[str, Val
         from srcgrad.specialize.outline import invoke
 
         return invoke(s, fn, bound, pos)
-    if any(frame.definition is definition for frame in s.frames) and not is_structural(fn.function):
+    subject = _subject(bound)
+    around = [frame.subject for frame in s.frames if frame.definition is definition]
+    descends = subject and subject not in around and len(around) < _DEEPEST
+    if around and not descends and not is_structural(fn.function):
         s.knowledge.outlined.add(definition)
         raise Restart
     path = (*s.site(pos), definition.name)
-    frame = Frame(path, definition, fn.function, fn.frame, fn.path)
+    frame = Frame(path, definition, fn.function, fn.frame, fn.path, subject)
     assigned = _assigned_names(definition)
     s.frame_of[path] = frame
     for name, value in bound.items():
@@ -318,6 +321,18 @@ def call_closure(s: State, fn: Closure, args: list[Value], kwargs: dict[str, Val
         for key in [key for key in s.env if key[0] == path]:
             del s.env[key]
     return result
+
+
+_DEEPEST = 8  # calls of one function inside of one another that are written in line
+
+
+def _subject(bound: dict[str, Value]) -> str:
+    """How generated code reads the object that a function is called for, where that came with the arguments.
+
+    A layer in a layer of the same class is not recursion: which layers there are is known.
+    """
+    first = next(iter(bound.values()), None)
+    return first.origin[0] if isinstance(first, Struct) and first.type == "object" and first.origin is not None else ""
 
 
 def _result_hint(definition: Definition) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import io
 import types
 from collections.abc import Callable
@@ -16,9 +17,9 @@ from srcgrad.errors import UnsupportedError
 from srcgrad.ir.kinds import BOTTOM, UNSET, Array, Extent, Kind, ListOf, Matrix, Opaque, Scalar, join
 from srcgrad.ir.nodes import Name
 from srcgrad.rules.defined.registry import STAND_INS
-from srcgrad.rules.libraries import MATRICES, read_library_of
+from srcgrad.rules.libraries import MATRICES
 from srcgrad.rules.objects import parts_of
-from srcgrad.rules.registry import own_rule
+from srcgrad.rules.registry import lookup, own_rule
 from srcgrad.specialize.values import Leaf, Static, Struct, Value
 
 Path = tuple[Any, ...]
@@ -71,7 +72,7 @@ def scalar_kind(value: Any) -> Scalar:
 
 def _library_kind(value: Any) -> Kind:
     """The kind of an object that is not looked into."""
-    read_library_of(type(value))
+    lookup(type(value))  # reads what is known of its library
     if type(value) in MATRICES and value.ndim == 2 and value.dtype.kind in "biuf":
         return Matrix(type(value), dtype=value.dtype.name)
     return Opaque(type(value))
@@ -189,11 +190,25 @@ class Describer:
 
     def object(self, value: Any, text: str, path: Path, seen: tuple[int, ...]) -> Struct:
         seen = (*seen, id(value))
-        made = {
-            name: self.describe(item, access("object", text, name), (*path, ("attribute", name)), seen)
-            for name, item in attributes(value).items()
-        }
+        fixed = static_fields(type(value))
+        made = {}
+        for name, item in attributes(value).items():
+            describe = self.constant if name in fixed else self.describe
+            made[name] = describe(item, access("object", text, name), (*path, ("attribute", name)), seen)
         return Struct("object", made, STAND_INS.get(type(value), type(value)), origin=(text, dict(made)))
+
+    def constant(self, value: Any, text: str, path: Path, seen: tuple[int, ...] = ()) -> Value:
+        """The value of a static field: numbers, alone and in tuples, are known when compiling."""
+        if type(value) in (bool, int, float):
+            if path[0][0] != "argument":  # of an argument, the cache's key holds it
+                self.inputs.guards.append((path, value))
+            return Static(value)
+        if type(value) is tuple:
+            seen = (*seen, id(value))
+            made = {k: self.constant(item, access("tuple", text, k), (*path, ("item", k)), seen)
+                    for k, item in enumerate(value)}  # fmt: skip
+            return Struct("tuple", made, None, origin=(text, dict(made)))
+        return self.describe(value, text, path, seen)
 
     def leaf(self, kind: Kind, text: str, path: Path) -> Leaf:
         name = self.localised.get(text, text)
@@ -206,6 +221,18 @@ class Describer:
 def access(type_: str, text: str, key: object) -> str:
     """How generated code reads a part of a container, whose type is "tuple", "list", "dict" or "object"."""
     return f"{text}.{key}" if type_ == "object" else f"{text}[{_key_text(key)}]"
+
+
+def static_fields(cls: Any) -> frozenset[str]:
+    """The fields of a dataclass that nothing is differentiated by: `field(metadata={"static": True})`."""
+    return _static_fields(cls)
+
+
+@functools.cache
+def _static_fields(cls: Any) -> frozenset[str]:
+    if not dataclasses.is_dataclass(cls):
+        return frozenset()
+    return frozenset(field.name for field in dataclasses.fields(cls) if field.metadata.get("static"))
 
 
 def plain_constructor(cls: type) -> bool:

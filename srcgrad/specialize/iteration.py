@@ -8,6 +8,7 @@ import types
 import numpy as np
 
 from srcgrad.analysis.infer import infer_call, infer_op
+from srcgrad.analysis.signatures import const
 from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import BOTTOM, INT, STR, Array, Bottom, DictOf, ListOf, Opaque, Scalar
 from srcgrad.ir.nodes import Call, Const, Expr, Load, Name, Op, Pos, Prim, Slice
@@ -19,6 +20,21 @@ from srcgrad.specialize.values import Iteration, Leaf, Rows, Static, Struct, Val
 def integer(value: int) -> Const:
     """A literal int."""
     return Const(value, kind=Scalar("int64", True, value))
+
+
+def axes_of_shape(expr: Expr) -> range | None:
+    """The axes whose lengths `x.shape`, or a slice of it with known bounds, holds, where their number is known."""
+    part = slice(None)
+    if isinstance(expr, Load) and isinstance(expr.index, Slice):
+        bounds = [None if bound is None else const(bound) for bound in (expr.index.lo, expr.index.hi, expr.index.step)]
+        given = (expr.index.lo, expr.index.hi, expr.index.step)
+        if any(at is not None and not isinstance(k, int) for at, k in zip(given, bounds, strict=True)):
+            return None
+        part, expr = slice(*bounds), expr.base
+    if not isinstance(expr, Call) or expr.prim.fn is not np.shape:
+        return None
+    owner = expr.args[0].kind
+    return range(len(owner.dims))[part] if isinstance(owner, Array) and owner.dims is not None else None
 
 
 def iterate(s: State, value: Value, pos: Pos | None) -> Iteration:
@@ -42,11 +58,9 @@ def iterate(s: State, value: Value, pos: Pos | None) -> Iteration:
         return _iterate_object(s, value, pos)
     expr = as_expr(value, pos)
     kind = expr.kind
-    if isinstance(expr, Call) and expr.prim.fn is np.shape:
-        owner = expr.args[0].kind
-        if isinstance(owner, Array) and owner.dims is not None:
-            held = Leaf(expr)
-            return Iteration(static=[load(s, held, Leaf(integer(k)), pos) for k in range(len(owner.dims))])
+    if (axes := axes_of_shape(expr)) is not None:
+        whole = Leaf(expr if isinstance(expr, Call) else expr.base)  # type: ignore[attr-defined]
+        return Iteration(static=[load(s, whole, Leaf(integer(k)), pos) for k in axes])
     if isinstance(kind, DictOf) and isinstance(value, Leaf):
         from srcgrad.specialize.dicts import iterate_dict
 

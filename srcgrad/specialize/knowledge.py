@@ -65,13 +65,15 @@ place. The first argument is the specialisation that asks for it."""
 
 @dataclass
 class Frame:
-    """One function being specialised, in line or at the top. path tells it from every other."""
+    """One function being specialised, in line or at the top. path tells it from every other; subject: how generated
+    code reads the object among the arguments that it is called for."""
 
     path: tuple[object, ...]
     definition: Definition
     function: Callable[..., Any] | None
     parent: tuple[object, ...] | None = None
     function_path: tuple[Any, ...] | None = None
+    subject: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import sys
 from typing import Any
 
 from srcgrad.analysis.infer import elementwise
-from srcgrad.analysis.infer_dummies import by_dummies, shares_memory
+from srcgrad.analysis.infer_dummies import by_dummies_apart, shares_memory
 from srcgrad.analysis.operands import kind_of
 from srcgrad.errors import KindError, NoRuleError, UnsupportedError
 from srcgrad.ir.kinds import NONE, Array, Kind, Scalar, is_float
-from srcgrad.ir.nodes import Call, DictPack, Pos, Prim
+from srcgrad.ir.nodes import Call, DictPack, Effect, Pos, Prim
 from srcgrad.rules.bodies import broadcast_kind
 from srcgrad.rules.registry import RULES, Rule
 from srcgrad.runtime import HELPERS
@@ -44,6 +44,9 @@ def call_own(
         raise UnsupportedError("a dict is passed to a callable with a rule of its own", "Pass its values.", pos)
     kind = result_kind(rule, prim, exprs, keywords, pos)
     call = Call(prim, exprs, keywords, kind=kind, pos=pos)
+    if kind == NONE and rule.form == "constant":  # called for what it does outside of the program
+        s.emit(Effect(call, pos=pos))
+        return Static(None)
     if kind == NONE:
         raise UnsupportedError(f"{prim.text} has a rule, and returns nothing", "A rule needs a result.", pos)
     if not isinstance(kind, (Scalar, Array)) and rule.form != "constant":
@@ -68,7 +71,7 @@ def result_kind(rule: Rule, prim: Prim, exprs: Any, keywords: Any, pos: Pos | No
         except KindError:
             return broadcast_kind(numbers)
     try:
-        return by_dummies(tried, exprs, keywords)
+        return by_dummies_apart(tried, exprs, keywords)
     except KindError as error:
         raise KindError(
             f"the kind of the result of {prim.text} is not known: it failed on small example arguments "

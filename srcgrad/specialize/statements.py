@@ -43,7 +43,7 @@ from srcgrad.specialize.choices import evaluate_test, test_expr
 from srcgrad.specialize.containers import collect
 from srcgrad.specialize.expressions import evaluate, evaluate_all
 from srcgrad.specialize.indexing import load
-from srcgrad.specialize.iteration import call_builtin, integer, iterate, static_items
+from srcgrad.specialize.iteration import axes_of_shape, call_builtin, integer, iterate, static_items
 from srcgrad.specialize.rows import row_count
 from srcgrad.specialize.state import State, mentions, true_of
 from srcgrad.specialize.stores import augment, set_attribute, store_item
@@ -248,8 +248,8 @@ def known_items(s: State, value: Value, pos: Pos | None) -> list[Value] | None:
     """The items of a value, where it is known when compiling how many there are."""
     if isinstance(value, (Struct, Static, Iteration)) and not isinstance(value, Rows):
         return static_items(iterate(s, value, pos))
-    if isinstance(value, Leaf) and isinstance(value.expr, Call):  # x.shape
-        return iterate(s, value, pos).static if value.expr.prim.fn is np.shape else None
+    if isinstance(value, Leaf) and axes_of_shape(value.expr) is not None:
+        return iterate(s, value, pos).static
     return None
 
 

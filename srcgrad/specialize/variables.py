@@ -188,7 +188,7 @@ class Variables:
             self.emit(Assign(Name(base, kind=expr.kind, pos=pos), expr, pos=pos))
             return value
         if isinstance(value, Struct):
-            if not forced and value.items and all(self._is_named(item) for item in value.items.values()):
+            if not forced and value.items and self._is_settled(value):
                 return value
             return self._materialise_struct(value, base, pos, key, forced)
         if isinstance(value, Iteration):
@@ -293,6 +293,13 @@ class Variables:
         own = [name for (owner, _), name in self.names.items() if owner == ("part", base)]
         return [*own, *(name for part in own for name in self.parts_of(part))]
 
+    def _is_settled(self, value: Value) -> bool:
+        """Whether a value needs no variables: a container of variables, and a tuple of literals and variables."""
+        if isinstance(value, Struct) and value.type == "tuple":
+            return all(isinstance(item, Leaf) and isinstance(item.expr, Const) or self._is_settled(item)
+                       for item in value.values())  # fmt: skip
+        return self._is_named(value)
+
     def _is_named(self, value: Value) -> bool:
         if isinstance(value, Leaf):
             return isinstance(value.expr, Name)
@@ -320,6 +327,8 @@ class Variables:
             if isinstance(value.expr, Name) and value.expr.id == name and base != name:
                 return self.temporary(value.expr, base or hint)
             return value
+        if isinstance(value, Struct) and not _may_hold(value, name):
+            return value
         if isinstance(value, Struct) and id(value) not in seen:
             seen.add(id(value))
             for key, item in value.items.items():
@@ -334,6 +343,15 @@ class Variables:
             defaults = {k: self._relocated(v, name, None, k, pos, seen) for k, v in value.defaults.items()}
             return dataclasses.replace(value, defaults=defaults)
         return mapped(value, lambda held: self._relocated(held, name, None, hint, pos, seen))
+
+
+def _may_hold(value: Value, name: str) -> bool:
+    """Whether the variable stands in a container; True where that takes a longer look."""
+    if isinstance(value, Leaf):
+        return isinstance(value.expr, Name) and value.expr.id == name
+    if isinstance(value, Struct):
+        return value.none is not None or any(_may_hold(item, name) for item in value.items.values())
+    return not isinstance(value, Static)
 
 
 def _suffix(key: object) -> str:

@@ -9,7 +9,7 @@ from srcgrad.analysis.aliases import find_aliases
 from srcgrad.errors import ArgumentError, SrcgradError
 from srcgrad.frontend import definition_of
 from srcgrad.ir.kinds import Opaque
-from srcgrad.ir.nodes import Assign, Const, Definition, Expr, Name, Stmt
+from srcgrad.ir.nodes import Assign, Const, Definition, Expr, Name, Pack, Star, Stmt
 from srcgrad.ir.walk import names_in, set_by, statements, subexpressions, substitute, with_blocks
 from srcgrad.rules.bodies import NotInline, split
 from srcgrad.rules.build import Sym
@@ -126,6 +126,13 @@ def _value(arg: Any) -> Value:
     expr = arg.expr
     if isinstance(expr, Const) and isinstance(expr.kind, Opaque):
         return Static(expr.value)
+    return _unpacked(expr)
+
+
+def _unpacked(expr: Expr) -> Value:
+    """A display of a tuple as a container of its items."""
+    if isinstance(expr, Pack) and expr.type == "tuple" and not any(isinstance(item, Star) for item in expr.items):
+        return Struct("tuple", {k: _unpacked(item) for k, item in enumerate(expr.items)})
     return Leaf(expr)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from srcgrad.ir.nodes import (
 from srcgrad.ir.walk import expressions_of, root, set_by, statements, subexpressions
 from srcgrad.rules.build import Sym, xp
 from srcgrad.runtime import HELPERS
-from srcgrad.specialize.inputs import access, plain_constructor
+from srcgrad.specialize.inputs import access, plain_constructor, static_fields
 from srcgrad.specialize.program import Program
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, kind_of_static, leaves
 from srcgrad.transform.reverse.facts import Facts
@@ -226,17 +227,29 @@ def seed(
 
 
 def wanted(program: Program, place: Place) -> tuple[Value, str]:
-    """What is differentiated by: its value, and how generated code reads it."""
+    """What is differentiated by: its value, without static fields, and how generated code reads it."""
     if isinstance(place, str):
-        return program.params[place], program.names[place]
+        return _without_static(program.params[place]), program.names[place]
     name, key = place
     whole = program.params[name]
     if isinstance(whole, Struct):
-        return whole.items[key], access(whole.type, program.names[name], key)
+        return _without_static(whole.items[key]), access(whole.type, program.names[name], key)
     raise ArgumentError(
         f"argnums names one argument among the many that {name!r} takes, which are handled as one",
         f"Differentiate by all of {name!r}.", program.definition.pos,
     )  # fmt: skip
+
+
+def _without_static(value: Value) -> Value:
+    """The value with None in the static fields of dataclasses, and without attributes that are no fields."""
+    if not isinstance(value, Struct):
+        return value
+    items = {key: _without_static(item) for key, item in value.items.items()}
+    if dataclasses.is_dataclass(value.cls):
+        fixed = static_fields(value.cls)
+        fields = [field.name for field in dataclasses.fields(value.cls) if field.name in items]
+        items = {name: Static(None) if name in fixed else items[name] for name in fields}
+    return value.like(items)
 
 
 def independent_leaves(program: Program, wish: Wish) -> set[str]:
@@ -328,11 +341,15 @@ def gradients(program: Program, wish: Wish, facts: Facts, reverse: Sequence[Stmt
 def container(value: Struct, items: dict[Any, Expr], path: str) -> Expr:
     """A container like the one at the path, with other items. Without a path, it is made by its class."""
     if not path and value.cls is not None:
-        if value.type == "dict" or (value.type == "object" and not plain_constructor(value.cls)):
+        made_by = Prim(value.cls, value.cls.__name__)
+        written = value.type == "object" and not plain_constructor(value.cls)
+        if written and dataclasses.is_dataclass(value.cls):
+            cls = Call(replace(made_by, style="attribute"), (), kind=Opaque(type))
+            return Call(Prim(HELPERS["instance"], "instance"), (cls,), tuple(items.items()), kind=Opaque(object))
+        if value.type == "dict" or written:
             raise UnsupportedError(
                 f"the tangent of a {value.cls.__name__} cannot be made", "Return a dict, a tuple or a dataclass."
             )
-        made_by = Prim(value.cls, value.cls.__name__)
         if value.type == "object":
             return Call(made_by, (), tuple(items.items()), kind=Opaque(object))
         return Call(made_by, tuple(items.values()), kind=Opaque(tuple))

@@ -1,0 +1,60 @@
+"""Neural networks on srcgrad's public functions: models are dataclasses of arrays, and so are their gradients.
+
+Layers and losses are functions and classes in plain NumPy, differentiated like a user's own; optimisers change the
+arrays in place. Nothing in the compiler knows of this package. See docs/nn.md.
+"""
+
+from srcgrad.nn import initialisers
+from srcgrad.nn.activations import (
+    elu,
+    gelu,
+    leaky_relu,
+    log_softmax,
+    relu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    tanh,
+)
+from srcgrad.nn.attention import MultiHeadAttention, TransformerBlock, attention, causal_mask
+from srcgrad.nn.callbacks import Callback, EarlyStopping
+from srcgrad.nn.convolution import Conv1d, Conv2d, convolve
+from srcgrad.nn.data import ArrayDataset, DataLoader, Subset, load_dataset, split
+from srcgrad.nn.evaluation import evaluate
+from srcgrad.nn.history import History
+from srcgrad.nn.layers import Dense, Embedding, Residual, Sequential, flatten
+from srcgrad.nn.losses import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    hinge,
+    huber,
+    kl_div,
+    mae,
+    mse,
+    multiclass_hinge,
+)
+from srcgrad.nn.metrics import accuracy, confusion_matrix, f1, precision, recall
+from srcgrad.nn.minimise import minimize
+from srcgrad.nn.module import Module, map_arrays, named_arrays, named_parameters, static, summary
+from srcgrad.nn.normalisation import BatchNorm, Dropout, LayerNorm, follow
+from srcgrad.nn.optimisers import SGD, Adam, AdamW, Optimiser, RMSProp, clip_by_norm, clip_by_value
+from srcgrad.nn.pooling import AvgPool, MaxPool, global_avg_pool, global_max_pool, max_pool, mean_pool
+from srcgrad.nn.recurrent import GRU, LSTM, GRUCell, LSTMCell
+from srcgrad.nn.saving import Checkpoint, load, save
+from srcgrad.nn.schedules import cosine, step_decay, warm_up
+from srcgrad.nn.tensorfile import CheckpointError
+from srcgrad.nn.training import Run, fit
+
+__all__ = [
+    "GRU", "LSTM", "SGD", "Adam", "AdamW", "ArrayDataset", "AvgPool", "BatchNorm", "Callback", "Checkpoint",
+    "CheckpointError", "Conv1d", "Conv2d", "DataLoader", "Dense", "Dropout", "EarlyStopping", "Embedding",
+    "GRUCell", "History", "LSTMCell", "LayerNorm", "MaxPool", "Module", "MultiHeadAttention", "Optimiser",
+    "RMSProp", "Residual", "Run", "Sequential", "Subset", "TransformerBlock", "accuracy", "attention",
+    "binary_cross_entropy_with_logits", "causal_mask", "clip_by_norm", "clip_by_value", "confusion_matrix",
+    "convolve", "cosine", "cross_entropy", "elu", "evaluate", "f1", "fit", "flatten", "follow", "gelu",
+    "global_avg_pool", "global_max_pool", "hinge", "huber", "initialisers", "kl_div", "leaky_relu", "load",
+    "load_dataset", "log_softmax", "mae", "map_arrays", "max_pool", "mean_pool", "minimize", "mse",
+    "multiclass_hinge", "named_arrays", "named_parameters", "precision", "recall", "relu", "save", "sigmoid",
+    "silu", "softmax", "softplus", "split", "static", "step_decay", "summary", "tanh", "warm_up",
+]  # fmt: skip

@@ -1,0 +1,222 @@
+"""Models: dataclasses of arrays, sub-models and static fields; the names of their parameters."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any, Self, TypeVar, cast, dataclass_transform
+
+import numpy as np
+
+from srcgrad.errors import ArgumentError
+
+Array = Any
+"""An array of NumPy or CuPy."""
+Model = TypeVar("Model")
+
+
+def static(default: Any = dataclasses.MISSING) -> Any:
+    """A field that is no parameter: numbers that choose what a layer does, or arrays that no gradient trains.
+
+    Nothing is differentiated by it: in a gradient it is None. Arrays in static fields are saved with the model.
+    """
+    return dataclasses.field(default=default, metadata={"static": True})
+
+
+@dataclass_transform(eq_default=False, field_specifiers=(static, dataclasses.field))
+class Module:
+    """Base of layers and models: each subclass is a dataclass, whose fields are arrays, sub-models or static.
+
+        class Scale(Module):
+            factor: np.ndarray
+
+            def __call__(self, x):
+                return self.factor * x
+
+    A subclass may have, or inherit, an `__init__` of its own. A gradient by a model is an instance of the same class,
+    made without calling it: arrays hold derivatives, all else is None. `training` says whether the model is being
+    trained, `frozen` names the parts that optimisers leave alone.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        made = super().__new__(cls)
+        made._start()
+        return made
+
+    def _start(self) -> None:
+        self.training = True
+        self.frozen: tuple[str, ...] = ()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        written = "__init__" in cls.__dict__ or any("_written" in base.__dict__ for base in cls.__mro__)
+        if written:
+            cls._written = True  # type: ignore[attr-defined]
+        dataclasses.dataclass(init=not written, eq=False, repr=False)(cls)
+
+    def named_parameters(self) -> dict[str, Array]:
+        """The trained arrays by their dotted names, such as `layers.0.weight`."""
+        return named_parameters(self)
+
+    def parameters(self) -> list[Array]:
+        """The trained arrays, in the order of their names' fields."""
+        return list(named_parameters(self).values())
+
+    def train(self) -> Self:
+        """Let dropout, batch normalisation and their like work as in training. Returns the model."""
+        return self._set_training(True)
+
+    def eval(self) -> Self:
+        """Let them work as in use. Returns the model."""
+        return self._set_training(False)
+
+    def _set_training(self, training: bool) -> Self:
+        for part in modules(self):
+            part.training = training
+        return self
+
+    def freeze(self, *names: str) -> Self:
+        """Exclude parts, by dotted names as in `freeze("encoder", "layers.0.bias")`, from what optimisers change; all
+        parts without a name. Returns the model. Raises ArgumentError for a name that there is not."""
+        known = named_parameters(self)
+        for name in names:
+            if not any(_under(path, name) for path in known):
+                raise ArgumentError(f"{type(self).__name__} has no parameter {name!r}.", f"It has {', '.join(known)}.")
+        self.frozen = tuple(dict.fromkeys((*self.frozen, *(names or ("",)))))
+        return self
+
+    def unfreeze(self, *names: str) -> Self:
+        """Take back what `freeze` did for these names, for all without a name. Returns the model."""
+        self.frozen = tuple(name for name in self.frozen if names and name not in names)
+        return self
+
+    def astype(self, dtype: Any) -> Self:
+        """A copy whose arrays of floats have this dtype."""
+        return map_arrays(lambda array: array.astype(dtype) if array.dtype.kind == "f" else array.copy(), self)
+
+    def to_cupy(self) -> Self:
+        """A copy on the GPU. Raises ArgumentError where CuPy is not installed."""
+        try:
+            import cupy
+        except ImportError:
+            remedy = "pip install cupy-cuda12x, or -cuda13x, for your version of CUDA."
+            raise ArgumentError("to_cupy needs CuPy, which is not installed.", remedy) from None
+        return map_arrays(cupy.asarray, self)
+
+    def to_numpy(self) -> Self:
+        """A copy whose arrays are NumPy's."""
+        return map_arrays(lambda array: array.get() if hasattr(array, "get") else np.array(array), self)
+
+    def summary(self) -> str:
+        """A table of the parameters: name, shape, dtype, count, and their sum."""
+        return summary(self)
+
+    def __repr__(self) -> str:
+        inside = (f"{field.name}={_brief(getattr(self, field.name))}" for field in dataclasses.fields(cast(Any, self)))
+        return f"{type(self).__name__}({', '.join(inside)})"
+
+
+# ---- walks -----------------------------------------------------------------------------------------------------
+
+
+def children(value: Any) -> Iterator[tuple[str, Any, bool]]:
+    """The parts of a container: name, part, and whether it stands in a static field. Nothing for what is none."""
+    if isinstance(value, dict):
+        yield from ((str(key), item, False) for key, item in value.items())
+    elif isinstance(value, (list, tuple)):
+        yield from ((str(k), item, False) for k, item in enumerate(value))
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for field in dataclasses.fields(value):
+            yield field.name, getattr(value, field.name), "static" in field.metadata
+
+
+def is_array(value: Any) -> bool:
+    """Whether a value is an array of NumPy or CuPy."""
+    return isinstance(value, np.ndarray) or type(value).__name__ == "ndarray" and hasattr(value, "dtype")
+
+
+def _arrays(value: Any, name: str, is_static: bool, frozen: bool) -> Iterator[tuple[str, Array, bool, bool]]:
+    if is_array(value):
+        yield name, value, is_static, frozen
+        return
+    held = getattr(value, "frozen", ()) if isinstance(value, Module) else ()
+    for key, part, static_field in children(value):
+        path = f"{name}.{key}" if name else key
+        for found, array, fixed, off in _arrays(part, path, is_static or static_field, frozen):
+            below = found[len(name) + 1 :] if name else found
+            yield found, array, fixed, off or any(_under(below, part_name) for part_name in held)
+
+
+def _under(path: str, name: str) -> bool:
+    return name in ("", path) or path.startswith(name + ".")
+
+
+def named_arrays(model: Any) -> dict[str, Array]:
+    """All arrays of a model, those in static fields too, by their dotted names: what there is to save."""
+    return {name: array for name, array, _, _ in _arrays(model, "", False, False)}
+
+
+def named_parameters(model: Any, trainable: bool = False) -> dict[str, Array]:
+    """The arrays of floats that are not in static fields, by their dotted names. trainable: without frozen ones.
+
+    The model is a dataclass, dict, list or tuple, nested as one likes.
+    """
+    return {
+        name: array
+        for name, array, is_static, frozen in _arrays(model, "", False, False)
+        if not is_static and array.dtype.kind == "f" and not (trainable and frozen)
+    }
+
+
+def modules(model: Any) -> Iterator[Module]:
+    """All modules in a model, itself first."""
+    if isinstance(model, Module):
+        yield model
+    for _, part, _ in children(model):
+        yield from modules(part)
+
+
+def map_arrays(fn: Callable[[Array], Array], model: Model) -> Model:
+    """A model of the same structure whose arrays are those that `fn` makes of the model's."""
+    if is_array(model):
+        return fn(model)
+    if isinstance(model, dict):
+        made: Any = copy.copy(model)
+        made.update({key: map_arrays(fn, item) for key, item in model.items()})
+        return made
+    if isinstance(model, tuple) and hasattr(model, "_fields"):
+        return type(model)(*(map_arrays(fn, item) for item in model))
+    if isinstance(model, (list, tuple)):
+        return type(model)(map_arrays(fn, item) for item in model)
+    if not any(True for _ in children(model)):
+        return model
+    made = copy.copy(model)
+    for name, item, _ in children(model):
+        object.__setattr__(made, name, map_arrays(fn, item))
+    return made
+
+
+def summary(model: Any) -> str:
+    """A table of a model's parameters: name, shape, dtype, count; frozen ones are marked."""
+    trained = named_parameters(model, trainable=True)
+    rows = [("parameter", "shape", "dtype", "count")]
+    for name, array in named_parameters(model).items():
+        shape = " x ".join(map(str, array.shape)) or "()"
+        rows.append((name + ("" if name in trained else " (frozen)"), shape, str(array.dtype), f"{array.size:,}"))
+    total = sum(array.size for array in named_parameters(model).values())
+    rows.append(("total", "", "", f"{total:,}"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join((*(cell.ljust(w) for cell, w in zip(row[:3], widths, strict=False)), row[3].rjust(widths[3])))
+             for row in rows]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _brief(value: Any) -> str:
+    """A value for a representation: arrays by dtype and shape."""
+    if is_array(value):
+        return f"{value.dtype}[{', '.join(map(str, value.shape))}]"
+    if isinstance(value, (list, tuple)):
+        inside = ", ".join(map(_brief, value))
+        return f"[{inside}]" if isinstance(value, list) else f"({inside}{',' * (len(value) == 1)})"
+    return getattr(value, "__name__", None) or repr(value)

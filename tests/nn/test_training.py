@@ -1,0 +1,154 @@
+"""Optimisers against their formulas, schedules, clipping, SciPy's minimisers, and the plain training loop."""
+
+import numpy as np
+import pytest
+
+from srcgrad import nn, value_and_grad
+from srcgrad.errors import ArgumentError
+
+G = [np.array([0.5, -1.0, 2.0]), np.array([-0.25, -1.0, 1.0]), np.array([0.0, 3.0, 1.0])]
+START = np.array([1.0, 2.0, -1.0])
+
+
+def after(make, gradients=G):
+    model = {"w": START.copy()}
+    optimiser = make(model)
+    for g in gradients:
+        optimiser.step({"w": g.copy()})
+    return model["w"]
+
+
+def test_sgd():
+    np.testing.assert_allclose(after(lambda m: nn.SGD(m, 0.1)), START - 0.1 * sum(G))
+    w = START.copy()
+    for g in G:
+        w -= 0.1 * (g + 0.01 * w)
+    np.testing.assert_allclose(after(lambda m: nn.SGD(m, 0.1, decay=0.01)), w)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_momentum(nesterov):
+    w, v = START.copy(), 0
+    for g in G:
+        v = 0.9 * v + g
+        w -= 0.1 * (g + 0.9 * v if nesterov else v)
+    np.testing.assert_allclose(after(lambda m: nn.SGD(m, 0.1, momentum=0.9, nesterov=nesterov)), w)
+
+
+def test_rmsprop():
+    w, s = START.copy(), 0
+    for g in G:
+        s = 0.8 * s + 0.2 * g**2
+        w -= 0.1 * g / (np.sqrt(s) + 1e-8)
+    np.testing.assert_allclose(after(lambda m: nn.RMSProp(m, 0.1, beta=0.8)), w)
+
+
+@pytest.mark.parametrize("decoupled", [False, True])
+def test_adam(decoupled):
+    w, a, b = START.copy(), 0, 0
+    for t, g in enumerate(G, 1):
+        if decoupled:
+            w -= 0.1 * 0.02 * w
+        else:
+            g = g + 0.02 * w
+        a, b = 0.9 * a + 0.1 * g, 0.99 * b + 0.01 * g**2
+        w -= 0.1 * (a / (1 - 0.9**t)) / (np.sqrt(b / (1 - 0.99**t)) + 1e-8)
+    make = nn.AdamW if decoupled else nn.Adam
+    np.testing.assert_allclose(after(lambda m: make(m, 0.1, beta2=0.99, decay=0.02)), w)
+
+
+OPTIMISERS = {
+    "sgd": lambda m: nn.SGD(m, 0.1), "momentum": lambda m: nn.SGD(m, 0.1, momentum=0.9),
+    "rmsprop": lambda m: nn.RMSProp(m, 1e-2), "adam": lambda m: nn.Adam(m, 1e-2), "adamw": lambda m: nn.AdamW(m, 1e-2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_the_state_goes_on(name):
+    make = OPTIMISERS[name]
+    model = {"w": START.copy()}
+    first = make(model)
+    first.step({"w": G[0]})
+    state = {key: array.copy() for key, array in first.state().items()}
+    assert state["steps"] == 1 and all(isinstance(array, np.ndarray) for array in state.values())
+    other = {"w": model["w"].copy()}
+    second = make(other)
+    second.load_state(state)
+    for optimiser in first, second:
+        optimiser.step({"w": G[1]})
+    np.testing.assert_array_equal(model["w"], other["w"])
+    with pytest.raises(ArgumentError, match="does not fit"):
+        make(other).load_state({**state, "third.w": G[0]})
+
+
+def test_steps_are_in_place_and_float32():
+    for make in OPTIMISERS.values():
+        w = START.astype(np.float32)
+        model = {"w": w}
+        make(model).step({"w": G[0].astype(np.float32)})
+        assert model["w"] is w and w.dtype == np.float32
+        assert all(a.dtype == np.float32 for key, a in make(model).state().items() if key != "steps")
+
+
+def test_gradients_that_do_not_fit():
+    with pytest.raises(ArgumentError, match=r"w has shape \(3,\), its gradient has shape \(2,\)"):
+        nn.SGD({"w": START}).step({"w": G[0][:2]})
+    with pytest.raises(ArgumentError, match="w has shape .* its gradient has nothing"):
+        nn.SGD({"w": START}).step({})
+
+
+def test_schedules():
+    assert [nn.step_decay(1.0, 2, 0.5)(k) for k in range(5)] == [1, 1, 0.5, 0.5, 0.25]
+    cosine = nn.cosine(1.0, 10, 0.2)
+    assert cosine(0) == 1 and cosine(5) == pytest.approx(0.6) and cosine(10) == cosine(99) == pytest.approx(0.2)
+    warm = nn.warm_up(4, nn.cosine(1.0, 10))
+    assert [warm(k) for k in range(5)] == [0.25, 0.5, 0.75, 1, 1] and warm(14) == pytest.approx(0)
+    assert nn.warm_up(2, 0.5)(7) == 0.5
+    decayed = after(lambda m: nn.SGD(m, nn.step_decay(1.0, 1)))
+    np.testing.assert_allclose(decayed, START - G[0] - 0.1 * G[1] - 0.01 * G[2])
+
+
+def test_clipping():
+    gradient = {"a": np.array([3.0, 0.0]), "b": [np.array([[4.0]]), None]}
+    assert nn.clip_by_norm(gradient, 10) == 5 and gradient["a"][0] == 3
+    assert nn.clip_by_norm(gradient, 1) == 5
+    np.testing.assert_allclose([gradient["a"][0], gradient["b"][0][0, 0]], [0.6, 0.8])
+    nn.clip_by_value(gradient, 0.7)
+    np.testing.assert_allclose([gradient["a"][0], gradient["b"][0][0, 0]], [0.6, 0.7])
+
+
+def test_scipy_minimises_over_a_model():
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(nn.Dense(1, 8, rng=rng), nn.tanh, nn.Dense(8, 1, rng=rng))
+    model.freeze("layers.0.bias")
+    x = np.linspace(-1, 1, 30, dtype=np.float32)[:, None]
+    calls = []
+
+    def loss(model, x, y):
+        return nn.mse(model(x), y)
+
+    result = nn.minimize(loss, model, x, np.sin(3 * x), options={"maxiter": 200}, callback=calls.append)
+    assert loss(model, x, np.sin(3 * x)) == pytest.approx(result.fun) and result.fun < 1e-3 and calls
+    assert not model.layers[0].bias.any()
+
+
+@pytest.mark.parametrize("optimiser", [lambda m: nn.SGD(m, 0.1, momentum=0.9), lambda m: nn.Adam(m, 1e-2)])
+def test_a_classifier_learns(optimiser):
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(nn.Dense(4, 16, rng=rng), nn.relu, nn.Dense(16, 3, rng=rng))
+    x = rng.standard_normal((64, 4)).astype(np.float32)
+    labels = np.abs(x[:, :3]).argmax(axis=1)
+    step = optimiser(model)
+
+    @value_and_grad
+    def loss(model, x, labels):
+        return nn.cross_entropy(model(x), labels)
+
+    values = []
+    for _ in range(100):
+        value, d_model = loss(model, x, labels)
+        step.step(d_model)
+        values.append(value)
+    assert values[-1] < 0.5 * values[0]
+    assert value.dtype == np.float32 and type(d_model) is nn.Sequential
+    assert all(p.dtype == np.float32 for p in model.parameters())
