@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from srcgrad.backends.targets import NUMPY, NumPy, backend_of
 from srcgrad.checks import explained
 from srcgrad.codegen import compile_text
 from srcgrad.derive import Deriver, specialised_for
 from srcgrad.errors import SrcgradError
 from srcgrad.imports import names_beside
 from srcgrad.specialize.inputs import Path
+from srcgrad.specialize.knowledge import Learned
+from srcgrad.specialize.program import Program
 from srcgrad.transform.derive import generate
 from srcgrad.transform.gradient import Gradient, Wish
 from srcgrad.writing import namespace_for, text_of
@@ -57,7 +60,7 @@ def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -
     """The gradient of fn for arguments of the kinds of `args` as text and as a function."""
     derive = Deriver()
     try:
-        made = generate(specialised_for(fn, args, derive), wish)
+        made, backend = generated_for(fn, args, wish, derive)
     except SrcgradError as error:
         raise derive.in_users_words(error) from error
     inputs = made.program.inputs
@@ -65,8 +68,9 @@ def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -
     text = text_of(made, parameters_of(made, wish))
     namespace, helpers = namespace_for(made)
     passed, imports = names_beside(made)
-    namespace |= passed
+    namespace |= passed | backend.namespace() | {name: backend.helper(name) for name in helpers}
     call = compile_text(text, made.name, namespace, f"gradient of {made.program.definition.name}")
+    call = backend.placed(call)
     if made.checks:
         call = explained(call, made.checks)
     compiled = Compiled(
@@ -81,6 +85,24 @@ def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -
         reader = f"lambda {', '.join([*params, *hidden, '*_'])}: ({', '.join(compiled.leaf_texts)},)"
         compiled.leaves = eval(reader, {})
     return compiled
+
+
+def generated_for(
+    fn: Callable[..., Any], args: dict[str, Any], wish: Wish, derive: Deriver
+) -> tuple[Gradient, NumPy]:
+    """The derivative of a function for arguments of the kinds of `args`, as it is printed, and the backend that it is
+    printed for."""
+    specialised = specialised_for(fn, args, derive)
+    backend = NUMPY
+
+    def checked(learned: Learned) -> Program:
+        nonlocal backend
+        program = specialised(learned)
+        backend = backend_of(program.inputs, program.definition.pos)
+        return program
+
+    made = generate(checked, wish)
+    return backend.printed(made, wish), backend
 
 
 def parameters_of(made: Gradient, wish: Wish) -> list[str]:

@@ -21,7 +21,7 @@ FIXED = (*NAMED, bool, int, float, complex, tuple, dict, type(None), types.Ellip
 """What a library's attribute may be to be taken as it is."""
 
 RESERVED = {
-    "np", "math", "scipy", "abs", "all", "any", "bool", "complex", "dict", "divmod", "enumerate", "float", "int",
+    "np", "cp", "math", "scipy", "abs", "all", "any", "bool", "complex", "dict", "divmod", "enumerate", "float", "int",
     "isinstance", "len", "list", "max", "min", "pow", "print", "range", "reversed", "round", "slice", "sorted", "str",
     "sum", "tuple", "type", "zip",
 }  # fmt: skip

@@ -1,0 +1,147 @@
+"""What CuPy has of NumPy and SciPy: names, keywords, and the form of the runtime helpers that works on its arrays.
+
+What is asked is the CuPy that is there, not a list: each release has more of NumPy than the one before.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+import types
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+from srcgrad.runtime import HELPERS
+
+ALIAS = "cp"
+
+_UFUNC_KEYWORDS = ("out", "dtype", "casting")
+
+
+def library() -> Any:
+    """CuPy, which whoever passes its arrays has imported."""
+    return sys.modules["cupy"]
+
+
+def find(text: str) -> tuple[Any, str] | None:
+    """What stands for a function or value of NumPy or SciPy, by its dotted name ("np.linalg.norm",
+    "scipy.special.erf"), and its own name; None where CuPy has nothing of that name."""
+    head, _, rest = text.partition(".")
+    if head == "np":
+        found: Any = library()
+        for part in rest.split("."):
+            found = getattr(found, part, None)
+            if found is None:
+                return None
+        return found, f"{ALIAS}.{rest}"
+    module, _, name = rest.rpartition(".")
+    own = f"cupyx.scipy.{module}" if module else "cupyx.scipy"
+    try:
+        found = getattr(importlib.import_module(own), name, None)
+    except ImportError:
+        return None
+    return None if found is None else (found, f"{own}.{name}")
+
+
+def refused_keyword(fn: Any, positional: int, keywords: tuple[str, ...]) -> str | None:
+    """The first argument of a call that a function of CuPy does not take: by its name, or "argument 4"."""
+    names = _parameters(fn)
+    if names is None:
+        return None
+    by_position, by_name, rest, more = names
+    if not rest and positional > by_position:
+        return f"argument {by_position + 1}"
+    return next((name for name in keywords if name not in by_name and not more), None)
+
+
+@cache
+def _parameters(fn: Any) -> tuple[int, frozenset[str], bool, bool] | None:
+    """How many arguments a function takes by position, which by name, and whether it takes any beyond those."""
+    if type(fn).__name__ == "ufunc":
+        return fn.nargs, frozenset(_UFUNC_KEYWORDS), False, False
+    try:
+        found = inspect.signature(fn).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    return (
+        sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in found),
+        frozenset(p.name for p in found if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)),
+        any(p.kind is p.VAR_POSITIONAL for p in found),
+        any(p.kind is p.VAR_KEYWORD for p in found),
+    )
+
+
+# ---- runtime helpers ---------------------------------------------------------------------------------------------
+
+
+def helper(name: str) -> Callable[..., Any]:
+    """The helper of this name for CuPy's arrays."""
+    found: Callable[..., Any] = getattr(_device_form(HELPERS[name].__module__, library()), name)
+    return found
+
+
+@cache
+def _device_form(module: str, cp: Any) -> types.ModuleType:
+    """A module of the runtime once more, with `np` being CuPy in it: the same source for both libraries."""
+    spec = importlib.util.find_spec(module)
+    assert spec is not None and spec.loader is not None
+    made = types.ModuleType(f"{module}.{cp.__name__}")
+    made.__file__ = spec.origin
+    spec.loader.exec_module(made)
+    names = vars(made)
+    names["np"] = cp
+    for name, value in list(names.items()):
+        home = getattr(value, "__module__", "") or ""
+        if home != made.__name__ and home.startswith("srcgrad.runtime.") and isinstance(value, types.FunctionType):
+            names[name] = getattr(_device_form(home, cp), name)
+    return made
+
+
+@cache
+def missing_in_helper(name: str) -> str | None:
+    """A function of NumPy that a helper, or one that it calls, needs and that CuPy lacks."""
+    for code in _codes(name, set()):
+        for text in _attributes(code):
+            if find(text) is None:
+                return text
+    return None
+
+
+def _codes(name: str, seen: set[str]) -> Iterator[types.CodeType]:
+    if name in seen:
+        return
+    seen.add(name)
+    helper = HELPERS[name]
+    functions = list(vars(helper).values()) if isinstance(helper, type) else [helper]
+    for function in functions:
+        if inspect.isfunction(function):
+            yield from _nested(function.__code__)
+            for other in function.__code__.co_names:
+                if other in HELPERS:
+                    yield from _codes(other, seen)
+
+
+def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _nested(constant)
+
+
+def _attributes(code: types.CodeType) -> Iterator[str]:
+    """The dotted names that begin with `np` in a function."""
+    import dis
+
+    text = ""
+    for step in dis.get_instructions(code):
+        if step.opname.startswith("LOAD_GLOBAL") and step.argval == "np":
+            text = "np"
+        elif text and step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            text += f".{step.argval}"
+        elif text and step.opname not in ("CACHE", "PUSH_NULL"):
+            if "." in text:
+                yield text.removesuffix(".at") if text.startswith("np.add.") else text
+            text = ""

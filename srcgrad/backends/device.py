@@ -1,0 +1,351 @@
+"""Generated functions for the arrays of CuPy: the same statements, against `cp`.
+
+    total = np.sum(x * x)              total = cp.sum(x * x)
+    positive = total > 0               positive = bool(total > 0)  # waits for the device
+    first = u[0]                       first = u[0].copy()
+    u[0] = 0.0                         u[0] = 0.0
+    np.add.at(d_x, places, d)          cp.add.at(d_x, places, d)
+
+Needs a body as it comes out of the optimizer, with kinds. What NumPy gives as a number is an array of no axes on the
+device, so three things change beside the names: `x[i]` is a view, and is copied where it is kept while something
+may write into arrays; `s += e` would write into what other names hold, and is printed as `s = s + e`; and a decision
+fetches its value, once, which a comment says. What CuPy lacks is refused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from srcgrad.analysis.aliases import find_aliases
+from srcgrad.analysis.infer import ELEMENTWISE
+from srcgrad.backends import cupy
+from srcgrad.backends.residence import SYNCHRONISES, Residence, holds_arrays, index_items, is_whole
+from srcgrad.errors import NoRuleError, UnsupportedError
+from srcgrad.ir.kinds import Array, ListOf, Opaque, Scalar
+from srcgrad.ir.nodes import (
+    Assert,
+    Assign,
+    BoolOp,
+    Call,
+    Cond,
+    Const,
+    Effect,
+    Expr,
+    For,
+    Format,
+    If,
+    Invoke,
+    Load,
+    Name,
+    Op,
+    Pack,
+    Pop,
+    Pos,
+    Prim,
+    Push,
+    Return,
+    Slice,
+    Stmt,
+    Store,
+    While,
+)
+from srcgrad.ir.walk import children, expressions_of, map_own, rebuild, root, statements, subexpressions
+from srcgrad.runtime import HELPERS
+
+WAITS = "waits for the device"
+
+
+def for_device(body: Sequence[Stmt], residence: Residence, callees: Sequence[str] = ()) -> list[Stmt]:
+    """The statements of a generated function as they are for CuPy. callees: the other generated functions."""
+    return list(_Device(body, residence, callees).block(body))
+
+
+class _Device:
+    """Rewrites one function."""
+
+    def __init__(self, body: Sequence[Stmt], residence: Residence, callees: Sequence[str]) -> None:
+        self.residence = residence
+        self.aliases = find_aliases(body, dict.fromkeys((*callees, *HELPERS), [True] * 100))
+        self.written = set(self.aliases.written)
+        for stmt in statements(list(body)):
+            for top in expressions_of(stmt):
+                for expr in subexpressions(top):
+                    if isinstance(expr, Call) and (isinstance(stmt, Effect) or expr.prim.text == "add_to"):
+                        self.written |= {self.aliases.of(n.id) for n in subexpressions(expr) if isinstance(n, Name)}
+        self.waits = 0
+        self.pos: Pos | None = None
+
+    # ---- statements ----
+
+    def block(self, body: Sequence[Stmt]) -> tuple[Stmt, ...]:
+        return tuple(self.statement(stmt) for stmt in body)
+
+    def statement(self, stmt: Stmt) -> Stmt:
+        self.waits, self.pos = 0, stmt.pos or self.pos
+        new = self.own(stmt)
+        if self.waits:
+            new = dataclasses.replace(new, note=f"{stmt.note}; {WAITS}" if stmt.note else WAITS)
+        match new:
+            case If(body=body, orelse=orelse):
+                return dataclasses.replace(new, body=self.block(body), orelse=self.block(orelse))
+        inner: Any = getattr(new, "body", None)
+        return dataclasses.replace(new, body=self.block(inner)) if inner is not None else new  # type: ignore[call-arg]
+
+    def own(self, stmt: Stmt) -> Stmt:
+        """The statement itself, without the blocks inside it."""
+        match stmt:
+            case Assign(target=Name(id=name) as target, value=value):
+                new = self.kept(value)
+                if name in self.residence.wanted and self.residence.of(value):
+                    new = self.fetched(new, target.kind)
+                return dataclasses.replace(stmt, value=new)
+            case Assign(value=value):
+                return dataclasses.replace(stmt, value=self.kept(value))
+            case Push(value=value):
+                stmt = map_own(stmt, self.value) if not self.residence.of(value) else stmt
+                new = self.kept(value)
+                if getattr(value.kind, "dtype", "") == "bool" and isinstance(value.kind, Scalar):
+                    new = self.host(value, bool)
+                return dataclasses.replace(stmt, value=new)
+            case Store(target=Load() as target, value=value, op="at" | "|at"):
+                function = "np.add.at" if stmt.op == "at" else "np.bitwise_or.at"
+                args = (self.value(target.base), self.value(target.index), self.value(value))
+                return Effect(Call(self.primitive(function, stmt.pos), args, kind=Opaque(type(None))), pos=stmt.pos,
+                              note=stmt.note)  # fmt: skip
+            case Store(target=Load(base=base) as target, value=value, op=op):
+                place = self.value(target)
+                new = self.value(value) if isinstance(base.kind, Array) else self.kept(value)
+                if op and isinstance(target.kind, Scalar) and not isinstance(base.kind, Array):
+                    new, op = Op(op, (place, new), kind=Array(target.kind.dtype, ())), ""
+                return dataclasses.replace(stmt, target=place, value=new, op=op)
+            case If(test=test) | While(test=test) | Assert(test=test):
+                return dataclasses.replace(map_own(stmt, lambda e: e), test=self.test(test))
+            case For(lo=lo, hi=hi, step=step):
+                lo, hi, step = (self.host(bound, int) for bound in (lo, hi, step))
+                return dataclasses.replace(stmt, lo=lo, hi=hi, step=step)
+            case Invoke(args=args):
+                return dataclasses.replace(stmt, args=tuple(self.passed(arg) for arg in args))
+            case Return(value=value) if value is not None:
+                return dataclasses.replace(stmt, value=self.kept(value, returned=True))
+            case Pop():
+                return stmt
+        return map_own(stmt, self.value)
+
+    # ---- what the host must know ----
+
+    def test(self, expr: Expr) -> Expr:
+        """A decision: Python itself asks for its truth, so that nothing has to be written."""
+        match expr:
+            case BoolOp(items=items):
+                return dataclasses.replace(expr, items=tuple(map(self.test, items)))
+            case Op(op="not", args=(inner,)):
+                return dataclasses.replace(expr, args=(self.test(inner),))
+        self.waits += self.residence.of(expr)
+        return self.value(expr)
+
+    def host(self, expr: Expr, make: Callable[..., Any]) -> Expr:
+        """The value of an expression as a Python number, fetched if it is on the device."""
+        new = self.value(expr)
+        return self.fetched(new, expr.kind, make) if self.residence.of(expr) else new
+
+    def fetched(self, expr: Expr, kind: Any, make: Callable[..., Any] | None = None) -> Expr:
+        made = make or (bool if kind.dtype == "bool" else int)
+        self.waits += 1
+        return Call(Prim(made, made.__name__), (expr,), kind=Scalar(getattr(kind, "dtype", "int64")), pos=expr.pos)
+
+    def passed(self, arg: Expr) -> Expr:
+        """An argument of a generated function: ints and bools are on the host there."""
+        if is_whole(arg.kind):
+            return self.host(arg, bool if getattr(arg.kind, "dtype", "") == "bool" else int)
+        return self.value(arg)
+
+    # ---- expressions ----
+
+    def kept(self, expr: Expr, returned: bool = False) -> Expr:
+        """A value that a variable, a list or the caller holds: an element is copied where a write could reach it."""
+        match expr:
+            case Load(base=base, kind=kind) if isinstance(base.kind, Array) and _is_element(kind):
+                owner = root(base)
+                if returned or owner is None or self.aliases.of(owner) in self.written:
+                    return Call(Prim(np.copy, "copy", "method"), (self.value(expr),), kind=expr.kind, pos=expr.pos)
+            case Cond(test=test, body=body, orelse=orelse):
+                return dataclasses.replace(
+                    expr, test=self.test(test), body=self.kept(body, returned), orelse=self.kept(orelse, returned)
+                )
+            case Pack(items=items):
+                return dataclasses.replace(expr, items=tuple(self.kept(item, returned) for item in items))
+        return self.value(expr)
+
+    def value(self, expr: Expr) -> Expr:
+        """An expression for the device."""
+        match expr:
+            case Call():
+                return self.call(expr)
+            case Const(value=type() as value) if issubclass(value, np.generic):
+                return Name(f"{cupy.ALIAS}.{'bool_' if value is np.bool_ else value.__name__}", kind=expr.kind)
+            case Cond(test=test, body=body, orelse=orelse):
+                new = self.test(test), self.value(body), self.value(orelse)
+                return dataclasses.replace(expr, test=new[0], body=new[1], orelse=new[2])
+            case BoolOp(items=items) if is_whole(expr.kind):
+                return dataclasses.replace(expr, items=tuple(self.host(item, bool) for item in items))
+            case Op(op="not"):
+                return self.test(expr)
+            case Op(op="in" | "not in" as op, args=(_, holder)) if self.residence.of(holder):
+                raise UnsupportedError(
+                    f"`{op}` looks for a value among the elements of an array on the device",
+                    "Ask for it with `(x == value).any()`.", expr.pos or self.pos,
+                )  # fmt: skip
+            case Op(args=args):
+                device = self.residence.of(expr)
+                new_args = tuple(self.moved(a) if device and isinstance(a, Pack) else self.value(a) for a in args)
+                kind = expr.kind
+                if device and isinstance(kind, Scalar):  # so that `s += e` is not printed for `s = s + e`
+                    kind = Array(kind.dtype, ())
+                return dataclasses.replace(expr, args=new_args, kind=kind)
+            case Load(base=base, index=index):
+                return dataclasses.replace(expr, base=self.value(base), index=self.index(index))
+            case Format():
+                self.waits += any(self.residence.of(part) for part in children(expr))
+        return rebuild(expr, self.value)
+
+    def index(self, index: Expr) -> Expr:
+        """An index: ints and the bounds of slices are on the host, since an array there takes copies, not views."""
+        items = []
+        for item in index_items(index):
+            if isinstance(item, Slice):
+                bounds = (None if part is None else self.host(part, int) for part in (item.lo, item.hi, item.step))
+                items.append(Slice(*bounds))
+            elif is_whole(item.kind):
+                items.append(self.host(item, int))
+            else:
+                items.append(self.value(item))
+        return dataclasses.replace(index, items=tuple(items)) if isinstance(index, Pack) else items[0]
+
+    def moved(self, expr: Expr) -> Expr:
+        """Numbers, or a display of them, as an array on the device."""
+        new = self.value(expr)
+        return new if _is_array(expr) else Call(self.primitive("np.asarray", expr.pos), (new,), kind=expr.kind)
+
+    # ---- calls ----
+
+    def call(self, call: Call) -> Expr:
+        prim, pos = call.prim, call.pos or self.pos
+        if HELPERS.get(prim.text) is prim.fn and prim.style == "function":
+            missing = cupy.missing_in_helper(prim.text)
+            if missing is not None:
+                raise _lacking(missing, pos)
+            return rebuild(call, self.value)
+        on_device = [self.residence.of(part) for part in children(call)]
+        if prim.style != "function" and call.args:
+            return self.member(call, on_device[0], pos)
+        head = prim.text.partition(".")[0]
+        makes = holds_arrays(call.kind)
+        if head == "math" and any(on_device):
+            return rebuild(call, lambda arg: self.host(arg, float))
+        if head not in ("np", "scipy") or not (makes or any(on_device)):
+            self.waits += any(on_device) and _asks(prim.fn)
+            if isinstance(prim.fn, type) and issubclass(prim.fn, np.generic):
+                return call
+            return rebuild(call, self.value)
+        if isinstance(prim.fn, type) and issubclass(prim.fn, np.generic):
+            args = (self.value(call.args[0]), self.value(Const(prim.fn)))
+            return Call(self.primitive("np.asarray", pos), args, kind=call.kind, pos=call.pos)
+        made = self.primitive(prim.text, pos)
+        bad = cupy.refused_keyword(made.fn, len(call.args), tuple(name for name, _ in call.kwargs))
+        if bad is not None:
+            given = f"`{bad}`" if not bad.startswith("argument") else bad
+            raise NoRuleError(
+                f"CuPy's {prim.text.removeprefix('np.')} does not take {given}.", f"Leave {given} out.", pos
+            )
+        args = tuple(self.argument(prim.fn, k, arg, any(on_device)) for k, arg in enumerate(call.args))
+        kwargs = tuple((name, self.argument(prim.fn, name, arg, any(on_device))) for name, arg in call.kwargs)
+        return dataclasses.replace(call, prim=made, args=args, kwargs=kwargs)
+
+    def argument(self, fn: Any, place: int | str, arg: Expr, device: bool) -> Expr:
+        """An argument of a function of CuPy's: numbers and displays that it takes for arrays are made arrays."""
+        plain = isinstance(fn, np.ufunc) or fn in ELEMENTWISE or fn is np.where
+        display = isinstance(arg, Pack) and arg.type in ("list", "tuple")
+        if isinstance(arg, Pack) and display and any(map(self.residence.of, arg.items)):
+            items = tuple(item if isinstance(item, Slice) else self.moved(item) for item in arg.items)
+            return dataclasses.replace(arg, items=items)
+        if device and (display or isinstance(arg.kind, Scalar)) and not self.residence.of(arg):
+            if (not plain or display) and takes_array(fn, place, display):
+                return self.moved(arg)
+        if is_whole(arg.kind) and self.residence.of(arg) and not plain and not takes_array(fn, place, False):
+            return self.host(arg, int)
+        return self.value(arg)
+
+    def member(self, call: Call, device: bool, pos: Pos | None) -> Expr:
+        """A method or an attribute."""
+        prim, receiver = call.prim, call.args[0]
+        if isinstance(receiver.kind, Opaque) and holds_arrays(call.kind):
+            raise UnsupportedError(
+                f"`{prim.text}` of a {receiver.kind.type.__name__} makes an array in the memory of the host",
+                "Make it on the device, outside of the function, and pass it as an argument.", pos,
+            )  # fmt: skip
+        if device and isinstance(receiver.kind, (Array, Scalar)):
+            if not hasattr(cupy.library().ndarray, prim.text):
+                raise _lacking(f"ndarray.{prim.text}", pos)
+            self.waits += _asks(prim.fn)
+        return rebuild(call, self.value)
+
+    def primitive(self, text: str, pos: Pos | None) -> Prim:
+        """What CuPy has for a function of NumPy or SciPy."""
+        found = cupy.find(text)
+        if found is None:
+            raise _lacking(text, pos)
+        return Prim(*found)
+
+
+def _is_element(kind: Any) -> bool:
+    return isinstance(kind, Scalar) or (isinstance(kind, Array) and kind.dims == ())
+
+
+def _is_array(expr: Expr) -> bool:
+    return isinstance(expr.kind, (Array, ListOf)) and not isinstance(expr, Pack) and holds_arrays(expr.kind)
+
+
+def _asks(fn: Any) -> bool:
+    try:
+        return fn in SYNCHRONISES
+    except TypeError:
+        return False
+
+
+def _lacking(text: str, pos: Pos | None) -> NoRuleError:
+    return NoRuleError(
+        f"CuPy has no {text.removeprefix('np.')}.",
+        "Write it with functions that CuPy has, or call the function with NumPy arrays.", pos,
+    )  # fmt: skip
+
+
+class _Probe:
+    """Tells whether a function of NumPy looks at it as at an array."""
+
+    def __array_function__(self, *args: Any) -> Any:
+        raise _Seen
+
+
+class _Seen(Exception):
+    pass
+
+
+def takes_array(fn: Any, place: int | str, several: bool) -> bool:
+    """Whether a function of NumPy takes an array, or a display of several, at a place: a position or a name."""
+    probe: Any = [_Probe()] if several else _Probe()
+    tries = [(), (None,), (None, None)]
+    for rest in tries:
+        try:
+            if isinstance(place, str):
+                fn(*rest, **{place: probe})
+            else:
+                fn(*[None] * place, probe, *rest)
+        except _Seen:
+            return True
+        except Exception:  # whatever it says of arguments that are not there
+            continue
+    return False

@@ -1,0 +1,99 @@
+"""The libraries whose arrays generated code works on: NumPy, and CuPy, whose arrays are on a GPU.
+
+The kinds of the arguments decide, when a function is compiled; generated code calls one library by its name, and
+nothing is dispatched when it runs. Programs are differentiated as programs over NumPy, whatever they are for: a backend has
+the last word before a derivative is printed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from srcgrad.backends import cupy
+from srcgrad.backends.device import for_device
+from srcgrad.backends.homes import NAMES
+from srcgrad.backends.residence import Residence
+from srcgrad.errors import ArgumentError
+from srcgrad.ir.nodes import Pos
+from srcgrad.runtime import HELPERS
+from srcgrad.specialize.inputs import Inputs
+from srcgrad.transform.gradient import Gradient, Wish
+
+
+class NumPy:
+    """Arrays in the memory of the host. Also what every backend has."""
+
+    name = "numpy"
+    alias = "np"
+
+    def printed(self, made: Gradient, wish: Wish) -> Gradient:
+        """A derivative as it is to be printed. Raises SrcgradErrors for what the library cannot do."""
+        return made
+
+    def namespace(self) -> dict[str, Any]:
+        """What generated code calls the library by."""
+        return {}
+
+    def helper(self, name: str) -> Callable[..., Any]:
+        """A runtime helper for the library's arrays."""
+        return HELPERS[name]
+
+    def placed(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """A generated function as it is called."""
+        return call
+
+
+class CuPy(NumPy):
+    """Arrays on a device."""
+
+    name = "cupy"
+    alias = cupy.ALIAS
+
+    def printed(self, made: Gradient, wish: Wish) -> Gradient:
+        callees = [f.name for f in made.functions]
+        functions = [
+            dataclasses.replace(f, body=for_device(f.body, Residence(f.body, all_given=True), callees))
+            for f in made.functions
+        ]
+        seeds = () if wish.mode in ("grad", "sum") else made.seeds  # 1.0, or an adjoint on the device
+        body = for_device(made.body, Residence(made.body, seeds), callees)
+        return dataclasses.replace(made, body=body, functions=functions)
+
+    def namespace(self) -> dict[str, Any]:
+        return {self.alias: cupy.library()}
+
+    def helper(self, name: str) -> Callable[..., Any]:
+        return cupy.helper(name)
+
+
+NUMPY, CUPY = NumPy(), CuPy()
+
+
+def backend_of(inputs: Inputs, pos: Pos | None = None) -> NumPy:
+    """The backend for what a program takes. Raises ArgumentError where it takes arrays of two libraries."""
+    found: dict[str, str] = {}
+    for text, homes in inputs.homes.items():
+        for home in sorted(homes):
+            found.setdefault(home, text)
+    if len(found) > 1:
+        device, host = (f"{_place(inputs, found[home])} holds {NAMES[home]} arrays" for home in ("cupy", "numpy"))
+        name = inputs.local.get(found["numpy"], found["numpy"])
+        raise ArgumentError(
+            f"{device}, and {host}.", f"Move one of them: cupy.asarray({name}) takes it to the device.", pos
+        )
+    return CUPY if "cupy" in found else NUMPY
+
+
+def _place(inputs: Inputs, text: str) -> str:
+    """A leaf of the arguments, or what the function reads from outside, in a user's words."""
+    path, _ = inputs.leaves[text]
+    named = inputs.local.get(text, text)
+    if path and path[0][0] == "argument":
+        return f"the argument `{named}`"
+    steps = {step: name for step, name in path}
+    for step, what in (("global", "global variable"), ("closure", "closure variable"), ("default", "default of")):
+        if step in steps:
+            return f"the {what} `{steps[step]}`"
+    return f"`{named}`, which the function holds,"
