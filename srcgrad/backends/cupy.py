@@ -18,6 +18,16 @@ from srcgrad.runtime import HELPERS
 
 ALIAS = "cp"
 
+INSTEAD: dict[str, tuple[str, dict[str, Any]]] = {
+    "np.linalg.svdvals": ("np.linalg.svd", {"compute_uv": False}),
+    "np.linalg.outer": ("np.outer", {}),
+    "np.linalg.tensordot": ("np.tensordot", {}),
+}
+"""What CuPy has under another name, and what else that has to be given."""
+
+ON_HOST = frozenset({"repeats", "indices_or_sections", "reps", "pad_width", "shift", "axis", "axes", "shape"})
+"""Parameters that CuPy's functions want as numbers or displays on the host."""
+
 _UFUNC_KEYWORDS = ("out", "dtype", "casting")
 
 
@@ -52,22 +62,30 @@ def refused_keyword(fn: Any, positional: int, keywords: tuple[str, ...]) -> str 
     if names is None:
         return None
     by_position, by_name, rest, more = names
-    if not rest and positional > by_position:
-        return f"argument {by_position + 1}"
+    if not rest and positional > len(by_position):
+        return f"argument {len(by_position) + 1}"
     return next((name for name in keywords if name not in by_name and not more), None)
 
 
+def wants_host(fn: Any, place: int | str) -> bool:
+    """Whether a function of CuPy wants what stands at a place, a position or a name, on the host."""
+    names = _parameters(fn)
+    if isinstance(place, int):
+        place = names[0][place] if names is not None and place < len(names[0]) else ""
+    return place in ON_HOST
+
+
 @cache
-def _parameters(fn: Any) -> tuple[int, frozenset[str], bool, bool] | None:
-    """How many arguments a function takes by position, which by name, and whether it takes any beyond those."""
+def _parameters(fn: Any) -> tuple[tuple[str, ...], frozenset[str], bool, bool] | None:
+    """What a function takes by position, what by name, and whether it takes more than those."""
     if type(fn).__name__ == "ufunc":
-        return fn.nargs, frozenset(_UFUNC_KEYWORDS), False, False
+        return ("",) * fn.nargs, frozenset(_UFUNC_KEYWORDS), False, False
     try:
         found = inspect.signature(fn).parameters.values()
     except (TypeError, ValueError):
         return None
     return (
-        sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in found),
+        tuple(p.name for p in found if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)),
         frozenset(p.name for p in found if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)),
         any(p.kind is p.VAR_POSITIONAL for p in found),
         any(p.kind is p.VAR_KEYWORD for p in found),
@@ -88,14 +106,13 @@ def _device_form(module: str, cp: Any) -> types.ModuleType:
     """A module of the runtime once more, with `np` being CuPy in it: the same source for both libraries."""
     spec = importlib.util.find_spec(module)
     assert spec is not None and spec.loader is not None
-    made = types.ModuleType(f"{module}.{cp.__name__}")
-    made.__file__ = spec.origin
+    made = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(made)
     names = vars(made)
     names["np"] = cp
     for name, value in list(names.items()):
         home = getattr(value, "__module__", "") or ""
-        if home != made.__name__ and home.startswith("srcgrad.runtime.") and isinstance(value, types.FunctionType):
+        if home != module and home.startswith("srcgrad.runtime.") and isinstance(value, types.FunctionType):
             names[name] = getattr(_device_form(home, cp), name)
     return made
 

@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 
 from srcgrad.analysis.aliases import find_aliases
-from srcgrad.analysis.infer import ELEMENTWISE
+from srcgrad.analysis.infer import ELEMENTWISE, infer_items
 from srcgrad.backends import cupy
 from srcgrad.backends.residence import SYNCHRONISES, Residence, holds_arrays, index_items, is_whole
-from srcgrad.errors import NoRuleError, UnsupportedError
+from srcgrad.codegen import text_of
+from srcgrad.errors import KindError, NoRuleError, UnsupportedError
 from srcgrad.ir.kinds import Array, ListOf, Opaque, Scalar
 from srcgrad.ir.nodes import (
     Assert,
@@ -129,6 +130,8 @@ class _Device:
                 return dataclasses.replace(stmt, lo=lo, hi=hi, step=step)
             case Invoke(args=args):
                 return dataclasses.replace(stmt, args=tuple(self.passed(arg) for arg in args))
+            case Return(value=Pack(items=items) as value) if self.residence.all_given:
+                return dataclasses.replace(stmt, value=dataclasses.replace(value, items=tuple(map(self.passed, items))))
             case Return(value=value) if value is not None:
                 return dataclasses.replace(stmt, value=self.kept(value, returned=True))
             case Pop():
@@ -158,10 +161,10 @@ class _Device:
         return Call(Prim(made, made.__name__), (expr,), kind=Scalar(getattr(kind, "dtype", "int64")), pos=expr.pos)
 
     def passed(self, arg: Expr) -> Expr:
-        """An argument of a generated function: ints and bools are on the host there."""
+        """What another generated function is given, or gives: ints and bools are on the host there."""
         if is_whole(arg.kind):
             return self.host(arg, bool if getattr(arg.kind, "dtype", "") == "bool" else int)
-        return self.value(arg)
+        return self.kept(arg)
 
     # ---- expressions ----
 
@@ -194,13 +197,13 @@ class _Device:
                 return dataclasses.replace(expr, items=tuple(self.host(item, bool) for item in items))
             case Op(op="not"):
                 return self.test(expr)
-            case Op(op="in" | "not in" as op, args=(_, holder)) if self.residence.of(holder):
+            case Op(op="in" | "not in" as op, args=(_, Expr(kind=Array()))):
                 raise UnsupportedError(
                     f"`{op}` looks for a value among the elements of an array on the device",
                     "Ask for it with `(x == value).any()`.", expr.pos or self.pos,
                 )  # fmt: skip
             case Op(args=args):
-                device = self.residence.of(expr)
+                device = isinstance(expr.kind, (Array, Scalar)) and self.residence.of(expr)
                 new_args = tuple(self.moved(a) if device and isinstance(a, Pack) else self.value(a) for a in args)
                 kind = expr.kind
                 if device and isinstance(kind, Scalar):  # so that `s += e` is not printed for `s = s + e`
@@ -243,8 +246,8 @@ class _Device:
         if prim.style != "function" and call.args:
             return self.member(call, on_device[0], pos)
         head = prim.text.partition(".")[0]
-        makes = holds_arrays(call.kind)
-        if head == "math" and any(on_device):
+        makes = holds_arrays(call.kind) or (head == "np" and _gives_arrays(call))
+        if (head == "math" or prim.fn is round) and any(on_device):
             return rebuild(call, lambda arg: self.host(arg, float))
         if head not in ("np", "scipy") or not (makes or any(on_device)):
             self.waits += any(on_device) and _asks(prim.fn)
@@ -254,20 +257,34 @@ class _Device:
         if isinstance(prim.fn, type) and issubclass(prim.fn, np.generic):
             args = (self.value(call.args[0]), self.value(Const(prim.fn)))
             return Call(self.primitive("np.asarray", pos), args, kind=call.kind, pos=call.pos)
-        made = self.primitive(prim.text, pos)
+        text, more = prim.text, {}
+        if cupy.find(text) is None:
+            text, more = cupy.INSTEAD.get(text, (text, more))
+        made = self.primitive(text, pos)
         bad = cupy.refused_keyword(made.fn, len(call.args), tuple(name for name, _ in call.kwargs))
         if bad is not None:
             given = f"`{bad}`" if not bad.startswith("argument") else bad
             raise NoRuleError(
                 f"CuPy's {prim.text.removeprefix('np.')} does not take {given}.", f"Leave {given} out.", pos
             )
-        args = tuple(self.argument(prim.fn, k, arg, any(on_device)) for k, arg in enumerate(call.args))
-        kwargs = tuple((name, self.argument(prim.fn, name, arg, any(on_device))) for name, arg in call.kwargs)
-        return dataclasses.replace(call, prim=made, args=args, kwargs=kwargs)
+        places = [*enumerate(call.args), *call.kwargs]
+        found = [self.argument(prim.fn, made.fn, place, arg, any(on_device)) for place, arg in places]
+        count = len(call.args)
+        kwargs = tuple((name, new) for (name, _), new in zip(call.kwargs, found[count:], strict=True))
+        kwargs += tuple((name, Const(value)) for name, value in more.items())
+        return dataclasses.replace(call, prim=made, args=tuple(found[:count]), kwargs=kwargs)
 
-    def argument(self, fn: Any, place: int | str, arg: Expr, device: bool) -> Expr:
-        """An argument of a function of CuPy's: numbers and displays that it takes for arrays are made arrays."""
-        plain = isinstance(fn, np.ufunc) or fn in ELEMENTWISE or fn is np.where
+    def argument(self, fn: Any, own: Any, place: int | str, arg: Expr, device: bool) -> Expr:
+        """An argument of a function of NumPy's for CuPy's own: numbers and displays that it takes for arrays are made
+        arrays."""
+        if cupy.wants_host(own, place):
+            if holds_arrays(arg.kind) and not isinstance(arg, Pack):
+                raise UnsupportedError(
+                    f"CuPy's {fn.__name__} wants `{text_of(arg)}` on the host, and it is an array on the device",
+                    "Write it as a list or tuple of numbers.", arg.pos or self.pos,
+                )  # fmt: skip
+            return self.host(arg, int) if is_whole(arg.kind) else rebuild(arg, self.value)
+        plain = isinstance(fn, np.ufunc) or fn in ELEMENTWISE or (fn is np.where and place in (1, 2, "x", "y"))
         display = isinstance(arg, Pack) and arg.type in ("list", "tuple")
         if isinstance(arg, Pack) and display and any(map(self.residence.of, arg.items)):
             items = tuple(item if isinstance(item, Slice) else self.moved(item) for item in arg.items)
@@ -299,6 +316,16 @@ class _Device:
         if found is None:
             raise _lacking(text, pos)
         return Prim(*found)
+
+
+def _gives_arrays(call: Call) -> bool:
+    """Whether a function gives a tuple with arrays in it, such as np.ix_."""
+    if call.kind != Opaque(tuple):
+        return False
+    try:
+        return any(map(holds_arrays, infer_items(call.prim, call.args, call.kwargs) or ()))
+    except KindError:
+        return False
 
 
 def _is_element(kind: Any) -> bool:

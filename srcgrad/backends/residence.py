@@ -131,9 +131,11 @@ class Residence:
             case Cond(body=body, orelse=orelse):
                 return self.of(body) or self.of(orelse)
             case Load(base=base):
-                return holds_arrays(kind) or isinstance(base.kind, Array) or (
-                    isinstance(kind, (Scalar, Bottom)) and self.of_container(base)
-                )
+                if holds_arrays(kind) or isinstance(base.kind, Array):
+                    return True
+                if is_whole(kind) and isinstance(base.kind, Opaque):  # what another generated function gave
+                    return False
+                return isinstance(kind, (Scalar, Bottom)) and self.of_container(base)
             case Call(prim=prim):
                 return self._of_call(expr, prim.fn)
             case Slice():

@@ -1,8 +1,8 @@
 """The libraries whose arrays generated code works on: NumPy, and CuPy, whose arrays are on a GPU.
 
 The kinds of the arguments decide, when a function is compiled; generated code calls one library by its name, and
-nothing is dispatched when it runs. Programs are differentiated as programs over NumPy, whatever they are for: a backend has
-the last word before a derivative is printed.
+nothing is dispatched when it runs. Programs are differentiated as programs over NumPy, whatever they are for: a backend
+has the last word before a derivative is printed.
 """
 
 from __future__ import annotations

@@ -277,13 +277,18 @@ def _method(name: str) -> Any:
     return method
 
 
+def _attribute(array: ndarray, name: str) -> Any:
+    value = getattr(array._value, name)
+    return wrap(value) if isinstance(value, np.ndarray) else value
+
+
 for _name in TABLE["members"]:
     if not hasattr(ndarray, _name) or (not _name.startswith("_") and _name not in vars(ndarray)):
         if callable(getattr(np.ndarray, _name)):
             if not _name.startswith("_"):
                 setattr(ndarray, _name, _method(_name))
         else:
-            setattr(ndarray, _name, property(lambda self, _name=_name: getattr(self._value, _name)))
+            setattr(ndarray, _name, property(lambda self, _name=_name: _attribute(self, _name)))
 
 ndarray.__module__ = "cupy"
 ndarray.__qualname__ = "ndarray"

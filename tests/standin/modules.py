@@ -18,8 +18,8 @@ from tests.standin.arrays import NUMBER, TABLE, ndarray, unwrap, wait, wrap
 VERSION: str = TABLE["cupy"]
 
 RAW = {"shape", "ndim", "size", "isscalar", "result_type", "promote_types", "can_cast", "may_share_memory",
-       "shares_memory", "finfo", "iinfo", "issubdtype", "iscomplexobj", "isrealobj", "dtype", "ndindex", "min_scalar_type",
-       "common_type", "broadcast_shapes", "asnumpy"}  # fmt: skip
+       "shares_memory", "finfo", "iinfo", "issubdtype", "iscomplexobj", "isrealobj", "dtype", "ndindex",
+       "min_scalar_type", "common_type", "broadcast_shapes", "asnumpy"}  # fmt: skip
 """Functions that do not give arrays."""
 
 MAKES = {"array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray"}
@@ -29,7 +29,8 @@ ANY = {"isclose", "allclose", "array_equal", "meshgrid", "copyto", "full", "full
        "interp", "select", "append", "vander", "average", *RAW}  # fmt: skip
 """Functions that take numbers where others take arrays."""
 
-HOST_ONLY = {"shape", "axis", "axes", "newshape", "n", "N", "M", "k", "repeats", "reps", "shift", "pad_width"}
+HOST_ONLY = {"shape", "axis", "axes", "newshape", "n", "N", "k", "repeats", "reps", "indices_or_sections",
+             "shift", "pad_width"}  # fmt: skip
 """Parameters that are numbers on the host."""
 
 
