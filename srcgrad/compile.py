@@ -34,7 +34,8 @@ class Compiled:
     read: reads the second and checks the guards. outputs: how many things it returns. helpers: runtime functions that
     the text calls; imports: what else it calls, and how a module imports that, None for what it cannot import.
     overwritten: which of the leaves the primal writes into; leaves: reads the leaves from the
-    arguments. sources: the user's functions that are written in line.
+    arguments. sources: the user's functions that are written in line. backend: whose arrays the function takes;
+    plain: the same function over NumPy, where it is to be differentiated again.
     """
 
     text: str
@@ -53,6 +54,8 @@ class Compiled:
     leaf_texts: tuple[str, ...] = ()
     leaves: Callable[..., tuple[Any, ...]] = field(default=lambda *args: ())
     sources: tuple[Callable[..., Any], ...] = ()
+    backend: NumPy = NUMPY
+    plain: Callable[..., Any] = _unread
     read: Callable[[Any, tuple[Any, ...]], tuple[Any, ...] | None] = _unread
 
 
@@ -65,19 +68,19 @@ def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -
         raise derive.in_users_words(error) from error
     inputs = made.program.inputs
     params, hidden = tuple(made.program.names.values()), tuple(inputs.captured)
-    text = text_of(made, parameters_of(made, wish))
-    namespace, helpers = namespace_for(made)
-    passed, imports = names_beside(made)
-    namespace |= passed | backend.namespace() | {name: backend.helper(name) for name in helpers}
-    call = compile_text(text, made.name, namespace, f"gradient of {made.program.definition.name}")
-    call = backend.placed(call)
+    plain = None
+    if wish.again and backend is not NUMPY:  # what is differentiated again is a program over NumPy, like any other
+        plain = _callable(made, wish, NUMPY)[1]
+    made = backend.printed(made, wish)
+    text, call, helpers = _callable(made, wish, backend)
+    imports = names_beside(made)[1]
     if made.checks:
         call = explained(call, made.checks)
     compiled = Compiled(
         text, made.name, call, params, tuple(inputs.captured.values()), hidden, tuple(made.seeds),
         tuple(made.seed_paths), tuple(inputs.guards), len(wish.wrt) + wish.value, helpers,
     )  # fmt: skip
-    compiled.imports = imports
+    compiled.imports, compiled.backend, compiled.plain = imports, backend, plain or call
     compiled.sources = tuple(inputs.sources.values())
     if made.disjoint:
         compiled.overwritten = tuple(inputs.local.get(name, name) for name in made.disjoint)
@@ -90,7 +93,7 @@ def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -
 def generated_for(
     fn: Callable[..., Any], args: dict[str, Any], wish: Wish, derive: Deriver
 ) -> tuple[Gradient, NumPy]:
-    """The derivative of a function for arguments of the kinds of `args`, as it is printed, and the backend that it is
+    """The derivative of a function for arguments of the kinds of `args`, over NumPy, and the backend that it is to be
     printed for."""
     specialised = specialised_for(fn, args, derive)
     backend = NUMPY
@@ -102,7 +105,15 @@ def generated_for(
         return program
 
     made = generate(checked, wish)
-    return backend.printed(made, wish), backend
+    return made, backend
+
+
+def _callable(made: Gradient, wish: Wish, backend: NumPy) -> tuple[str, Callable[..., Any], tuple[str, ...]]:
+    """A derivative as text and as a function, and the helpers that it calls."""
+    text = text_of(made, parameters_of(made, wish))
+    namespace, helpers = namespace_for(made)
+    namespace |= names_beside(made)[0] | backend.namespace() | {name: backend.helper(name) for name in helpers}
+    return text, compile_text(text, made.name, namespace, f"gradient of {made.program.definition.name}"), helpers
 
 
 def parameters_of(made: Gradient, wish: Wish) -> list[str]:

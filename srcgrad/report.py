@@ -161,6 +161,7 @@ def measure(
 ) -> Report:
     """The report of a gradient: of a function, for the arguments `args`. given: what the generated function takes."""
     made, backend = generated_for(function, args, dataclasses.replace(wish, debug_nans=False), Deriver())
+    made = backend.printed(made, wish)
     meter = Meter()
     bodies = {made.name: made.body, **{f.name: f.body for f in made.functions}}
     kept = _kept(made)

@@ -133,7 +133,7 @@ class GradientFunction(TransformedFunction):
         if compiled.overwritten:
             self._check_disjoint(compiled, given)
         try:
-            return compiled.call(*given)
+            return compiled.backend.run(compiled.call, given)
         except TypeError as error:
             if "so it has no gradient" in str(error):
                 raise NonScalarError(

@@ -5,9 +5,11 @@ What is asked is the CuPy that is there, not a list: each release has more of Nu
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import inspect
+import re
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -119,46 +121,29 @@ def _device_form(module: str, cp: Any) -> types.ModuleType:
 
 @cache
 def missing_in_helper(name: str) -> str | None:
-    """A function of NumPy that a helper, or one that it calls, needs and that CuPy lacks."""
-    for code in _codes(name, set()):
-        for text in _attributes(code):
-            if find(text) is None:
+    """What a helper, or one that it calls, needs of NumPy and CuPy lacks: a function, or an argument of one."""
+    for source in _sources(name, set()):
+        for node in ast.walk(ast.parse(source)):
+            call = node if isinstance(node, ast.Call) else None
+            text = ast.unparse(call.func if call else node) if isinstance(node, (ast.Call, ast.Attribute)) else ""
+            if not re.fullmatch(r"np(\.[a-z_]\w*)+", text):
+                continue
+            found = find(text)
+            if found is None:
                 return text
+            given = tuple(keyword.arg for keyword in call.keywords if keyword.arg) if call else ()
+            bad = refused_keyword(found[0], len(call.args) if call else 0, given)
+            if bad is not None:
+                return f"{text} with {bad}"
     return None
 
 
-def _codes(name: str, seen: set[str]) -> Iterator[types.CodeType]:
+def _sources(name: str, seen: set[str]) -> Iterator[str]:
     if name in seen:
         return
     seen.add(name)
-    helper = HELPERS[name]
-    functions = list(vars(helper).values()) if isinstance(helper, type) else [helper]
-    for function in functions:
-        if inspect.isfunction(function):
-            yield from _nested(function.__code__)
-            for other in function.__code__.co_names:
-                if other in HELPERS:
-                    yield from _codes(other, seen)
-
-
-def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _nested(constant)
-
-
-def _attributes(code: types.CodeType) -> Iterator[str]:
-    """The dotted names that begin with `np` in a function."""
-    import dis
-
-    text = ""
-    for step in dis.get_instructions(code):
-        if step.opname.startswith("LOAD_GLOBAL") and step.argval == "np":
-            text = "np"
-        elif text and step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-            text += f".{step.argval}"
-        elif text and step.opname not in ("CACHE", "PUSH_NULL"):
-            if "." in text:
-                yield text.removesuffix(".at") if text.startswith("np.add.") else text
-            text = ""
+    source = inspect.getsource(HELPERS[name])
+    yield source
+    for other in re.findall(r"\w+", source):
+        if other in HELPERS:
+            yield from _sources(other, seen)

@@ -58,6 +58,7 @@ from srcgrad.ir.walk import children, expressions_of, map_own, rebuild, root, st
 from srcgrad.runtime import HELPERS
 
 WAITS = "waits for the device"
+_REMEDY = "Write it with functions that CuPy has, or call the function with NumPy arrays."
 
 
 def for_device(body: Sequence[Stmt], residence: Residence, callees: Sequence[str] = ()) -> list[Stmt]:
@@ -106,12 +107,12 @@ class _Device:
                 return dataclasses.replace(stmt, value=new)
             case Assign(value=value):
                 return dataclasses.replace(stmt, value=self.kept(value))
-            case Push(value=value):
-                stmt = map_own(stmt, self.value) if not self.residence.of(value) else stmt
-                new = self.kept(value)
-                if getattr(value.kind, "dtype", "") == "bool" and isinstance(value.kind, Scalar):
-                    new = self.host(value, bool)
-                return dataclasses.replace(stmt, value=new)
+            case Push(target=target, value=value, index=index):
+                boolean = isinstance(value.kind, Scalar) and value.kind.dtype == "bool"
+                new = self.host(value, bool) if boolean else self.kept(value)
+                return dataclasses.replace(
+                    stmt, target=self.value(target), value=new, index=index and self.host(index, int)
+                )
             case Store(target=Load() as target, value=value, op="at" | "|at"):
                 function = "np.add.at" if stmt.op == "at" else "np.bitwise_or.at"
                 args = (self.value(target.base), self.value(target.index), self.value(value))
@@ -123,8 +124,10 @@ class _Device:
                 if op and isinstance(target.kind, Scalar) and not isinstance(base.kind, Array):
                     new, op = Op(op, (place, new), kind=Array(target.kind.dtype, ())), ""
                 return dataclasses.replace(stmt, target=place, value=new, op=op)
-            case If(test=test) | While(test=test) | Assert(test=test):
-                return dataclasses.replace(map_own(stmt, lambda e: e), test=self.test(test))
+            case If() | While():
+                return dataclasses.replace(stmt, test=self.test(stmt.test))
+            case Assert(test=test, message=message):
+                return dataclasses.replace(stmt, test=self.test(test), message=message and self.value(message))
             case For(lo=lo, hi=hi, step=step):
                 lo, hi, step = (self.host(bound, int) for bound in (lo, hi, step))
                 return dataclasses.replace(stmt, lo=lo, hi=hi, step=step)
@@ -147,7 +150,7 @@ class _Device:
                 return dataclasses.replace(expr, items=tuple(map(self.test, items)))
             case Op(op="not", args=(inner,)):
                 return dataclasses.replace(expr, args=(self.test(inner),))
-        self.waits += self.residence.of(expr)
+        self.waits += isinstance(expr.kind, (Array, Scalar)) and self.residence.of(expr)
         return self.value(expr)
 
     def host(self, expr: Expr, make: Callable[..., Any]) -> Expr:
@@ -175,9 +178,9 @@ class _Device:
                 owner = root(base)
                 if returned or owner is None or self.aliases.of(owner) in self.written:
                     return Call(Prim(np.copy, "copy", "method"), (self.value(expr),), kind=expr.kind, pos=expr.pos)
-            case Cond(test=test, body=body, orelse=orelse):
+            case Cond(test=test, body=body, orelse=orelse) if not self.residence.of(test):
                 return dataclasses.replace(
-                    expr, test=self.test(test), body=self.kept(body, returned), orelse=self.kept(orelse, returned)
+                    expr, test=self.value(test), body=self.kept(body, returned), orelse=self.kept(orelse, returned)
                 )
             case Pack(items=items):
                 return dataclasses.replace(expr, items=tuple(self.kept(item, returned) for item in items))
@@ -191,8 +194,7 @@ class _Device:
             case Const(value=type() as value) if issubclass(value, np.generic):
                 return Name(f"{cupy.ALIAS}.{'bool_' if value is np.bool_ else value.__name__}", kind=expr.kind)
             case Cond(test=test, body=body, orelse=orelse):
-                new = self.test(test), self.value(body), self.value(orelse)
-                return dataclasses.replace(expr, test=new[0], body=new[1], orelse=new[2])
+                return self.choice(expr, test, body, orelse)
             case BoolOp(items=items) if is_whole(expr.kind):
                 return dataclasses.replace(expr, items=tuple(self.host(item, bool) for item in items))
             case Op(op="not"):
@@ -215,9 +217,19 @@ class _Device:
                 self.waits += any(self.residence.of(part) for part in children(expr))
         return rebuild(expr, self.value)
 
+    def choice(self, expr: Cond, test: Expr, body: Expr, orelse: Expr) -> Expr:
+        """`a if p else b`: between numbers the device chooses itself, without a word to the host."""
+        numbers = all(isinstance(part.kind, Scalar) for part in (test, body, orelse))
+        if not (numbers and isinstance(test, Op) and self.residence.of(test)):
+            new = self.test(test), self.value(body), self.value(orelse)
+            return dataclasses.replace(expr, test=new[0], body=new[1], orelse=new[2])
+        chosen = self.value(test) if self.residence.surely(test) else self.moved(test)
+        parts = chosen, self.value(body), self.value(orelse)
+        return Call(self.primitive("np.where", expr.pos), parts, kind=expr.kind, pos=expr.pos)
+
     def index(self, index: Expr) -> Expr:
         """An index: ints and the bounds of slices are on the host, since an array there takes copies, not views."""
-        items = []
+        items: list[Expr] = []
         for item in index_items(index):
             if isinstance(item, Slice):
                 bounds = (None if part is None else self.host(part, int) for part in (item.lo, item.hi, item.step))
@@ -231,7 +243,8 @@ class _Device:
     def moved(self, expr: Expr) -> Expr:
         """Numbers, or a display of them, as an array on the device."""
         new = self.value(expr)
-        return new if _is_array(expr) else Call(self.primitive("np.asarray", expr.pos), (new,), kind=expr.kind)
+        known = not isinstance(expr.kind, Array) or expr.kind.dims is not None
+        return new if _is_array(expr) and known else Call(self.primitive("np.asarray", expr.pos), (new,), kind=expr.kind)
 
     # ---- calls ----
 
@@ -240,14 +253,22 @@ class _Device:
         if HELPERS.get(prim.text) is prim.fn and prim.style == "function":
             missing = cupy.missing_in_helper(prim.text)
             if missing is not None:
-                raise _lacking(missing, pos)
+                raise NoRuleError(
+                    f"This derivative calls {prim.text}, which needs {missing}: CuPy has none.", _REMEDY, pos
+                )
             return rebuild(call, self.value)
         on_device = [self.residence.of(part) for part in children(call)]
         if prim.style != "function" and call.args:
             return self.member(call, on_device[0], pos)
+        if prim.fn is float and call.pos is None and any(on_device):  # not the program's own: it stays where it is
+            return self.converted(call, np.float64, pos)
         head = prim.text.partition(".")[0]
         makes = holds_arrays(call.kind) or (head == "np" and _gives_arrays(call))
         if (head == "math" or prim.fn is round) and any(on_device):
+            if any(isinstance(a.kind, Array) and a.kind.dims != () for a in call.args):
+                raise UnsupportedError(
+                    f"{prim.text} reads an array on the device element by element", "Use NumPy's functions.", pos
+                )
             return rebuild(call, lambda arg: self.host(arg, float))
         if head not in ("np", "scipy") or not (makes or any(on_device)):
             self.waits += any(on_device) and _asks(prim.fn)
@@ -255,9 +276,8 @@ class _Device:
                 return call
             return rebuild(call, self.value)
         if isinstance(prim.fn, type) and issubclass(prim.fn, np.generic):
-            args = (self.value(call.args[0]), self.value(Const(prim.fn)))
-            return Call(self.primitive("np.asarray", pos), args, kind=call.kind, pos=call.pos)
-        text, more = prim.text, {}
+            return self.converted(call, prim.fn, pos)
+        text, more = prim.text, dict[str, Any]()
         if cupy.find(text) is None:
             text, more = cupy.INSTEAD.get(text, (text, more))
         made = self.primitive(text, pos)
@@ -267,12 +287,17 @@ class _Device:
             raise NoRuleError(
                 f"CuPy's {prim.text.removeprefix('np.')} does not take {given}.", f"Leave {given} out.", pos
             )
-        places = [*enumerate(call.args), *call.kwargs]
+        places: list[tuple[Any, Expr]] = [*enumerate(call.args), *call.kwargs]
         found = [self.argument(prim.fn, made.fn, place, arg, any(on_device)) for place, arg in places]
         count = len(call.args)
         kwargs = tuple((name, new) for (name, _), new in zip(call.kwargs, found[count:], strict=True))
         kwargs += tuple((name, Const(value)) for name, value in more.items())
         return dataclasses.replace(call, prim=made, args=tuple(found[:count]), kwargs=kwargs)
+
+    def converted(self, call: Call, dtype: type[np.generic], pos: Pos | None) -> Expr:
+        """A number of a dtype, as NumPy's types make it of their argument."""
+        args = (self.value(call.args[0]), self.value(Const(dtype)))
+        return Call(self.primitive("np.asarray", pos), args, kind=call.kind, pos=call.pos)
 
     def argument(self, fn: Any, own: Any, place: int | str, arg: Expr, device: bool) -> Expr:
         """An argument of a function of NumPy's for CuPy's own: numbers and displays that it takes for arrays are made
@@ -290,8 +315,11 @@ class _Device:
             items = tuple(item if isinstance(item, Slice) else self.moved(item) for item in arg.items)
             return dataclasses.replace(arg, items=items)
         if device and (display or isinstance(arg.kind, Scalar)) and not self.residence.of(arg):
-            if (not plain or display) and takes_array(fn, place, display):
+            scipy = not isinstance(fn, np.ufunc) and (fn.__module__ or "").startswith("scipy")
+            if (not plain or display) and ((scipy and display) or takes_array(fn, place, display)):
                 return self.moved(arg)
+        if isinstance(arg.kind, Array) and arg.kind.dims is None and not plain and takes_array(fn, place, False):
+            return self.moved(arg)  # it may be a number
         if is_whole(arg.kind) and self.residence.of(arg) and not plain and not takes_array(fn, place, False):
             return self.host(arg, int)
         return self.value(arg)
@@ -345,9 +373,8 @@ def _asks(fn: Any) -> bool:
 
 def _lacking(text: str, pos: Pos | None) -> NoRuleError:
     return NoRuleError(
-        f"CuPy has no {text.removeprefix('np.')}.",
-        "Write it with functions that CuPy has, or call the function with NumPy arrays.", pos,
-    )  # fmt: skip
+        f"CuPy has no {text.removeprefix('np.')}.", _REMEDY, pos
+    )
 
 
 class _Probe:

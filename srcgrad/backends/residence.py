@@ -81,6 +81,7 @@ class Residence:
         self.device = self._spread()
         self.wanted = {n.id for n in self._asked_for() if n.id in self.device and is_whole(n.kind)}
         self.device = self._spread()
+        self.sure = self._surely()
 
     def _spread(self) -> set[str]:
         self.device = set(self.given)
@@ -109,6 +110,36 @@ class Residence:
             case Invoke(outs=outs):
                 self.device |= {out.id for out in outs if not isinstance(out.kind, Opaque)}
         self.device -= self.wanted
+
+    def _surely(self) -> set[str]:
+        """The variables that every statement which sets them leaves on the device."""
+        self.sure = self.device & self.set_here
+        before = -1
+        while len(self.sure) != before:
+            before = len(self.sure)
+            for stmt in statements(self.body):
+                match stmt:
+                    case Assign(target=Name(id=name), value=value):
+                        if not self.surely(value):
+                            self.sure.discard(name)
+                    case _:
+                        self.sure -= _targets(stmt)
+        return self.sure
+
+    def surely(self, expr: Expr) -> bool:
+        """Whether an expression's value is on the device, whatever path was taken."""
+        if isinstance(expr.kind, Array) and expr.kind.dims is not None and not expr.kind.optional:
+            return True
+        match expr:
+            case Name(id=name):
+                return name in self.sure
+            case Load(base=base):
+                return isinstance(base.kind, Array) and base.kind.dims is not None
+            case Cond(body=body, orelse=orelse):
+                return self.surely(body) and self.surely(orelse)
+            case Op() | Call():
+                return self.of(expr) and any(map(self.surely, children(expr)))
+        return False
 
     def of_container(self, expr: Expr) -> bool:
         """Whether a list may hold values on the device."""

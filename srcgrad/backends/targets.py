@@ -8,17 +8,19 @@ has the last word before a derivative is printed.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import inspect
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from srcgrad.backends import cupy
 from srcgrad.backends.device import for_device
-from srcgrad.backends.homes import NAMES
+from srcgrad.backends.homes import NAMES, on_device
 from srcgrad.backends.residence import Residence
 from srcgrad.errors import ArgumentError
 from srcgrad.ir.nodes import Pos
 from srcgrad.runtime import HELPERS
-from srcgrad.specialize.inputs import Inputs
+from srcgrad.specialize.inputs import Inputs, attributes, is_object
 from srcgrad.transform.gradient import Gradient, Wish
 
 
@@ -40,9 +42,17 @@ class NumPy:
         """A runtime helper for the library's arrays."""
         return HELPERS[name]
 
-    def placed(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """A generated function as it is called."""
-        return call
+    def source(self, name: str) -> str:
+        """The source of a helper, for a module of its own."""
+        return inspect.getsource(HELPERS[name])
+
+    def imports(self, beside: bool) -> list[str]:
+        """What a module of generated code imports. beside: whether it calls NumPy beside the library."""
+        return ["import numpy as np\n"]
+
+    def run(self, call: Callable[..., Any], given: tuple[Any, ...]) -> Any:
+        """Call a generated function."""
+        return call(*given)
 
 
 class CuPy(NumPy):
@@ -66,6 +76,33 @@ class CuPy(NumPy):
 
     def helper(self, name: str) -> Callable[..., Any]:
         return cupy.helper(name)
+
+    def source(self, name: str) -> str:
+        return re.sub(r"\bnp\.", f"{self.alias}.", super().source(name))
+
+    def imports(self, beside: bool) -> list[str]:
+        return [f"import cupy as {self.alias}\n", *(["import numpy as np\n"] if beside else [])]
+
+    def run(self, call: Callable[..., Any], given: tuple[Any, ...]) -> Any:
+        """Call a generated function on the device of its arguments, in that device's current stream."""
+        device = next((array.device for array in _arrays(given)), None)
+        if device is None or device.id == cupy.library().cuda.runtime.getDevice():
+            return call(*given)
+        with device:
+            return call(*given)
+
+
+def _arrays(value: Any) -> Iterator[Any]:
+    """The arrays on a device in nested containers."""
+    if on_device(value):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _arrays(item)
+    elif isinstance(value, dict):
+        yield from _arrays(list(value.values()))
+    elif is_object(value):
+        yield from _arrays(list(attributes(value).values()))
 
 
 NUMPY, CUPY = NumPy(), CuPy()

@@ -32,7 +32,7 @@ def is_library(owner: Any) -> bool:
     """Whether a module, class or function comes with Python or NumPy, so that its attributes do not change."""
     name = owner.__name__ if isinstance(owner, types.ModuleType) else owner.__module__
     head = (name or "").split(".")[0]
-    return head in ("numpy", "scipy", "srcgrad", "numba") or head in sys.stdlib_module_names and head != "__main__"
+    return head in ("numpy", "scipy", "srcgrad", "numba", "cupy", "cupyx") or head in sys.stdlib_module_names and head != "__main__"
 
 
 def plain_function(value: Any) -> bool:
@@ -44,7 +44,7 @@ def plain_function(value: Any) -> bool:
     from srcgrad.specialize.builtins import HANDLERS
 
     home = (function.__module__ or "").split(".")[0]
-    library = home in ("numpy", "scipy", "math", "functools", "copy", "dataclasses")
+    library = home in ("numpy", "scipy", "cupy", "cupyx", "math", "functools", "copy", "dataclasses")
     library = library or (function.__module__ or "").startswith("srcgrad.rules")
     return not library and lookup(value) is None and function not in HANDLERS
 

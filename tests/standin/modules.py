@@ -26,7 +26,7 @@ MAKES = {"array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray"
 """Functions that take what the host has."""
 
 ANY = {"isclose", "allclose", "array_equal", "meshgrid", "copyto", "full", "full_like", "arange", "linspace", "einsum",
-       "interp", "select", "append", "vander", "average", *RAW}  # fmt: skip
+       "average", "gradient", "quantile", "percentile", "select", *RAW}  # fmt: skip
 """Functions that take numbers where others take arrays."""
 
 HOST_ONLY = {"shape", "axis", "axes", "newshape", "n", "N", "k", "repeats", "reps", "indices_or_sections",
@@ -73,6 +73,9 @@ class ufunc:
         return wrap(self._function.accumulate(unwrap(a), axis, dtype, unwrap(out)))
 
 
+ufunc.__module__ = "cupy._core._kernel"
+
+
 class _Probe:
     def __array_function__(self, *args: Any) -> Any:
         raise _Seen
@@ -109,7 +112,7 @@ def _function(theirs: Any, name: str, parameters: str) -> Any:
             if given in HOST_ONLY and isinstance(value, ndarray):
                 raise TypeError(f"{name}: {given} has to be known on the host")
         if name not in ANY | MAKES:
-            for given in _array_parameters(theirs, names) & set(bound.arguments) - {"out"}:
+            for given in _array_parameters(theirs, names) & set(bound.arguments) - HOST_ONLY - {"out"}:
                 value = bound.arguments[given]
                 items = value if isinstance(value, (list, tuple)) and value else [value]
                 optional = name == "where" and given != "condition" or name in ("clip", "histogram", "pad", "split")
@@ -126,7 +129,7 @@ def _function(theirs: Any, name: str, parameters: str) -> Any:
             return result
         return wrap(np.asarray(result)) if isinstance(result, (bool, np.bool_)) else wrap(result)
 
-    function.__name__ = name
+    function.__name__, function.__module__ = name, "cupy"
     function.__signature__ = signature  # type: ignore[attr-defined]
     return function
 
