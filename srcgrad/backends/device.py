@@ -244,7 +244,9 @@ class _Device:
         """Numbers, or a display of them, as an array on the device."""
         new = self.value(expr)
         known = not isinstance(expr.kind, Array) or expr.kind.dims is not None
-        return new if _is_array(expr) and known else Call(self.primitive("np.asarray", expr.pos), (new,), kind=expr.kind)
+        if _is_array(expr) and known:
+            return new
+        return Call(self.primitive("np.asarray", expr.pos), (new,), kind=expr.kind)
 
     # ---- calls ----
 
@@ -280,7 +282,7 @@ class _Device:
         text, more = prim.text, dict[str, Any]()
         if cupy.find(text) is None:
             text, more = cupy.INSTEAD.get(text, (text, more))
-        made = self.primitive(text, pos)
+        made = self.primitive(text, pos, own=call.pos is not None)
         bad = cupy.refused_keyword(made.fn, len(call.args), tuple(name for name, _ in call.kwargs))
         if bad is not None:
             given = f"`{bad}`" if not bad.startswith("argument") else bad
@@ -338,11 +340,11 @@ class _Device:
             self.waits += _asks(prim.fn)
         return rebuild(call, self.value)
 
-    def primitive(self, text: str, pos: Pos | None) -> Prim:
-        """What CuPy has for a function of NumPy or SciPy."""
+    def primitive(self, text: str, pos: Pos | None, own: bool = True) -> Prim:
+        """What CuPy has for a function of NumPy or SciPy. own: the program itself calls it."""
         found = cupy.find(text)
         if found is None:
-            raise _lacking(text, pos)
+            raise _lacking(text, pos, own)
         return Prim(*found)
 
 
@@ -371,10 +373,9 @@ def _asks(fn: Any) -> bool:
         return False
 
 
-def _lacking(text: str, pos: Pos | None) -> NoRuleError:
-    return NoRuleError(
-        f"CuPy has no {text.removeprefix('np.')}.", _REMEDY, pos
-    )
+def _lacking(text: str, pos: Pos | None, own: bool = True) -> NoRuleError:
+    why = "." if own else ", which the derivative of this calls."
+    return NoRuleError(f"CuPy has no {text.removeprefix('np.')}{why}", _REMEDY, pos)
 
 
 class _Probe:

@@ -299,12 +299,6 @@ def missing(prim: Prim, pos: Pos | None) -> NoRuleError:
     reason = reason_of(prim.fn)
     if reason is not None and reason.message:
         return NoRuleError(reason.message.format(full_name(prim)), reason.remedy, pos)
-    if (getattr(prim.fn, "__module__", "") or type(prim.fn).__module__).startswith("cupy"):
-        name = getattr(prim.fn, "__name__", "")
-        return NoRuleError(
-            f"{full_name(prim)} is CuPy's own: derivatives are made of NumPy's functions, for the arrays of either.",
-            f"Write `np.{name}`: called with CuPy's arrays, it runs where they are.", pos,
-        )  # fmt: skip
     return NoRuleError(
         f"srcgrad has no derivative rule for {full_name(prim)}.",
         "Write it in Python with functions of NumPy that have one, or give it one with `srcgrad.rule`.",

@@ -191,7 +191,7 @@ def _hashable(target: object) -> bool:
 
 
 def _is_library(fn: types.FunctionType) -> bool:
-    return (fn.__module__ or "").split(".")[0] in ("numpy", "scipy", "math", "srcgrad")
+    return (fn.__module__ or "").split(".")[0] in ("numpy", "scipy", "cupy", "cupyx", "math", "srcgrad")
 
 
 def call_primitive(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:

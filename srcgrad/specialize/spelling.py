@@ -32,7 +32,8 @@ def is_library(owner: Any) -> bool:
     """Whether a module, class or function comes with Python or NumPy, so that its attributes do not change."""
     name = owner.__name__ if isinstance(owner, types.ModuleType) else owner.__module__
     head = (name or "").split(".")[0]
-    return head in ("numpy", "scipy", "srcgrad", "numba", "cupy", "cupyx") or head in sys.stdlib_module_names and head != "__main__"
+    known = ("numpy", "scipy", "srcgrad", "numba", "cupy", "cupyx")
+    return head in known or (head in sys.stdlib_module_names and head != "__main__")
 
 
 def plain_function(value: Any) -> bool:

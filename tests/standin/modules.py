@@ -39,6 +39,7 @@ class ufunc:
 
     def __init__(self, function: np.ufunc, name: str) -> None:
         self._function, self.name, self.__name__ = function, name, name
+        self.__module__ = None  # type: ignore[assignment]
         self.nin, self.nout, self.nargs = function.nin, function.nout, function.nargs
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
