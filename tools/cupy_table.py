@@ -2,8 +2,8 @@
 
     python tools/cupy_table.py        # writes tests/standin/table.json; needs CuPy, but no GPU
 
-For each public function of NumPy that CuPy has: its parameters, "ufunc" or "value". CuPy is too large for every test
-run to install it, and what it lacks is what matters.
+For each public function of NumPy that CuPy has: its parameters, "ufunc" or "value"; and which may make the host
+wait. CuPy is too large for every test run to install it, and what it lacks is what matters.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import re
 import types
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,21 @@ def names_of(own: Any, theirs: Any) -> dict[str, str]:
     return found
 
 
+def find(owner: Any, module: str, name: str) -> Any:
+    for part in [*filter(None, module.split(".")), name]:
+        owner = getattr(owner, part)
+    return owner
+
+
+def says_so(function: Any) -> bool:
+    """Whether a function's documentation or source says that it synchronises."""
+    try:
+        source = inspect.getsource(function)
+    except (TypeError, OSError):
+        source = ""
+    return re.search(r"synchroni[sz]e\b", f"{getattr(function, '__doc__', '')} {source}") is not None
+
+
 def table() -> dict[str, Any]:
     """The table."""
     import cupy
@@ -65,6 +81,10 @@ def table() -> dict[str, Any]:
             continue
         made["scipy"][module] = names_of(own, importlib.import_module(f"scipy.{module}"))
     made["members"] = sorted(name for name in dir(np.ndarray) if hasattr(cupy.ndarray, name))
+    made["waits"] = sorted(
+        f"{module}.{name}".lstrip(".")
+        for module, names in made["numpy"].items() for name in names if says_so(find(cupy, module, name))
+    )  # fmt: skip
     ufuncs = {name: getattr(cupy, name) for name in made["numpy"][""] if made["numpy"][""][name] == "ufunc"}
     made["at"] = sorted(name for name, value in ufuncs.items() if getattr(value, "_scatter_op", None))
     return made

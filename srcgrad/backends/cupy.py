@@ -77,6 +77,20 @@ def wants_host(fn: Any, place: int | str) -> bool:
     return place in ON_HOST
 
 
+def waits(fn: Any, positional: int) -> bool:
+    """Whether a function of CuPy may make the host wait for the device: its documentation or its source says so."""
+    return _may_wait(fn) and not (getattr(fn, "__name__", "") == "where" and positional > 1)
+
+
+@cache
+def _may_wait(fn: Any) -> bool:
+    try:
+        source = inspect.getsource(fn)
+    except (TypeError, OSError):
+        source = ""
+    return re.search(r"synchroni[sz]e\b", f"{getattr(fn, '__doc__', '')} {source}") is not None
+
+
 @cache
 def _parameters(fn: Any) -> tuple[tuple[str, ...], frozenset[str], bool, bool] | None:
     """What a function takes by position, what by name, and whether it takes more than those."""
@@ -122,20 +136,32 @@ def _device_form(module: str, cp: Any) -> types.ModuleType:
 @cache
 def missing_in_helper(name: str) -> str | None:
     """What a helper, or one that it calls, needs of NumPy and CuPy lacks: a function, or an argument of one."""
+    for text, call in _named(name):
+        found = find(text)
+        if found is None:
+            return text
+        given = tuple(keyword.arg for keyword in call.keywords if keyword.arg) if call else ()
+        bad = refused_keyword(found[0], len(call.args) if call else 0, given)
+        if bad is not None:
+            return f"{text} with {bad}"
+    return None
+
+
+@cache
+def waits_in_helper(name: str) -> bool:
+    """Whether a helper, or one that it calls, may make the host wait for the device."""
+    found = [(find(text), call) for text, call in _named(name)]
+    return any(one is not None and waits(one[0], len(call.args) if call else 0) for one, call in found)
+
+
+def _named(name: str) -> Iterator[tuple[str, ast.Call | None]]:
+    """What a helper and those that it calls name of NumPy, with the call, where it is one."""
     for source in _sources(name, set()):
         for node in ast.walk(ast.parse(source)):
             call = node if isinstance(node, ast.Call) else None
             text = ast.unparse(call.func if call else node) if isinstance(node, (ast.Call, ast.Attribute)) else ""
-            if not re.fullmatch(r"np(\.[a-z_]\w*)+", text):
-                continue
-            found = find(text)
-            if found is None:
-                return text
-            given = tuple(keyword.arg for keyword in call.keywords if keyword.arg) if call else ()
-            bad = refused_keyword(found[0], len(call.args) if call else 0, given)
-            if bad is not None:
-                return f"{text} with {bad}"
-    return None
+            if re.fullmatch(r"np(\.[a-z_]\w*)+", text):
+                yield text, call
 
 
 def _sources(name: str, seen: set[str]) -> Iterator[str]:

@@ -90,7 +90,7 @@ class _Device:
         self.waits, self.pos = 0, stmt.pos or self.pos
         new = self.own(stmt)
         if self.waits:
-            new = dataclasses.replace(new, note=f"{stmt.note}; {WAITS}" if stmt.note else WAITS)
+            new = dataclasses.replace(new, note=f"{WAITS}; {stmt.note}" if stmt.note else WAITS)
         match new:
             case If(body=body, orelse=orelse):
                 return dataclasses.replace(new, body=self.block(body), orelse=self.block(orelse))
@@ -236,7 +236,8 @@ class _Device:
                 items.append(Slice(*bounds))
             elif is_whole(item.kind):
                 items.append(self.host(item, int))
-            else:
+            else:  # how many elements a mask takes, only the device knows
+                self.waits += isinstance(item.kind, Array) and item.kind.dtype == "bool"
                 items.append(self.value(item))
         return dataclasses.replace(index, items=tuple(items)) if isinstance(index, Pack) else items[0]
 
@@ -258,6 +259,7 @@ class _Device:
                 raise NoRuleError(
                     f"This derivative calls {prim.text}, which needs {missing}: CuPy has none.", _REMEDY, pos
                 )
+            self.waits += cupy.waits_in_helper(prim.text)
             return rebuild(call, self.value)
         on_device = [self.residence.of(part) for part in children(call)]
         if prim.style != "function" and call.args:
@@ -289,6 +291,7 @@ class _Device:
             raise NoRuleError(
                 f"CuPy's {prim.text.removeprefix('np.')} does not take {given}.", f"Leave {given} out.", pos
             )
+        self.waits += cupy.waits(made.fn, len(call.args))
         places: list[tuple[Any, Expr]] = [*enumerate(call.args), *call.kwargs]
         found = [self.argument(prim.fn, made.fn, place, arg, any(on_device)) for place, arg in places]
         count = len(call.args)

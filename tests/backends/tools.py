@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import copy
-import dataclasses
+import linecache
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 import srcgrad
+from tests.standin import syncs
 from tests.support import children, differentiable_args
 
 
@@ -70,7 +72,11 @@ def hold_on_device(cp: Any, f: Callable[..., Any], args: tuple[Any, ...], argnum
     want = both(*copy.deepcopy(args))
     given = to_device(cp, args)
     source = both.source_for(*given)
-    got = both(*given)
+    with syncs() as waited:
+        got = both(*given)
+    for file, number in waited.lines:
+        text = statement_at("".join(linecache.getlines(file)), number)
+        assert "waits for the device" in text, f"{text}\nwaits for the device, and does not say so, in\n{source}"
     for before, after in zip(args, given, strict=True):
         same(before, after, 0.0) if not callable(before) else None
     single = any(getattr(a, "dtype", None) == np.float32 for a in args)
@@ -78,5 +84,15 @@ def hold_on_device(cp: Any, f: Callable[..., Any], args: tuple[Any, ...], argnum
     return source
 
 
-def is_dataclass(value: Any) -> bool:
-    return dataclasses.is_dataclass(value) and not isinstance(value, type)
+def statement_at(text: str, number: int) -> str:
+    """The lines of the innermost statement at a line, and the one before, where a long comment stands; of one with a
+    body, its head."""
+    best = None
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.stmt) and node.lineno <= number <= (node.end_lineno or 0):
+            if best is None or node.lineno >= best.lineno:
+                best = node
+    assert best is not None
+    inside = getattr(best, "body", None)
+    last = inside[0].lineno - 1 if isinstance(inside, list) else best.end_lineno
+    return "\n".join(text.splitlines()[max(0, best.lineno - 2) : max(best.lineno, last)])

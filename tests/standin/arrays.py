@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import operator
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,28 +14,36 @@ import numpy as np
 
 TABLE = json.loads((Path(__file__).parent / "table.json").read_text())
 
-COUNTS = {"waits": 0, "copies": 0}
-
-
 class Waited:
-    """How often the host waited for the device since the block began."""
+    """How often the host waited for the device, and the lines of generated code that made it: (file, line)."""
 
     def __init__(self) -> None:
-        self.before = dict(COUNTS)
+        self.count = 0
+        self.lines: list[tuple[str, int]] = []
 
-    @property
-    def count(self) -> int:
-        return COUNTS["waits"] - self.before["waits"]
+
+WAITED: list[Waited] = []
 
 
 @contextlib.contextmanager
 def syncs() -> Iterator[Waited]:
     """Count how often the values of arrays are asked for."""
-    yield Waited()
+    WAITED.append(Waited())
+    try:
+        yield WAITED[-1]
+    finally:
+        WAITED.pop()
 
 
 def wait() -> None:
-    COUNTS["waits"] += 1
+    """The host waits for the device."""
+    for waited in WAITED:
+        waited.count += 1
+        frame = sys._getframe(1)
+        while frame is not None and not frame.f_code.co_filename.startswith("<srcgrad"):
+            frame = frame.f_back  # type: ignore[assignment]
+        if frame is not None:
+            waited.lines.append((frame.f_code.co_filename, frame.f_lineno))
 
 
 NUMBER = (bool, int, float, complex, np.generic)
@@ -197,6 +206,8 @@ class ndarray:
         items = inner if isinstance(inner, tuple) else (inner,)
         if any(item is Ellipsis for item in items):
             return wrap(self._value[items])
+        if any(isinstance(item, np.ndarray) and item.dtype == bool for item in items):
+            wait()  # how many elements are there
         if any(isinstance(item, (np.ndarray, list, bool, np.bool_)) for item in items):
             return wrap(np.array(self._value[items]))
         return wrap(self._value[(*items, Ellipsis)])  # so that an element is a view

@@ -102,7 +102,7 @@ def _array_parameters(theirs: Any, names: tuple[str, ...]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _function(theirs: Any, name: str, parameters: str) -> Any:
+def _function(theirs: Any, name: str, parameters: str, waits: bool) -> Any:
     """A function of NumPy's or SciPy's with the parameters that CuPy's has."""
     signature = inspect.signature(eval(f"lambda {parameters}: 0"))
     names = tuple(signature.parameters)
@@ -124,6 +124,8 @@ def _function(theirs: Any, name: str, parameters: str) -> Any:
             inner: Any = args
         else:
             inner = unwrap(args)
+        if waits and not (name == "where" and len(args) > 1):
+            wait()
         with np.errstate(all="ignore"):
             result = theirs(*inner, **unwrap({k: v for k, v in kwargs.items() if k != "blocking"}))
         if name in RAW:
@@ -131,11 +133,14 @@ def _function(theirs: Any, name: str, parameters: str) -> Any:
         return wrap(np.asarray(result)) if isinstance(result, (bool, np.bool_)) else wrap(result)
 
     function.__name__, function.__module__ = name, "cupy"
+    if waits:
+        function.__doc__ = "This function may synchronize the device."
     function.__signature__ = signature  # type: ignore[attr-defined]
     return function
 
 
 def _fill(module: Any, theirs: Any, names: dict[str, str]) -> None:
+    inside = module.__name__.removeprefix("cupy").lstrip(".")
     for name, parameters in names.items():
         other = getattr(theirs, name, None)
         if other is None or hasattr(module, name):
@@ -145,7 +150,10 @@ def _fill(module: Any, theirs: Any, names: dict[str, str]) -> None:
         elif isinstance(other, np.ufunc):
             setattr(module, name, ufunc(other, name))
         elif callable(other):
-            setattr(module, name, _function(other, name, "*args" if parameters == "ufunc" else parameters))
+            setattr(module, name, _function(
+                other, name, "*args" if parameters == "ufunc" else parameters,
+                f"{inside}.{name}".lstrip(".") in TABLE["waits"],
+            ))  # fmt: skip
 
 
 class Device:
