@@ -21,11 +21,12 @@ from typing import Any
 import numpy as np
 
 from srcgrad.analysis.aliases import find_aliases
-from srcgrad.analysis.infer import ELEMENTWISE, infer_items
+from srcgrad.analysis.infer import ELEMENTWISE
 from srcgrad.backends import cupy
-from srcgrad.backends.residence import SYNCHRONISES, Residence, holds_arrays, index_items, is_whole
+from srcgrad.backends.primitives import gives_arrays, synchronises, takes_array
+from srcgrad.backends.residence import Residence, holds_arrays, index_items, is_whole
 from srcgrad.codegen import text_of
-from srcgrad.errors import KindError, NoRuleError, UnsupportedError
+from srcgrad.errors import NoRuleError, UnsupportedError
 from srcgrad.ir.kinds import Array, ListOf, Opaque, Scalar
 from srcgrad.ir.nodes import (
     Assert,
@@ -267,7 +268,7 @@ class _Device:
         if prim.fn is float and call.pos is None and any(on_device):  # not the program's own: it stays where it is
             return self.converted(call, np.float64, pos)
         head = prim.text.partition(".")[0]
-        makes = holds_arrays(call.kind) or (head == "np" and _gives_arrays(call))
+        makes = holds_arrays(call.kind) or (head == "np" and gives_arrays(call))
         if (head == "math" or prim.fn is round) and any(on_device):
             if any(isinstance(a.kind, Array) and a.kind.dims != () for a in call.args):
                 raise UnsupportedError(
@@ -275,7 +276,7 @@ class _Device:
                 )
             return rebuild(call, lambda arg: self.host(arg, float))
         if head not in ("np", "scipy") or not (makes or any(on_device)):
-            self.waits += any(on_device) and _asks(prim.fn)
+            self.waits += any(on_device) and synchronises(prim.fn)
             if isinstance(prim.fn, type) and issubclass(prim.fn, np.generic):
                 return call
             return rebuild(call, self.value)
@@ -340,7 +341,7 @@ class _Device:
         if device and isinstance(receiver.kind, (Array, Scalar)):
             if not hasattr(cupy.library().ndarray, prim.text):
                 raise _lacking(f"ndarray.{prim.text}", pos)
-            self.waits += _asks(prim.fn)
+            self.waits += synchronises(prim.fn)
         return rebuild(call, self.value)
 
     def primitive(self, text: str, pos: Pos | None, own: bool = True) -> Prim:
@@ -351,16 +352,6 @@ class _Device:
         return Prim(*found)
 
 
-def _gives_arrays(call: Call) -> bool:
-    """Whether a function gives a tuple with arrays in it, such as np.ix_."""
-    if call.kind != Opaque(tuple):
-        return False
-    try:
-        return any(map(holds_arrays, infer_items(call.prim, call.args, call.kwargs) or ()))
-    except KindError:
-        return False
-
-
 def _is_element(kind: Any) -> bool:
     return isinstance(kind, Scalar) or (isinstance(kind, Array) and kind.dims == ())
 
@@ -369,41 +360,6 @@ def _is_array(expr: Expr) -> bool:
     return isinstance(expr.kind, (Array, ListOf)) and not isinstance(expr, Pack) and holds_arrays(expr.kind)
 
 
-def _asks(fn: Any) -> bool:
-    try:
-        return fn in SYNCHRONISES
-    except TypeError:
-        return False
-
-
 def _lacking(text: str, pos: Pos | None, own: bool = True) -> NoRuleError:
     why = "." if own else ", which the derivative of this calls."
     return NoRuleError(f"CuPy has no {text.removeprefix('np.')}{why}", _REMEDY, pos)
-
-
-class _Probe:
-    """Tells whether a function of NumPy looks at it as at an array."""
-
-    def __array_function__(self, *args: Any) -> Any:
-        raise _Seen
-
-
-class _Seen(Exception):
-    pass
-
-
-def takes_array(fn: Any, place: int | str, several: bool) -> bool:
-    """Whether a function of NumPy takes an array, or a display of several, at a place: a position or a name."""
-    probe: Any = [_Probe()] if several else _Probe()
-    tries = [(), (None,), (None, None)]
-    for rest in tries:
-        try:
-            if isinstance(place, str):
-                fn(*rest, **{place: probe})
-            else:
-                fn(*[None] * place, probe, *rest)
-        except _Seen:
-            return True
-        except Exception:  # whatever it says of arguments that are not there
-            continue
-    return False

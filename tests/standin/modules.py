@@ -7,6 +7,7 @@ import importlib
 import inspect
 import sys
 import types
+import warnings
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -94,7 +95,9 @@ def _array_parameters(theirs: Any, names: tuple[str, ...]) -> frozenset[str]:
         for arguments in ((*[None] * place, _Probe()), (*[None] * place, [_Probe()])):
             for rest in ((), (None,), (None, None)):
                 try:
-                    theirs(*arguments, *rest)
+                    with warnings.catch_warnings():
+                        warnings.simplefilter("ignore")
+                        theirs(*arguments, *rest)
                 except _Seen:
                     found.add(name)
                 except Exception:
