@@ -34,10 +34,15 @@ def synchronises(fn: Any) -> bool:
 
 
 class _Probe:
-    """Tells whether a function of NumPy looks at it as at an array."""
+    """Tells whether a function of NumPy, and not one that it calls, looks at it as at an array."""
 
-    def __array_function__(self, *args: Any) -> Any:
-        raise _Seen
+    def __init__(self, fn: Any) -> None:
+        self.fn = fn
+
+    def __array_function__(self, fn: Any, *args: Any) -> Any:
+        if fn is self.fn:
+            raise _Seen
+        return NotImplemented
 
 
 class _Seen(Exception):
@@ -49,7 +54,7 @@ def takes_array(fn: Any, place: int | str, several: bool) -> bool:
     """Whether a function of NumPy takes an array, or a display of several, at a place: a position or a name."""
     if isinstance(getattr(fn, "__self__", None), np.random.RandomState):
         return False  # it might draw
-    probe: Any = [_Probe()] if several else _Probe()
+    probe: Any = [_Probe(fn)] if several else _Probe(fn)
     tries = [(), (None,), (None, None)]
     for rest in tries:
         try:

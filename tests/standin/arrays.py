@@ -62,7 +62,7 @@ def unwrap(value: Any) -> Any:
         return value
     if isinstance(value, (list, tuple)):
         inside = [item for item in value if item is not None]
-        kinds = {isinstance(item, ndarray) for item in inside if isinstance(item, (ndarray, *NUMBER))}
+        kinds = {isinstance(item, ndarray) for item in inside if isinstance(item, (ndarray, list, *NUMBER))}
         if isinstance(value, list) and len(kinds) == 2:
             raise TypeError("Implicit conversion to a NumPy array is not allowed.")
         return type(value)(map(unwrap, value)) if not hasattr(value, "_fields") else value

@@ -79,8 +79,13 @@ ufunc.__module__ = "cupy._core._kernel"
 
 
 class _Probe:
-    def __array_function__(self, *args: Any) -> Any:
-        raise _Seen
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+    def __array_function__(self, function: Any, *args: Any) -> Any:
+        if function is self.function:
+            raise _Seen
+        return NotImplemented
 
 
 class _Seen(Exception):
@@ -92,7 +97,7 @@ def _array_parameters(theirs: Any, names: tuple[str, ...]) -> frozenset[str]:
     """The parameters of a function of NumPy that it takes for arrays."""
     found = set()
     for place, name in enumerate(names):
-        for arguments in ((*[None] * place, _Probe()), (*[None] * place, [_Probe()])):
+        for arguments in ((*[None] * place, _Probe(theirs)), (*[None] * place, [_Probe(theirs)])):
             for rest in ((), (None,), (None, None)):
                 try:
                     with warnings.catch_warnings():
