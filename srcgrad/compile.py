@@ -6,15 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from srcgrad.backends.targets import NUMPY, NumPy, backend_of
+from srcgrad.backends.targets import NUMPY, NumPy, backend_of, refuse_mixed
 from srcgrad.checks import explained
 from srcgrad.codegen import compile_text
 from srcgrad.derive import Deriver, specialised_for
 from srcgrad.errors import SrcgradError
 from srcgrad.imports import names_beside
 from srcgrad.specialize.inputs import Path
-from srcgrad.specialize.knowledge import Learned
-from srcgrad.specialize.program import Program
 from srcgrad.transform.derive import generate
 from srcgrad.transform.gradient import Gradient, Wish
 from srcgrad.writing import namespace_for, text_of
@@ -95,16 +93,10 @@ def generated_for(
 ) -> tuple[Gradient, NumPy]:
     """The derivative of a function for arguments of the kinds of `args`, over NumPy, and the backend that it is to be
     printed for."""
-    specialised = specialised_for(fn, args, derive)
-    backend = NUMPY
-
-    def checked(learned: Learned) -> Program:
-        nonlocal backend
-        program = specialised(learned)
-        backend = backend_of(program.inputs, program.definition.pos)
-        return program
-
-    made = generate(checked, wish)
+    made = generate(specialised_for(fn, args, derive), wish)
+    backend = backend_of(made.program.inputs)
+    if backend is not NUMPY:
+        refuse_mixed(made)
     return made, backend
 
 

@@ -18,9 +18,10 @@ from srcgrad.backends.device import for_device
 from srcgrad.backends.homes import NAMES, on_device
 from srcgrad.backends.residence import Residence
 from srcgrad.errors import ArgumentError
-from srcgrad.ir.nodes import Pos
+from srcgrad.ir.walk import expressions_of, names_in, statements
 from srcgrad.runtime import HELPERS
 from srcgrad.specialize.inputs import Inputs, attributes, is_object
+from srcgrad.specialize.values import leaves
 from srcgrad.transform.gradient import Gradient, Wish
 
 
@@ -108,19 +109,38 @@ def _arrays(value: Any) -> Iterator[Any]:
 NUMPY, CUPY = NumPy(), CuPy()
 
 
-def backend_of(inputs: Inputs, pos: Pos | None = None) -> NumPy:
-    """The backend for what a program takes. Raises ArgumentError where it takes arrays of two libraries."""
+def backend_of(inputs: Inputs) -> NumPy:
+    """The backend for what a program takes: CuPy's, where any of it is on a device."""
+    return CUPY if inputs.on_device else NUMPY
+
+
+def refuse_mixed(made: Gradient) -> None:
+    """Raise ArgumentError where a function takes arrays of two libraries. Parts of containers and objects that are not
+    read may lie anywhere."""
+    inputs, program = made.program.inputs, made.program
+    read = set()
+    for stmt in statements([*program.body, *made.body]):
+        read |= {name for top in expressions_of(stmt) for name in names_in(top)}
+    read |= {name for _, leaf in leaves(program.result) for name in names_in(leaf.expr)}
     found: dict[str, str] = {}
     for text, homes in inputs.homes.items():
         for home in sorted(homes):
-            found.setdefault(home, text)
+            part = any(step in ("item", "attribute") for step, _ in inputs.leaves[text][0])
+            if home == "cupy" or not part or any(_overlap(name, text) for name in read):
+                found.setdefault(home, text)
     if len(found) > 1:
         device, host = (f"{_place(inputs, found[home])} holds {NAMES[home]} arrays" for home in ("cupy", "numpy"))
         name = inputs.local.get(found["numpy"], found["numpy"])
         raise ArgumentError(
-            f"{device}, and {host}.", f"Move one of them: cupy.asarray({name}) takes it to the device.", pos
-        )
-    return CUPY if "cupy" in found else NUMPY
+            f"{device}, and {host}.", f"Move one of them: cupy.asarray({name}) takes it to the device.",
+            program.definition.pos,
+        )  # fmt: skip
+
+
+def _overlap(name: str, text: str) -> bool:
+    """Whether one of two access texts (`params`, `params["w"]`) is the other, or a part of it."""
+    short, long = sorted((name, text), key=len)
+    return long.startswith(short) and long[len(short) : len(short) + 1] in ("", "[", ".")
 
 
 def _place(inputs: Inputs, text: str) -> str:

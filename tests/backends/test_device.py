@@ -281,6 +281,16 @@ def test_lists_of_arrays_of_two_libraries(cp, x):
     hold_on_device(cp, f, ([X4, X4],))
 
 
+def test_what_is_not_read_may_lie_anywhere(cp, x):
+    def f(x, model):
+        return np.sum(x * model["w"]) * len(model)
+
+    model = {"w": x, "data": np.ones(1000)}
+    assert grad(f)(x, model).shape == (4,)
+    with pytest.raises(ArgumentError, match=r'the argument `model\["data"\]` holds NumPy arrays'):
+        grad(lambda x, model: f(x, model) * np.sum(model["data"]))(x, model)
+
+
 def inserted(x):
     return np.sum(np.insert(x, 1, 2.0))  # <- here
 
