@@ -18,8 +18,8 @@ def shared_pair(compiled: Compiled, given: tuple[Any, ...]) -> tuple[str, str] |
         for k, array in enumerate(_arrays(found[name])):
             for other, value in found.items():
                 for n, second in enumerate(_arrays(value)):
-                    near = (name, k) != (other, n) and array_module(array).may_share_memory(array, second)
-                    if near and _overlap(array, second):
+                    apart = (name, k) == (other, n) or home_of(array) != home_of(second)
+                    if not apart and array_module(array).may_share_memory(array, second) and _overlap(array, second):
                         return name, other
     return None
 

@@ -116,7 +116,7 @@ class _Device:
                 )
             case Store(target=Load() as target, value=value, op="at" | "|at"):
                 function = "np.add.at" if stmt.op == "at" else "np.bitwise_or.at"
-                args = (self.value(target.base), self.value(target.index), self.value(value))
+                args = (self.value(target.base), self.index(target.index), self.value(value))
                 return Effect(Call(self.primitive(function, stmt.pos), args, kind=Opaque(type(None))), pos=stmt.pos,
                               note=stmt.note)  # fmt: skip
             case Store(target=Load(base=base) as target, value=value, op=op):
@@ -342,7 +342,12 @@ class _Device:
             if not hasattr(cupy.library().ndarray, prim.text):
                 raise _lacking(f"ndarray.{prim.text}", pos)
             self.waits += synchronises(prim.fn)
-        return rebuild(call, self.value)
+        places: list[tuple[Any, Expr]] = [*enumerate(call.args), *call.kwargs]
+        asked = {
+            id(arg) for place, arg in places[1:]
+            if is_whole(arg.kind) and prim.style == "method" and not takes_array(prim.fn, place, False)
+        }
+        return rebuild(call, lambda arg: self.host(arg, int) if id(arg) in asked else self.value(arg))
 
     def primitive(self, text: str, pos: Pos | None, own: bool = True) -> Prim:
         """What CuPy has for a function of NumPy or SciPy. own: the program itself calls it."""

@@ -164,8 +164,8 @@ class Residence:
             case Load(base=base):
                 if holds_arrays(kind) or isinstance(base.kind, Array):
                     return True
-                if is_whole(kind) and isinstance(base.kind, Opaque):  # what another generated function gave
-                    return False
+                if is_whole(kind) and isinstance(base.kind, Opaque) and root(base) not in self.device:
+                    return False  # what another generated function gave
                 return isinstance(kind, (Scalar, Bottom)) and self.of_container(base)
             case Call(prim=prim):
                 return self._of_call(expr, prim.fn)
@@ -186,7 +186,8 @@ class Residence:
             return False
         if call.prim.style == "attribute" and call.prim.text in ("shape", "ndim", "size", "dtype", "nbytes"):
             return False
-        return isinstance(call.kind, (Scalar, ListOf, DictOf)) and any(map(self.of, children(call)))
+        holds = isinstance(call.kind, (Scalar, ListOf, DictOf)) or call.kind == Opaque(tuple)
+        return holds and any(map(self.of, children(call)))
 
     # ---- what the host must know ----
 

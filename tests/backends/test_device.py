@@ -218,6 +218,25 @@ def test_an_index_is_fetched_once(cp, x):
     assert waited.count == 1
 
 
+def test_numbers_out_of_a_tuple_are_on_the_device(cp, x):
+    def f(x):
+        sign, size = np.linalg.slogdet(np.outer(x, x) + np.eye(4))
+        before = size
+        for i in range(len(x)):
+            size += x[i]
+        if sign > 0:
+            size = size * before
+        i, j = np.unravel_index(np.argmax(x), (2, 2))
+        row = x.reshape(2, 2)[i]
+        return size + row[j] * np.sum(x.reshape(i + 1, -1))
+
+    source = hold_on_device(cp, f, (X4,))
+    assert "int(" in source
+    with syncs() as waited:
+        grad(f)(x)
+    assert waited.count <= 5
+
+
 def test_singular_points_are_guarded_without_waiting(cp, x):
     def f(x):
         y = np.where(x > 0, x, 0.0)
