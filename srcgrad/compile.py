@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from srcgrad.backends.targets import NUMPY, NumPy, backend_of, refuse_mixed
 from srcgrad.checks import explained
 from srcgrad.codegen import compile_text
 from srcgrad.derive import Deriver, specialised_for
@@ -32,7 +33,8 @@ class Compiled:
     read: reads the second and checks the guards. outputs: how many things it returns. helpers: runtime functions that
     the text calls; imports: what else it calls, and how a module imports that, None for what it cannot import.
     overwritten: which of the leaves the primal writes into; leaves: reads the leaves from the
-    arguments. sources: the user's functions that are written in line.
+    arguments. sources: the user's functions that are written in line. backend: whose arrays the function takes;
+    plain: the same function over NumPy, where it is to be differentiated again.
     """
 
     text: str
@@ -51,6 +53,8 @@ class Compiled:
     leaf_texts: tuple[str, ...] = ()
     leaves: Callable[..., tuple[Any, ...]] = field(default=lambda *args: ())
     sources: tuple[Callable[..., Any], ...] = ()
+    backend: NumPy = NUMPY
+    plain: Callable[..., Any] = _unread
     read: Callable[[Any, tuple[Any, ...]], tuple[Any, ...] | None] = _unread
 
 
@@ -58,23 +62,24 @@ def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -
     """The gradient of fn for arguments of the kinds of `args` as text and as a function."""
     derive = Deriver()
     try:
-        made = generate(specialised_for(fn, args, derive), wish)
+        made, backend = generated_for(fn, args, wish, derive)
     except SrcgradError as error:
         raise derive.in_users_words(error) from error
     inputs = made.program.inputs
     params, hidden = tuple(made.program.names.values()), tuple(inputs.captured)
-    text = text_of(made, parameters_of(made, wish))
-    namespace, helpers = namespace_for(made)
-    passed, imports = names_beside(made)
-    namespace |= passed
-    call = compile_text(text, made.name, namespace, f"gradient of {made.program.definition.name}")
+    plain = None
+    if wish.again and backend is not NUMPY:  # what is differentiated again is a program over NumPy, like any other
+        plain = _callable(made, wish, NUMPY)[1]
+    made = backend.printed(made, wish)
+    text, call, helpers = _callable(made, wish, backend)
+    imports = names_beside(made)[1]
     if made.checks:
         call = explained(call, made.checks)
     compiled = Compiled(
         text, made.name, call, params, tuple(inputs.captured.values()), hidden, tuple(made.seeds),
         tuple(made.seed_paths), tuple(inputs.guards), len(wish.wrt) + wish.value, helpers,
     )  # fmt: skip
-    compiled.imports = imports
+    compiled.imports, compiled.backend, compiled.plain = imports, backend, plain or call
     compiled.sources = tuple(inputs.sources.values())
     if made.disjoint:
         compiled.overwritten = tuple(inputs.local.get(name, name) for name in made.disjoint)
@@ -82,6 +87,26 @@ def compile_gradient(fn: Callable[..., Any], args: dict[str, Any], wish: Wish) -
         reader = f"lambda {', '.join([*params, *hidden, '*_'])}: ({', '.join(compiled.leaf_texts)},)"
         compiled.leaves = eval(reader, {})
     return compiled
+
+
+def generated_for(
+    fn: Callable[..., Any], args: dict[str, Any], wish: Wish, derive: Deriver
+) -> tuple[Gradient, NumPy]:
+    """The derivative of a function for arguments of the kinds of `args`, over NumPy, and the backend that it is to be
+    printed for."""
+    made = generate(specialised_for(fn, args, derive), wish)
+    backend = backend_of(made.program.inputs)
+    if backend is not NUMPY:
+        refuse_mixed(made)
+    return made, backend
+
+
+def _callable(made: Gradient, wish: Wish, backend: NumPy) -> tuple[str, Callable[..., Any], tuple[str, ...]]:
+    """A derivative as text and as a function, and the helpers that it calls."""
+    text = text_of(made, parameters_of(made, wish))
+    namespace, helpers = namespace_for(made)
+    namespace |= names_beside(made)[0] | backend.namespace() | {name: backend.helper(name) for name in helpers}
+    return text, compile_text(text, made.name, namespace, f"gradient of {made.program.definition.name}"), helpers
 
 
 def parameters_of(made: Gradient, wish: Wish) -> list[str]:

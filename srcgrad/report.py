@@ -16,15 +16,16 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.backends.homes import home_of
 from srcgrad.codegen import compile_text, function_text
-from srcgrad.compile import namespace_for, parameters_of
-from srcgrad.derive import Deriver, specialised_for
+from srcgrad.compile import generated_for, namespace_for, parameters_of
+from srcgrad.derive import Deriver
 from srcgrad.ir.kinds import NONE, ListOf, Opaque
 from srcgrad.ir.nodes import Assign, Call, Comment, Const, Effect, Expr, Name, Pack, Pos, Prim, Stmt
 from srcgrad.ir.walk import expressions_of, names_in, set_by, statements, with_blocks
 from srcgrad.optimize.dead import read_first
 from srcgrad.optimize.pipeline import MARK
-from srcgrad.transform.gradient import Gradient, Wish, differentiate
+from srcgrad.transform.gradient import Gradient, Wish
 from srcgrad.transform.reasons import Reader, Record
 
 __all__ = ["Entry", "Reader", "Report", "measure"]
@@ -144,7 +145,7 @@ class Tape(list[Any]):
 
 def size_of(value: Any) -> int:
     """The bytes of a value: of arrays their elements, of numbers 8, or what their NumPy type takes."""
-    if isinstance(value, (np.ndarray, np.generic)):
+    if isinstance(value, np.generic) or home_of(value) is not None:
         return int(value.nbytes)
     if isinstance(value, (list, tuple, set)):
         return sum(map(size_of, value))
@@ -159,7 +160,8 @@ def measure(
     function: Callable[..., Any], args: dict[str, Any], wish: Wish, given: tuple[Any, ...], title: str
 ) -> Report:
     """The report of a gradient: of a function, for the arguments `args`. given: what the generated function takes."""
-    made = differentiate(specialised_for(function, args, Deriver()), dataclasses.replace(wish, debug_nans=False))
+    made, backend = generated_for(function, args, dataclasses.replace(wish, debug_nans=False), Deriver())
+    made = backend.printed(made, wish)
     meter = Meter()
     bodies = {made.name: made.body, **{f.name: f.body for f in made.functions}}
     kept = _kept(made)
@@ -171,7 +173,8 @@ def measure(
         marked = _metered(body, name, set(records), {n.id for n, _ in kept} if name == made.name else set())
         params = next((f.params for f in made.functions if f.name == name), None)
         texts.append(function_text(name, params if params is not None else parameters_of(made, wish), marked))
-    namespace, _ = namespace_for(made)
+    namespace, helpers = namespace_for(made)
+    namespace |= backend.namespace() | {name: backend.helper(name) for name in helpers}
     namespace |= {"record_tape": meter.tape, "record_value": meter.note, "keep_value": meter.keep}
     label = f"measured gradient of {made.program.definition.name}"
     compile_text("\n\n".join(texts), made.name, namespace, label)(*given)

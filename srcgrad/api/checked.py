@@ -9,7 +9,7 @@ import numpy as np
 
 from srcgrad.api.agreement import allowance
 from srcgrad.api.gradient import GradientFunction
-from srcgrad.api.structure import float_leaves
+from srcgrad.api.structure import float_leaves, refuse_device
 from srcgrad.api.vectors import (
     Mismatch,
     Vector,
@@ -72,6 +72,7 @@ class CheckedGradient(GradientFunction):
         return self._forward
 
     def _test(self, gradient: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        refuse_device((args, kwargs), "check=True")
         test = _Test(self, self._forward_mode(), gradient, args, kwargs)
         test.run(np.random.default_rng(next(self._count)))
 

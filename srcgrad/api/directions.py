@@ -18,6 +18,7 @@ import numpy as np
 
 from srcgrad.api.gradient import GradientFunction
 from srcgrad.api.structure import Path, float_leaves, is_differentiable, like, part, parts
+from srcgrad.backends.homes import on_device
 from srcgrad.compile import Compiled
 from srcgrad.rules.directions import NoDirections
 from srcgrad.specialize.inputs import attributes, is_object
@@ -118,6 +119,8 @@ class Repeated:
 def has_state(value: Any, seen: tuple[int, ...] = ()) -> bool:
     """Whether a value holds something that generated code does not look into, and that may change by use."""
     if value is None or isinstance(value, (np.ndarray, np.generic, np.dtype, numbers.Number, str, bytes)):
+        return False
+    if on_device(value):
         return False
     if id(value) in seen or callable(value) or isinstance(value, (types.ModuleType, io.IOBase)):
         return False

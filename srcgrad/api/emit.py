@@ -54,7 +54,8 @@ def emit(
     function: Callable[..., Any], argnums: Argnums = 0, args: tuple[Any, ...] | None = None, mode: str | None = None,
     outputs: Outputs | None = None,
 ) -> str:  # fmt: skip
-    """The source of a module that holds a derivative of a function and imports nothing but NumPy.
+    """The source of a module that holds a derivative of a function and imports nothing but NumPy, or, where args are
+    arrays of CuPy's, CuPy.
 
     function: a function, or what `grad` and its family made of one, which then says itself what is asked for. args:
     example arguments that fix the kinds; without them the function is taken to work on arrays. mode: what the module's
@@ -139,7 +140,7 @@ def module_text(made: GradientFunction, bound: tuple[Any, ...], naming: Naming |
     compiled = made._compile(bound, made._wanted() is made._valued)
     given = bound + (compiled.read(target.function, bound) or ())
     primal = target.function.__dict__.get(STANDS_FOR, target.function)
-    texts = [inspect.getsource(HELPERS[name]).rstrip() for name in _closure_of(compiled.helpers)]
+    texts = [compiled.backend.source(name).rstrip() for name in _closure_of(compiled.helpers)]
     constants, text, captured = _with_defaults(compiled, made, given)
     body = "\n\n\n".join([*texts, text.rstrip()])
     for callee, line in compiled.imports.items():
@@ -175,15 +176,17 @@ def _imports(compiled: Compiled, body: str, naming: Naming) -> str:
     """The imports that the text needs: NumPy, and math, SciPy and the user's classes where it mentions them."""
     code = without_comments(body)
     plain = ["math"] if re.search(r"\bmath\.", code) else []
-    libraries = sorted({import_home(name) for name in re.findall(r"\bscipy(?:\.\w+)+", code)})
+    libraries = sorted({import_home(name) for name in re.findall(r"(?<![\w.])scipy(?:\.\w+)+", code)})
+    libraries += sorted(set(re.findall(r"\b(cupyx\.scipy(?:\.[a-z_]+)+)\.\w+", code)))
     own = []
     for name, value in sorted(compiled.call.__globals__.items()):
-        if isinstance(value, types.ModuleType) or HELPERS.get(name) is value or not re.search(rf"\b{name}\b", code):
+        if isinstance(value, types.ModuleType) or name in HELPERS or not re.search(rf"\b{name}\b", code):
             continue
         module = getattr(value, "__module__", None)
         if module and module not in ("builtins", "srcgrad.generated") and getattr(value, "__name__", "") == name:
             own.append(f"from {naming.home.get(module, module)} import {name}\n")
-    lines = [*(f"import {name}\n" for name in plain), "\n" if plain else "", "import numpy as np\n"]
+    lines = [*(f"import {name}\n" for name in plain), "\n" if plain else ""]
+    lines += compiled.backend.imports(re.search(r"\bnp\.", code) is not None)
     lines += [f"import {name}\n" for name in libraries]
     for line in sorted({f"{line}\n" for line in compiled.imports.values()} - {*lines, *own}):
         (own if line.startswith("from") else lines).append(line)

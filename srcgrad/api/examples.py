@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.backends.homes import on_device
 from srcgrad.errors import ArgumentError
 from srcgrad.specialize.inputs import attributes, is_object
 
@@ -35,7 +36,7 @@ class _Writer:
         self.shapes: dict[tuple[int, ...], tuple[int, ...]] = {}
 
     def text(self, value: Any, seen: tuple[int, ...] = ()) -> str:
-        if id(value) in seen:
+        if id(value) in seen or on_device(value):
             raise _Undescribed
         if isinstance(value, np.ndarray):
             return f"{_dtype(value)}[{', '.join(map(str, self.shape(value.shape))) or '()'}]"

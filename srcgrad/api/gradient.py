@@ -20,6 +20,7 @@ from srcgrad.api.reader import make_reader
 from srcgrad.api.sharing import shared_pair
 from srcgrad.api.signature import call_key, kind_key
 from srcgrad.api.target import Argnums, Outputs, is_many, live_places, name_of, target_of, without
+from srcgrad.backends.targets import NUMPY
 from srcgrad.codegen import to_html
 from srcgrad.compile import Compiled, compile_gradient
 from srcgrad.errors import AliasError, ArgumentError, InternalError, NonScalarError, SrcgradError
@@ -134,7 +135,7 @@ class GradientFunction(TransformedFunction):
         if compiled.overwritten:
             self._check_disjoint(compiled, given)
         try:
-            return compiled.call(*given)
+            return compiled.call(*given) if compiled.backend is NUMPY else compiled.backend.run(compiled.call, given)
         except TypeError as error:
             if "so it has no gradient" in str(error):
                 raise NonScalarError(

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from srcgrad.api.directions import Repeated
 from srcgrad.api.gradient import GradientFunction
 from srcgrad.api.operators import Derivatives, Operator, Wrt, in_terms_of, refuse_result, wrt
 from srcgrad.api.structure import matching, part
 from srcgrad.api.target import Argnums
+from srcgrad.backends.homes import array_module, home_of
 from srcgrad.compile import Compiled
 from srcgrad.errors import ArgumentError
 
@@ -93,7 +92,7 @@ def tangent_of_gradient(derivatives: Derivatives, compiled: Compiled, by: Wrt) -
 
     This and `Derivatives` are all that says how generated code is differentiated again: from its source.
     """
-    return derivatives.of(compiled.call, by.names(compiled.call), "jvp")
+    return derivatives.of(compiled.plain, by.names(compiled.plain), "jvp")
 
 
 class GaussNewtonFunction(Operator):
@@ -129,7 +128,7 @@ class GaussNewtonFunction(Operator):
         seeds = []
         for path in compiled.seed_paths:
             value, seed = part(out, path), part(w, path)
-            seeds.append(np.asarray(seed, value.dtype) if isinstance(value, np.ndarray) else seed)
+            seeds.append(array_module(value).asarray(seed, value.dtype) if home_of(value) is not None else seed)
         result = pull._run(compiled, (*given, *seeds))
         return (result,) if by.many and compiled.outputs == 1 else result
 
@@ -174,7 +173,7 @@ def _all_fitted(v: Any, values: tuple[Any, ...], many: bool) -> tuple[Any, ...]:
 
 def fitted(v: Any, value: Any, where: str) -> Any:
     """A vector, checked against the value that it is a direction of."""
-    if type(v) is np.ndarray and type(value) is np.ndarray and v.dtype == value.dtype and v.shape == value.shape:
+    if type(v) is type(value) and home_of(v) is not None and v.dtype == value.dtype and v.shape == value.shape:
         return v
     if type(v) is list and type(value) is list and len(v) == len(value) and {float} == set(map(type, v + value)):
         return v

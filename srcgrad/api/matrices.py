@@ -34,7 +34,7 @@ from srcgrad.api.operators import (
     refuse_result,
     wrt,
 )
-from srcgrad.api.structure import Path, float_leaves, held, part
+from srcgrad.api.structure import Path, float_leaves, held, part, refuse_device
 from srcgrad.api.target import Argnums, is_many, name_of, target_of
 from srcgrad.compile import Compiled
 from srcgrad.errors import ArgumentError, SrcgradError
@@ -162,6 +162,7 @@ class MatrixFunction(Operator):
 
     def _start(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         bound = self._target.bind(args, kwargs, self.__name__)
+        refuse_device(bound, f"the {self._name} of {self.__name__}")
         return Call(self._target.function, *arguments_of(self._target, bound), bound)
 
     def _wrt(self, turn: Turn, call: Call) -> Wrt:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.api.gradient import GradientFunction
-from srcgrad.api.structure import is_differentiable, like, parts
+from srcgrad.api.structure import is_differentiable, like, parts, refuse_device
 from srcgrad.errors import ArgumentError
 
 
@@ -36,6 +36,7 @@ def pattern(made: GradientFunction, place: Any, args: tuple[Any, ...], kwargs: d
 
     made: the function's index sets (mode "deps"); place: the argument's value.
     """
+    refuse_device((args, kwargs), "sparsity")
     sets, count = index_sets(place)
     compiled, given = made._find(made._plain, args, kwargs)
     found = made._run(compiled, (*given, sets))

@@ -15,7 +15,7 @@ import numpy as np
 from srcgrad.api.forward import jvp
 from srcgrad.api.gradient import GradientFunction
 from srcgrad.api.pullback import part_of
-from srcgrad.api.structure import float_leaves, held
+from srcgrad.api.structure import float_leaves, held, refuse_device
 from srcgrad.api.vectors import (
     Vector,
     component,
@@ -205,6 +205,7 @@ def problem_of(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Any
 ) -> Problem:
     """The problem of a call f(*args, **kwargs) of a user's function. argnums: None for all that hold floats."""
+    refuse_device((args, kwargs), "check_grads")
     named = functools.partial(function, **{name: held(value) for name, value in kwargs.items()}) if kwargs else function
     made = GradientFunction(named, 0)
     target = made._target

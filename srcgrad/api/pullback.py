@@ -8,6 +8,7 @@ from typing import Any
 from srcgrad.api.gradient import GradientFunction
 from srcgrad.api.structure import held, matching, part
 from srcgrad.api.target import Outputs, live_places
+from srcgrad.backends.targets import NUMPY
 from srcgrad.compile import Compiled
 from srcgrad.specialize.builtins import HANDLERS
 from srcgrad.specialize.transformations import vjp_of
@@ -56,6 +57,9 @@ HANDLERS[vjp] = vjp_of
 def value_of(made: GradientFunction, compiled: Compiled, args: tuple[Any, ...]) -> Any:
     """The value of the function itself, called in such a way that the arguments stay as they are."""
     bound = args if made.outputs is None else made._target.bind(args, {}, made.__name__)
+    if compiled.backend is not NUMPY:  # the function itself is NumPy's
+        primal = GradientFunction(made.primal, (), mode="primal", outputs=made.outputs)
+        return primal(*args)
     # an array that the function does not write is as good as a copy of it; of what else it changes there is no record
     copies = tuple(v if hasattr(v, "dtype") and not compiled.overwritten else held(v) for v in bound)
     return made.primal(*copies) if made.outputs is None else made._target.call(copies)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.backends.homes import array_module, home_of
 from srcgrad.compile import Compiled
 
 
@@ -17,13 +18,14 @@ def shared_pair(compiled: Compiled, given: tuple[Any, ...]) -> tuple[str, str] |
         for k, array in enumerate(_arrays(found[name])):
             for other, value in found.items():
                 for n, second in enumerate(_arrays(value)):
-                    if (name, k) != (other, n) and np.may_share_memory(array, second) and _overlap(array, second):
+                    apart = (name, k) == (other, n) or home_of(array) != home_of(second)
+                    if not apart and array_module(array).may_share_memory(array, second) and _overlap(array, second):
                         return name, other
     return None
 
 
 def _arrays(value: Any) -> Iterator[np.ndarray]:
-    if isinstance(value, np.ndarray):
+    if home_of(value) is not None:
         yield value
     elif isinstance(value, (list, tuple)):
         for item in value:
@@ -36,6 +38,6 @@ def _arrays(value: Any) -> Iterator[np.ndarray]:
 def _overlap(a: np.ndarray, b: np.ndarray) -> bool:
     """Whether the bounds' overlap is one of elements; if that is hard to tell, it counts as one."""
     try:
-        return np.shares_memory(a, b, max_work=100_000)  # type: ignore[arg-type]
+        return bool(array_module(a).shares_memory(a, b, max_work=100_000))
     except Exception:  # numpy.exceptions.TooHardError; too hard is too near
         return True

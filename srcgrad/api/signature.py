@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.backends.homes import home_of, on_device
 from srcgrad.marks import is_checkpointed
 from srcgrad.rules.registry import own_rule
 from srcgrad.specialize.inputs import attributes, is_object, static_fields
@@ -31,6 +32,8 @@ def call_key(args: tuple[Any, ...]) -> tuple[Any, ...]:
             key.append(arg.shape)
         elif cls is float or cls is int:
             key.append(cls)
+        elif on_device(arg):
+            key += [cls, arg.dtype, arg.shape]
         else:
             key.append(key_of(arg))
     return tuple(key)
@@ -132,5 +135,5 @@ def _cell_key(cell: Any, seen: tuple[int, ...]) -> Any:
 def same_shapes(args: tuple[Any, ...]) -> tuple[int, ...]:
     """For each argument the place of the first one with the same shape of one axis or more, else -1."""
     first: dict[tuple[int, ...], int] = {}
-    return tuple([first.setdefault(arg.shape, k) if type(arg) is ndarray and arg.shape else -1
+    return tuple([first.setdefault(arg.shape, k) if home_of(arg) and arg.shape else -1
                   for k, arg in enumerate(args)])  # fmt: skip

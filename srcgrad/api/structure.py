@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.backends.homes import NAMES, array_module, home_of, on_device
 from srcgrad.errors import ArgumentError
 from srcgrad.specialize.inputs import is_object, static_fields
 
@@ -19,7 +20,7 @@ Path = tuple[Any, ...]
 
 def parts(value: Any) -> dict[Any, Any] | None:
     """The parts of a container by key, static fields left out; None for what is no container."""
-    if isinstance(value, (np.ndarray, float, int, complex)):
+    if isinstance(value, (np.ndarray, float, int, complex)) or on_device(value):
         return None
     if isinstance(value, dict):
         return value
@@ -29,6 +30,18 @@ def parts(value: Any) -> dict[Any, Any] | None:
         fixed = static_fields(type(value))
         return {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.name not in fixed}
     return None
+
+
+def refuse_device(value: Any, what: str) -> None:
+    """Raise ArgumentError if a value is, or holds, an array on a device. what: names what takes none."""
+    inside = parts(value)
+    for item in () if inside is None else inside.values():
+        refuse_device(item, what)
+    if on_device(value):
+        raise ArgumentError(
+            f"{what} takes NumPy's arrays, and is given one of CuPy's.",
+            "Use vjp, jvp or hvp on the device, or move the arrays to the host: cupy.asnumpy(a).",
+        )
 
 
 def like(value: Any, items: dict[Any, Any]) -> Any:
@@ -85,13 +98,15 @@ def zeros(value: Any) -> Any:
         return like(value, {key: zeros(item) for key, item in inside.items()})
     if not is_differentiable(value):
         return None
-    return np.zeros_like(value) if isinstance(value, (np.ndarray, np.generic)) else type(value)(0)
+    return array_module(value).zeros_like(value) if hasattr(value, "dtype") else type(value)(0)
 
 
 def held(value: Any) -> Any:
     """A copy of what holds arrays; functions and objects of other kinds as they are."""
     if isinstance(value, np.ndarray):
         return np.copy(value, order="K")
+    if on_device(value):
+        return value.copy()
     if callable(value) or isinstance(value, types.ModuleType):
         return value
     return copy.deepcopy(value)
@@ -102,8 +117,8 @@ def matching(given: Any, value: Any, where: str) -> Any:
 
     None stands for zeros. Raises ArgumentError, which names `where`, for another structure or another shape.
     """
-    if type(given) is type(value) is np.ndarray and given.dtype == value.dtype and given.shape == value.shape:
-        if value.dtype.kind in "fc":
+    if type(given) is type(value) and home_of(value) is not None:
+        if given.dtype == value.dtype and given.shape == value.shape and value.dtype.kind in "fc":
             return given
     inside = parts(value)
     if given is None and inside is not None:
@@ -132,6 +147,12 @@ def matching(given: Any, value: Any, where: str) -> Any:
         )
     if given is None:
         return zeros(value)
+    if home_of(given) is not None and home_of(value) is not None and home_of(given) != home_of(value):
+        homes = NAMES[str(home_of(given))], NAMES[str(home_of(value))]
+        raise ArgumentError(
+            f"{where} is an array of {homes[0]}, but the value is one of {homes[1]}.",
+            "Move it: cupy.asarray(a) to the device, cupy.asnumpy(a) to the host.",
+        )
     try:
         dtype = given.dtype.kind if hasattr(given, "dtype") else np.asarray(given).dtype.kind
     except ValueError:
@@ -147,6 +168,8 @@ def matching(given: Any, value: Any, where: str) -> Any:
             f"{where} has the shape {np.shape(given)}, but the value has {np.shape(value)}.",
             "Give it the same shape.",
         )
-    if isinstance(value, np.ndarray):
-        return np.asarray(given, value.dtype)
+    if home_of(value) is not None:
+        return array_module(value).asarray(given, value.dtype)
+    if on_device(given):
+        return given
     return value.dtype.type(given) if isinstance(value, np.generic) else type(value)(given)

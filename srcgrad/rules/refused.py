@@ -38,6 +38,11 @@ WRITES = Reason(
     "{} writes into its arguments in a way that srcgrad does not differentiate.",
     "Write the same with an assignment such as `x[index] = value`.",
 )
+CUPYS = Reason(
+    "CuPy's own",
+    "{} is CuPy's own: derivatives are made of NumPy's functions, for the arrays of either library.",
+    "Write it with `np.`: called with CuPy's arrays, it runs where they are.",
+)
 CALLS_BACK = Reason(
     "calls a function that it is given",
     "{} calls a function that it is given, which srcgrad does not follow there.",
@@ -321,6 +326,9 @@ def reason_of(fn: Callable[..., Any]) -> Reason | None:
     """Why a function is refused, None where the table does not say."""
     if isinstance(fn, MethodType) and fn in METHODS:
         return METHODS[fn]
+    home = getattr(fn, "__module__", None) or type(fn).__module__
+    if str(home).partition(".")[0] in ("cupy", "cupyx"):
+        return CUPYS
     own = getattr(fn, "__name__", None)
     for name, reason in REFUSED.items():
         if (own is None or name.endswith(f".{own}")) and find(name) is fn:

@@ -9,8 +9,10 @@ import numpy as np
 
 def split_like(joined, arrays, axis=0):
     """The parts of `joined` that answer to the arrays of a list which were concatenated along `axis`."""
-    ends = np.cumsum(np.array([np.shape(a)[axis] for a in arrays], dtype=int))
-    return np.split(joined, ends[:-1], axis=axis)
+    ends = [0]
+    for array in arrays:
+        ends.append(ends[-1] + np.shape(array)[axis])
+    return np.split(joined, ends[1:-1], axis=axis)
 
 
 def products_of_others(x, axis=None):

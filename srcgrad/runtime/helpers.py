@@ -42,7 +42,8 @@ def zeros_like(value):
 
 
 def add_to(d, e):
-    """d + e for adjoints of any structure; arrays, lists and dicts in d are added to in place. None stands for 0."""
+    """d + e for adjoints of any structure; arrays, lists and dicts in d are added to in place, but for arrays without
+    axes, which may stand for numbers. None stands for 0."""
     if e is None:
         return d
     if d is None:
@@ -59,7 +60,7 @@ def add_to(d, e):
         for key, item in e.items():
             d[key] = add_to(d.get(key), item)
         return d
-    if isinstance(d, np.ndarray):
+    if isinstance(d, np.ndarray) and d.ndim:
         d += e
         return d
     return d + e

@@ -45,14 +45,14 @@ def trapezoid_weights(x, axis=-1):
 
 def interp_slope(x, places, values):
     """The slope of np.interp(x, places, values) at x: 0 outside of the places."""
-    k = np.clip(np.searchsorted(places, x, side="right") - 1, 0, len(places) - 2)
+    k = np.clip(np.searchsorted(places, np.asarray(x), side="right") - 1, 0, len(places) - 2)
     slopes = np.diff(values) / np.diff(places)
     return np.where((x < places[0]) | (x > places[-1]), 0.0, slopes[k])[()]
 
 
 def interp_adjoint(d, x, places, values):
     """The adjoint of the values that np.interp(x, places, values) goes through."""
-    k = np.clip(np.searchsorted(places, x, side="right") - 1, 0, len(places) - 2)
+    k = np.clip(np.searchsorted(places, np.asarray(x), side="right") - 1, 0, len(places) - 2)
     part = np.clip((x - places[k]) / (places[k + 1] - places[k]), 0.0, 1.0)
     result = np.zeros_like(values)
     np.add.at(result, k, d * (1 - part))

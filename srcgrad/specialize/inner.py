@@ -130,7 +130,7 @@ def specialize_inner(
     found: list[Inner] = []
 
     def once(knowledge: Knowledge) -> Program:
-        s = Inner(knowledge, RESERVED | reserved, Inputs(), outer)
+        s = Inner(knowledge, RESERVED | reserved, Inputs(homes=outer.inputs.homes), outer)
         found[:] = [s]
         path = (*outer.frame.path, "differentiated", definition.name)
         frame = Frame(path, definition, closure.function, closure.frame, closure.path)

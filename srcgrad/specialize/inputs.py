@@ -7,12 +7,13 @@ import enum
 import functools
 import io
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from srcgrad.backends.homes import home_of, homes_in
 from srcgrad.errors import UnsupportedError
 from srcgrad.ir.kinds import BOTTOM, UNSET, Array, Extent, Kind, ListOf, Matrix, Opaque, Scalar, join
 from srcgrad.ir.nodes import Name
@@ -41,7 +42,7 @@ class Inputs:
     or closure variable and how to read it. guards: objects that were taken as constants: (how to read it again, the
     object). live: parameters, hidden ones too, that are passed as they are, whatever they are. sources:
     the user's functions that were looked into, by code. seen: what was captured so far, by where
-    it stands; named: what callables with a user's rule are called.
+    it stands; named: what callables with a user's rule are called. homes: the libraries of the arrays of each leaf.
     """
 
     leaves: dict[str, tuple[Path, Kind]] = field(default_factory=dict)
@@ -52,6 +53,12 @@ class Inputs:
     sources: dict[int, Callable[..., Any]] = field(default_factory=dict)
     seen: dict[Any, Value] = field(default_factory=dict)
     named: dict[int, str] = field(default_factory=dict)
+    homes: dict[str, Set[str]] = field(default_factory=dict)
+
+    @property
+    def on_device(self) -> bool:
+        """Whether the program works on arrays of a device."""
+        return any("cupy" in homes for homes in self.homes.values())
 
 
 NUMBER = (int, float, complex, np.number, np.bool_)
@@ -117,7 +124,7 @@ def uniform_kind(values: list[Any], base: str) -> Kind | None:
     kind: Kind = BOTTOM
     ranks = set()
     for value in values:
-        if isinstance(value, np.ndarray):
+        if home_of(value) is not None:
             item: Kind = array_kind(value, base)
             ranks.add(value.ndim)
             if isinstance(item, Array) and item.dims is not None:
@@ -150,12 +157,10 @@ class Describer:
         """The value of an argument. text: how generated code reads it; path: how the wrapper does."""
         if isinstance(value, (np.matrix, np.ma.MaskedArray)):
             raise UnsupportedError(f"{text} is a {type(value).__name__}", f"Pass a plain array: np.asarray({text}).")
-        if isinstance(value, np.ndarray):
+        if home_of(value) is not None:
             # parameters of equal shape share their extents: the cache's key holds which are equal
             base = self.shapes.setdefault(value.shape, text) if len(path) == 1 else text
-            return self.leaf(array_kind(value, base), text, path)
-        if type(value).__name__ == "ndarray" and hasattr(value, "dtype") and hasattr(value, "ndim"):
-            return self.leaf(array_kind(value, text), text, path)
+            return self.leaf(array_kind(value, base), text, path, homes_in(value))
         if isinstance(value, NUMBER):
             return self.leaf(scalar_kind(value), text, path)
         if value is None or isinstance(value, (str, bytes, type, types.ModuleType, np.dtype)) or value is Ellipsis:
@@ -165,7 +170,7 @@ class Describer:
         if isinstance(value, list):
             kind = uniform_kind(value, text)
             if kind is not None and value:
-                return self.leaf(ListOf(kind), text, path)
+                return self.leaf(ListOf(kind), text, path, homes_in(value))
             return self.struct("list", enumerate(value), text, path, seen, None, value)
         if isinstance(value, tuple):
             cls = type(value) if hasattr(value, "_fields") else None
@@ -210,8 +215,10 @@ class Describer:
             return Struct("tuple", made, None, origin=(text, dict(made)))
         return self.describe(value, text, path, seen)
 
-    def leaf(self, kind: Kind, text: str, path: Path) -> Leaf:
+    def leaf(self, kind: Kind, text: str, path: Path, homes: Set[str] = frozenset()) -> Leaf:
         name = self.localised.get(text, text)
+        if homes:
+            self.inputs.homes[name] = homes
         if name != text:
             self.inputs.local[name] = text
         self.inputs.leaves[name] = (path, kind)

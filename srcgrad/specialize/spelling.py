@@ -20,9 +20,9 @@ FIXED = (*NAMED, bool, int, float, complex, tuple, dict, type(None), types.Ellip
 """What a library's attribute may be to be taken as it is."""
 
 RESERVED = {
-    "np", "math", "cmath", "scipy", "abs", "all", "any", "bool", "complex", "dict", "divmod", "enumerate", "float",
-    "int", "isinstance", "len", "list", "max", "min", "pow", "print", "range", "reversed", "round", "slice", "sorted",
-    "str", "sum", "tuple", "type", "zip",
+    "np", "cp", "math", "cmath", "scipy", "abs", "all", "any", "bool", "complex", "dict", "divmod", "enumerate",
+    "float", "int", "isinstance", "len", "list", "max", "min", "pow", "print", "range", "reversed", "round", "slice",
+    "sorted", "str", "sum", "tuple", "type", "zip",
 }  # fmt: skip
 """What generated code calls: variables of the user's with these names are renamed."""
 
@@ -31,7 +31,8 @@ def is_library(owner: Any) -> bool:
     """Whether a module, class or function comes with Python or NumPy, so that its attributes do not change."""
     name = owner.__name__ if isinstance(owner, types.ModuleType) else owner.__module__
     head = (name or "").split(".")[0]
-    return head in ("numpy", "scipy", "srcgrad", "numba") or head in sys.stdlib_module_names and head != "__main__"
+    known = ("numpy", "scipy", "srcgrad", "numba", "cupy", "cupyx")
+    return head in known or (head in sys.stdlib_module_names and head != "__main__")
 
 
 def is_of_srcgrad(fn: Any) -> bool:
@@ -49,7 +50,7 @@ def plain_function(value: Any) -> bool:
     from srcgrad.specialize.builtins import HANDLERS
 
     home = (function.__module__ or "").split(".")[0]
-    library = home in ("numpy", "scipy", "math", "functools", "copy", "dataclasses")
+    library = home in ("numpy", "scipy", "cupy", "cupyx", "math", "functools", "copy", "dataclasses")
     own = function.__module__ or ""
     library = library or own.startswith("srcgrad.rules") and not own.startswith("srcgrad.rules.defined")
     return not library and lookup(value) is None and function not in HANDLERS and function not in SOLVERS

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from srcgrad.analysis.aliases import changes_list, sources
 from srcgrad.errors import UnsupportedError
-from srcgrad.ir.kinds import BOOL, INT, Array, ListOf, Scalar
+from srcgrad.ir.kinds import BOOL, INT, Array, ListOf, Scalar, is_float
 from srcgrad.ir.nodes import (
     Assert,
     Assign,
@@ -36,7 +36,7 @@ from srcgrad.ir.nodes import (
     While,
     With,
 )
-from srcgrad.ir.walk import names_in, root, set_by, statements
+from srcgrad.ir.walk import names_in, root, set_by, statements, subexpressions
 from srcgrad.runtime import Snapshots
 from srcgrad.transform.reverse.again import OBJECT, ONE, Again, again_of, trip_item
 from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Context, Loop, flatten_forward
@@ -191,7 +191,8 @@ class Reverser(StatementAdjoints):
         if flag is not None:
             chunk.test, chunk.stmt = flag, stmt
             return
-        if stmt.guard or (clean and cheap_test(walk, stmt.test)):
+        fetched = facts.inputs is not None and facts.inputs.on_device and reads_floats(stmt.test)
+        if stmt.guard or (clean and not fetched and cheap_test(walk, stmt.test)):
             chunk.test = stmt.test
             chunk.stmt = stmt
             return
@@ -367,6 +368,11 @@ class Reverser(StatementAdjoints):
         chunk.index, chunk.bounds = index, (ZERO, trips, ONE)
         made = Call(Prim(Snapshots, "Snapshots"), tuple(args), tuple(kwargs), kind=OBJECT, pos=stmt.pos)
         return [Chunk(stmt=Assign(again.snapshots, made, pos=stmt.pos))]
+
+
+def reads_floats(test: Expr) -> bool:
+    """Whether a predicate reads floats: on a device each look at them waits for it."""
+    return any(is_float(expr.kind) for expr in subexpressions(test) if not isinstance(expr, Const))
 
 
 def cheap_test(walk: Walk, test: Expr) -> bool:

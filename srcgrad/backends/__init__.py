@@ -1,0 +1,1 @@
+"""The libraries whose arrays generated code works on: see targets."""

@@ -1,0 +1,175 @@
+"""What CuPy has of NumPy and SciPy: names, keywords, and the form of the runtime helpers that works on its arrays.
+
+What is asked is the CuPy that is there, not a list: each release has more of NumPy than the one before.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import inspect
+import re
+import sys
+import types
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+from srcgrad.runtime import HELPERS
+
+ALIAS = "cp"
+
+INSTEAD: dict[str, tuple[str, dict[str, Any]]] = {
+    "np.linalg.svdvals": ("np.linalg.svd", {"compute_uv": False}),
+    "np.linalg.outer": ("np.outer", {}),
+    "np.linalg.tensordot": ("np.tensordot", {}),
+}
+"""What CuPy has under another name, and what else that has to be given."""
+
+ON_HOST = frozenset({"repeats", "indices_or_sections", "reps", "pad_width", "shift", "axis", "axes", "shape"})
+"""Parameters that CuPy's functions want as numbers or displays on the host."""
+
+_UFUNC_KEYWORDS = ("out", "dtype", "casting")
+
+
+def library() -> Any:
+    """CuPy, which whoever passes its arrays has imported."""
+    return sys.modules["cupy"]
+
+
+def find(text: str) -> tuple[Any, str] | None:
+    """What stands for a function or value of NumPy or SciPy, by its dotted name ("np.linalg.norm",
+    "scipy.special.erf"), and its own name; None where CuPy has nothing of that name."""
+    head, _, rest = text.partition(".")
+    if head == "np":
+        found: Any = library()
+        for part in rest.split("."):
+            found = getattr(found, part, None)
+            if found is None:
+                return None
+        return found, f"{ALIAS}.{rest}"
+    module, _, name = rest.rpartition(".")
+    own = f"cupyx.scipy.{module}" if module else "cupyx.scipy"
+    try:
+        found = getattr(importlib.import_module(own), name, None)
+    except ImportError:
+        return None
+    return None if found is None else (found, f"{own}.{name}")
+
+
+def refused_keyword(fn: Any, positional: int, keywords: tuple[str, ...]) -> str | None:
+    """The first argument of a call that a function of CuPy does not take: by its name, or "argument 4"."""
+    names = _parameters(fn)
+    if names is None:
+        return None
+    by_position, by_name, rest, more = names
+    if not rest and positional > len(by_position):
+        return f"argument {len(by_position) + 1}"
+    return next((name for name in keywords if name not in by_name and not more), None)
+
+
+def wants_host(fn: Any, place: int | str) -> bool:
+    """Whether a function of CuPy wants what stands at a place, a position or a name, on the host."""
+    names = _parameters(fn)
+    if isinstance(place, int):
+        place = names[0][place] if names is not None and place < len(names[0]) else ""
+    return place in ON_HOST
+
+
+def waits(fn: Any, positional: int) -> bool:
+    """Whether a function of CuPy may make the host wait for the device: its documentation or its source says so."""
+    return _may_wait(fn) and not (getattr(fn, "__name__", "") == "where" and positional > 1)
+
+
+@cache
+def _may_wait(fn: Any) -> bool:
+    try:
+        source = inspect.getsource(fn)
+    except (TypeError, OSError):
+        source = ""
+    return re.search(r"synchroni[sz]e\b", f"{getattr(fn, '__doc__', '')} {source}") is not None
+
+
+@cache
+def _parameters(fn: Any) -> tuple[tuple[str, ...], frozenset[str], bool, bool] | None:
+    """What a function takes by position, what by name, and whether it takes more than those."""
+    if type(fn).__name__ == "ufunc":
+        return ("",) * fn.nargs, frozenset(_UFUNC_KEYWORDS), False, False
+    try:
+        found = inspect.signature(fn).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    return (
+        tuple(p.name for p in found if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)),
+        frozenset(p.name for p in found if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)),
+        any(p.kind is p.VAR_POSITIONAL for p in found),
+        any(p.kind is p.VAR_KEYWORD for p in found),
+    )
+
+
+# ---- runtime helpers ---------------------------------------------------------------------------------------------
+
+
+def helper(name: str) -> Callable[..., Any]:
+    """The helper of this name for CuPy's arrays."""
+    found: Callable[..., Any] = getattr(_device_form(HELPERS[name].__module__, library()), name)
+    return found
+
+
+@cache
+def _device_form(module: str, cp: Any) -> types.ModuleType:
+    """A module of the runtime once more, with `np` being CuPy in it: the same source for both libraries."""
+    spec = importlib.util.find_spec(module)
+    assert spec is not None and spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    names = vars(made)
+    names["np"] = cp
+    for name, value in list(names.items()):
+        home = getattr(value, "__module__", "") or ""
+        if home != module and home.startswith("srcgrad.runtime.") and isinstance(value, types.FunctionType):
+            names[name] = getattr(_device_form(home, cp), name)
+    return made
+
+
+@cache
+def missing_in_helper(name: str) -> str | None:
+    """What a helper, or one that it calls, needs of NumPy and CuPy lacks: a function, or an argument of one."""
+    for text, call in _named(name):
+        found = find(text)
+        if found is None:
+            return text
+        given = tuple(keyword.arg for keyword in call.keywords if keyword.arg) if call else ()
+        bad = refused_keyword(found[0], len(call.args) if call else 0, given)
+        if bad is not None:
+            return f"{text} with {bad}"
+    return None
+
+
+@cache
+def waits_in_helper(name: str) -> bool:
+    """Whether a helper, or one that it calls, may make the host wait for the device."""
+    found = [(find(text), call) for text, call in _named(name)]
+    return any(one is not None and waits(one[0], len(call.args) if call else 0) for one, call in found)
+
+
+def _named(name: str) -> Iterator[tuple[str, ast.Call | None]]:
+    """What a helper and those that it calls name of NumPy, with the call, where it is one."""
+    for source in _sources(name, set()):
+        for node in ast.walk(ast.parse(source)):
+            call = node if isinstance(node, ast.Call) else None
+            text = ast.unparse(call.func if call else node) if isinstance(node, (ast.Call, ast.Attribute)) else ""
+            if re.fullmatch(r"np(\.[a-z_]\w*)+", text):
+                yield text, call
+
+
+def _sources(name: str, seen: set[str]) -> Iterator[str]:
+    if name in seen:
+        return
+    seen.add(name)
+    source = inspect.getsource(HELPERS[name])
+    yield source
+    for other in re.findall(r"\w+", source):
+        if other in HELPERS:
+            yield from _sources(other, seen)

@@ -1,0 +1,37 @@
+"""Where an array lives: in the memory of NumPy or of CuPy. CuPy is never imported here: who passes its arrays has."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+NAMES = {"numpy": "NumPy", "cupy": "CuPy"}
+"""The libraries whose arrays are known, as users call them."""
+
+
+def home_of(value: Any) -> str | None:
+    """The library that an array is of: "numpy" or "cupy"; None for what is no array of theirs."""
+    if isinstance(value, np.ndarray):
+        return "numpy"
+    cls = type(value)
+    return "cupy" if cls.__name__ == "ndarray" and cls.__module__.partition(".")[0] == "cupy" else None
+
+
+def homes_in(value: Any) -> set[str]:
+    """The libraries of the arrays in nested lists."""
+    if isinstance(value, list):
+        return {home for item in value for home in homes_in(item)}
+    home = home_of(value)
+    return set() if home is None else {home}
+
+
+def on_device(value: Any) -> bool:
+    """Whether a value is an array on a device."""
+    return home_of(value) == "cupy"
+
+
+def array_module(value: Any) -> Any:
+    """The module that makes arrays where this value lives: NumPy for numbers."""
+    return sys.modules["cupy"] if on_device(value) else np
