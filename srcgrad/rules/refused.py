@@ -76,6 +76,17 @@ RANDOM = Reason(
     "draws random numbers", "{} draws random numbers.", "Draw them outside of the function, and pass them."
 )
 
+NOT_UNIQUE = Reason(
+    "gives a basis that is not unique",
+    "{} gives a basis that is not unique, which has no derivative.",
+    "Write what you need of the space in another way: with `eigh`, `svd` or the projection `A @ pinv(A)`.",
+)
+BANDED = Reason(
+    "no rule for factors of banded matrices",
+    "{} has no derivative rule.",
+    "Use `scipy.linalg.solveh_banded`, or `scipy.linalg.cholesky` of the whole matrix.",
+)
+
 _TABLE: dict[str, dict[Reason, str]] = {
     "numpy": {
         NOT_YET: """
@@ -114,8 +125,11 @@ _TABLE: dict[str, dict[Reason, str]] = {
     },
     "scipy.linalg": {
         COMPLEX: "eig eigvals dft cdf2rdf rsf2csf",
-        NO_FLOATS: "bandwidth ishermitian issymmetric find_best_blas_type get_blas_funcs get_lapack_funcs hadamard "
-        "invpascal pascal",
+        NOT_UNIQUE: "null_space orth schur qz ordqz cossin",
+        BANDED: "cholesky_banded cho_solve_banded",
+        NOT_YET: """expm_cond fiedler_companion hessenberg ldl matrix_balance qr_delete qr_insert qr_multiply qr_update
+            subspace_angles""",
+        NO_FLOATS: "find_best_blas_type get_blas_funcs get_lapack_funcs",
         CALLS_BACK: "funm",
         RANDOM: "clarkson_woodruff_transform",
     },
@@ -153,6 +167,15 @@ PARTS: dict[str, str] = {
     "numpy.pad": "mode constant",
     "numpy.diagonal": "of a matrix",
     "numpy.einsum": "no subscript twice in one operand",
+    "scipy.linalg.qr": "modes full, economic and r; q of a tall matrix in mode economic",
+    "scipy.linalg.rq": "q of a wide matrix in mode economic",
+    "scipy.linalg.eigh": "all eigenvalues; type 1",
+    "scipy.linalg.lstsq": "the solution",
+    "scipy.linalg.sqrtm": "where it is real",
+    "scipy.linalg.logm": "where it is real",
+    "scipy.linalg.fractional_matrix_power": "where it is real",
+    "scipy.linalg.solve_continuous_are": "without e and s",
+    "scipy.linalg.solve_discrete_are": "without e and s",
 }
 """What is differentiated of functions of which not everything is."""
 

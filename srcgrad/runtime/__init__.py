@@ -21,6 +21,8 @@ from srcgrad.runtime.banded import (
 )
 from srcgrad.runtime.differences import numerical_jvp, numerical_vjp, stop_gradient
 from srcgrad.runtime.factors import (
+    banded_v,
+    banded_w,
     check_reduced,
     check_thin,
     eigh_v,
@@ -155,8 +157,8 @@ HELPERS = {
         qr_rotation, svd_s, svd_s_adjoint, svd_s_tangent, svd_u, svd_u_adjoint, svd_u_tangent, svd_vt,
         svd_vt_adjoint, svd_vt_tangent, check_reduced, eigh_v, eigh_v_adjoint, eigh_v_tangent, eigh_w,
         eigh_w_adjoint, eigh_w_tangent, pencil_v, pencil_v_adjoint, pencil_v_tangent, pencil_w, tridiagonal,
-        tridiagonal_v, tridiagonal_w, banded_outer, banded_product, banded_transpose, diagonal_sums, symmetric_bands,
-        symmetric_bands_adjoint,
+        tridiagonal_v, tridiagonal_w, banded_v, banded_w, banded_outer, banded_product, banded_transpose,
+        diagonal_sums, symmetric_bands, symmetric_bands_adjoint,
         contents_of, put_back, Snapshots,
         numerical_jvp, numerical_vjp, stop_gradient,
         custom_root, fixed_point, fixed_point_adjoint, fixed_point_tangent, root_adjoint, root_tangent,

@@ -215,3 +215,13 @@ def tridiagonal_w(diagonal, beside, w, v):
 def tridiagonal_v(diagonal, beside, w, v):
     """The eigenvectors of a tridiagonal matrix, of which w, v is the decomposition."""
     return v.copy()
+
+
+def banded_w(ab, w, v, lower):
+    """The eigenvalues of a symmetric matrix that is stored by diagonals, of which w, v is the decomposition."""
+    return w.copy()
+
+
+def banded_v(ab, w, v, lower):
+    """The eigenvectors of a symmetric matrix that is stored by diagonals, of which w, v is the decomposition."""
+    return v.copy()

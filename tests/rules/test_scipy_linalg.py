@@ -95,6 +95,7 @@ CASES = [
     ("sl.solveh_banded(U, h)", ""), ("sl.solveh_banded(V, h, lower=True)", ""),
     ("sl.solveh_banded(V, W.T, lower=True)", ""),
     ("sl.solveh_banded(U[1:], W.T)", ""),
+    ("sl.eig_banded(V, lower=True)", "01"), ("sl.eig_banded(U)", "01"), ("sl.eigvals_banded(U[1:])", ""),
     *((f"sl.solve_toeplitz({c}, {b})", "") for c in ("c", "(c, r)") for b in ("b", "B")),
     ("sl.matmul_toeplitz((c, p), h)", ""), ("sl.matmul_toeplitz((p, c), B)", ""), ("sl.matmul_toeplitz(c, b)", ""),
     ("sl.solve_circulant(c, b)", ""), ("sl.solve_circulant(c, B)", ""),

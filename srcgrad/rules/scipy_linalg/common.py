@@ -15,10 +15,10 @@ from srcgrad.analysis import infer_shapes
 from srcgrad.analysis.operands import array_of_expr
 from srcgrad.analysis.signatures import Bound, signature
 from srcgrad.errors import KindError, NoRuleError
-from srcgrad.ir.kinds import Array, Kind, rank
+from srcgrad.ir.kinds import Array, Kind, Opaque, rank
 from srcgrad.ir.nodes import Prim
 from srcgrad.rules.build import Namespace, Sym, unbroadcast, xp
-from srcgrad.rules.defined.registry import DEFINITIONS
+from srcgrad.rules.defined.registry import DEFINITIONS, parts
 from srcgrad.rules.linalg import flipped
 from srcgrad.rules.registry import RULES, Builder, flat
 
@@ -75,7 +75,8 @@ def keep_arguments(fn: Callable[..., Any]) -> None:
             return None
         first = [name for name, p in sig.parameters.items() if p.default is p.empty]
         rest = {name: value for name, value in kept.items() if name not in first}
-        return getattr(linalg, fn.__name__)(*(kept[name] for name in first), **rest)
+        made = getattr(linalg, fn.__name__)(*(kept[name] for name in first), **rest)
+        return tuple(parts(made)) if made.kind == Opaque(tuple) else made
 
     build.__signature__ = sig  # type: ignore[attr-defined]
     DEFINITIONS[fn] = build

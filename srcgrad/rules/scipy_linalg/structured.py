@@ -9,23 +9,21 @@ import scipy.linalg as sl
 
 from srcgrad import runtime
 from srcgrad.analysis import infer_shapes
+from srcgrad.analysis.operands import TUPLE
 from srcgrad.errors import KindError
-from srcgrad.ir.kinds import rank
+from srcgrad.ir.kinds import Array, rank
 from srcgrad.rules.build import Sym, helper, xp
 from srcgrad.rules.defined import matrices
-from srcgrad.rules.defined.registry import Declined, array, hold, ndim, written_as
+from srcgrad.rules.defined.registry import Declined, array, hold, ndim, parts, written_as
 from srcgrad.rules.reductions import literal
-from srcgrad.rules.registry import RULES, jvp, linear, vjp
-from srcgrad.rules.scipy_linalg.common import defined, dtype_of, known, linalg, share, solved
+from srcgrad.rules.registry import RULES, flat, jvp, linear, vjp
+from srcgrad.rules.scipy_linalg.common import defined, dtype_of, known, linalg, share, solved, unknown
 from srcgrad.rules.scipy_linalg.systems import given_options, pair
 from srcgrad.runtime import scipy_linalg as scipy_helpers
 
 REVERSED = slice(None, None, -1)
 
 # ---- diagonals -----------------------------------------------------------------------------------------------
-
-BANDED = (runtime.banded_product, runtime.banded_outer, runtime.banded_transpose)
-
 
 @linear(runtime.banded_transpose, "ab", domain="matrix")
 def _banded_transpose(d: Sym, below: Any, above: Any) -> Sym:
@@ -123,6 +121,63 @@ def _solveh_tangent(t: Any, out: Sym, ab: Sym, b: Sym, lower: Any = None, check_
 solved(sl.solveh_banded, "ab")
 infer_shapes.RULES[runtime.banded_product] = infer_shapes.like("x")
 infer_shapes.RULES[runtime.banded_transpose] = infer_shapes.like("ab")
+
+
+
+@defined(sl.eig_banded)
+def eig_banded(
+    a_band: Sym, lower: Any = False, eigvals_only: Any = False, select: Any = "a", check_finite: Any = True
+) -> Any:
+    known(sl.eig_banded, lower=lower, eigvals_only=eigvals_only, select=select)
+    one_matrix(sl.eig_banded, a_band)
+    if select not in ("a", "all", 0):
+        raise unknown(sl.eig_banded, "select")
+    dtype = np.dtype(dtype_of(a_band)).name
+    options = {"lower": lower} if lower else {}
+    w, v = parts(linalg.eig_banded(a_band, **options), kinds=(Array(dtype, (None,)), Array(dtype, (None, None))))
+    values = helper(runtime.banded_w)(a_band, w, v, bool(lower))
+    return values if eigvals_only else (values, helper(runtime.banded_v)(a_band, w, v, bool(lower)))
+
+
+@defined(sl.eigvals_banded)
+def eigvals_banded(a_band: Sym, lower: Any = False, select: Any = "a", check_finite: Any = True) -> Sym:
+    return eig_banded(a_band=a_band, lower=lower, eigvals_only=True, select=select)
+
+
+def _bands_of(left: Sym, v: Sym, ab: Sym, lower: Any) -> Sym:
+    k = ab.shape[0] - 1
+    return helper(runtime.symmetric_bands_adjoint)(helper(runtime.banded_outer)(left, v, k, k), literal(lower, "lower"))
+
+
+def _times(t: Sym, v: Sym, ab: Sym, lower: Any) -> Sym:
+    k = ab.shape[0] - 1
+    return helper(runtime.banded_product)(helper(runtime.symmetric_bands)(t, literal(lower, "lower")), v, k, k)
+
+
+@vjp(runtime.banded_w, "ab", domain="matrix")
+def _banded_w(d: Sym, ab: Sym, v: Sym, lower: Any) -> Sym:
+    return _bands_of(v * d, v, ab, lower)
+
+
+@jvp(runtime.banded_w, "ab")
+def _banded_w_tangent(t: Sym, ab: Sym, v: Sym, lower: Any) -> Sym:
+    return xp.sum(v * _times(t, v, ab, lower), axis=0)
+
+
+@vjp(runtime.banded_v, "ab", domain="matrix")
+def _banded_v(d: Sym, ab: Sym, w: Sym, v: Sym, lower: Any) -> Sym:
+    return _bands_of(v @ (helper(runtime.gaps_between)(w) * (v.T @ d)), v, ab, lower)
+
+
+@jvp(runtime.banded_v, "ab")
+def _banded_v_tangent(t: Sym, ab: Sym, w: Sym, v: Sym, lower: Any) -> Sym:
+    return v @ (helper(runtime.gaps_between)(w) * (v.T @ _times(t, v, ab, lower)))
+
+
+flat((runtime.banded_w, runtime.banded_v), "w", "v", "lower")
+infer_shapes.RULES[sl.eig_banded] = lambda prim, bound: TUPLE
+infer_shapes.RULES[runtime.banded_w] = infer_shapes.like("w")
+infer_shapes.RULES[runtime.banded_v] = infer_shapes.like("v")
 
 # ---- Toeplitz matrices and their like ------------------------------------------------------------------------
 

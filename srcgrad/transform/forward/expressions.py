@@ -17,7 +17,7 @@ from srcgrad.analysis.aliases import basic
 from srcgrad.errors import SrcgradError, UnsupportedError
 from srcgrad.ir.kinds import Array, Kind, ListOf, Opaque, Scalar, forget_value, is_float
 from srcgrad.ir.nodes import Assign, Call, Cond, Const, DictPack, Expr, Load, Name, Op, Pack, Prim, Stmt
-from srcgrad.ir.walk import children, expressions_of, rebuild, statements, subexpressions, substitute
+from srcgrad.ir.walk import children, expressions_of, statements, subexpressions, substitute
 from srcgrad.rules.bodies import inlining
 from srcgrad.rules.build import Sym, xp
 from srcgrad.rules.registry import Rule, rule_of
@@ -25,6 +25,7 @@ from srcgrad.rules.solved import Solved
 from srcgrad.rules.tangents import tangent
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.masks import masks
+from srcgrad.transform.repeats import repeated, swapped
 from srcgrad.transform.reverse.facts import ZERO_FLOAT
 from srcgrad.transform.values import RESULT, Values, hint_of
 
@@ -159,7 +160,10 @@ class Tangents(Values):
         for name, given in tangents.items():
             if isinstance(given, Sym):
                 expr = self._once(given.expr, expr, bound[name])
-        return self.adopt(expr, table)
+        expr = self.adopt(expr, table)
+        while (again := repeated([expr])) is not None:
+            expr = swapped(expr, again, self._named(again, "part"))
+        return expr
 
     def _applied(self, rule: Rule, node: Op | Call, *given: Any) -> Sym:
         """The tangent of a call; the statements of a user's rule come ahead."""
@@ -186,11 +190,14 @@ class Tangents(Values):
         short = isinstance(given, (Name, Const)) or (isinstance(given, Load) and basic(given.index))
         if short or sum(e == given for e in subexpressions(made)) < 2:
             return made
-        key = (id(self.tree), len(self.stmts))
-        name = Name(self.facts.temporary(f"{hint_of(arg)}_{self.suffix}", key), kind=given.kind)
-        self.facts.kinds[name.id] = given.kind
-        self.stmts.append(Assign(name, given, pos=self.tree.pos))
-        return _swap(made, given, name)
+        return swapped(made, given, self._named(given, f"{hint_of(arg)}_{self.suffix}"))
+
+    def _named(self, value: Expr, hint: str) -> Name:
+        """A variable for a value, set ahead of the tangent."""
+        name = Name(self.facts.temporary(hint, (id(self.tree), len(self.stmts))), kind=value.kind)
+        self.facts.kinds[name.id] = value.kind
+        self.stmts.append(Assign(name, value, pos=self.tree.pos))
+        return name
 
     def apply(
         self, rule: Rule, node: Op | Call, tangents: dict[str, Any], args: dict[str, Any], out: Sym, masked: bool,
@@ -215,6 +222,3 @@ def typed_zero(kind: Scalar) -> Expr:
         return ZERO_FLOAT
     return Call(Prim(np.dtype(kind.dtype).type, f"np.{kind.dtype}"), (ZERO_FLOAT,), kind=kind)
 
-
-def _swap(expr: Expr, old: Expr, new: Expr) -> Expr:
-    return new if expr == old else rebuild(expr, lambda child: _swap(child, old, new))

@@ -16,13 +16,13 @@ from srcgrad.analysis.aliases import basic
 from srcgrad.errors import SrcgradError, UnsupportedError
 from srcgrad.ir.kinds import INT, Array, DictOf, ListOf, Opaque, Scalar, forget_value, rank
 from srcgrad.ir.nodes import Assign, Call, Const, Expr, Load, Name, Op, Pack, Pos, Prim, Slice, Stmt
-from srcgrad.ir.walk import rebuild, root, subexpressions, substitute
+from srcgrad.ir.walk import root, substitute
 from srcgrad.rules.bodies import inlining
 from srcgrad.rules.build import Sym
 from srcgrad.rules.contributions import Contribution, NeedsFull, contributions, full
-from srcgrad.rules.registry import lookup, rule_of
+from srcgrad.rules.registry import rule_of
 from srcgrad.rules.solved import Generated, Solved
-from srcgrad.runtime import HELPERS
+from srcgrad.transform.repeats import repeated, swapped
 from srcgrad.transform.values import MASKING, RESULT, Values
 from srcgrad.transform.webs import rebuilt
 
@@ -163,9 +163,9 @@ class Walk(Values):
 
     def shared(self, exprs: list[Expr]) -> list[Expr]:
         """The expressions, with a variable for each matrix that several places compute by the same call."""
-        while (again := repeated_call(exprs)) is not None:
+        while (again := repeated(exprs)) is not None:
             made = self.atom(again, 2)
-            exprs = [_replaced(expr, again, made) for expr in exprs]
+            exprs = [swapped(expr, again, made) for expr in exprs]
         return exprs
 
     def _walk_solved(self, node: Call, solved: Solved, d: Expr, lazy: bool) -> None:
@@ -205,36 +205,6 @@ class Walk(Values):
 
         return apply
 
-
-
-def repeated_call(exprs: list[Expr]) -> Expr | None:
-    """The shortest call that is made twice, of those that are worth a variable: of functions of whole arrays."""
-    counts: list[tuple[Expr, int]] = []
-    for part in (part for expr in exprs for part in subexpressions(expr)):
-        if is_of_whole_arrays(part):
-            place = next((k for k, (other, _) in enumerate(counts) if other == part), None)
-            if place is None:
-                counts.append((part, 1))
-            else:
-                counts[place] = (part, counts[place][1] + 1)
-    again = [call for call, n in counts if n > 1]
-    return min(again, key=lambda call: sum(1 for _ in subexpressions(call)), default=None)
-
-
-def is_of_whole_arrays(expr: Expr) -> bool:
-    """Whether an expression takes more work than one step for each element: a product, a system, a decomposition."""
-    if isinstance(expr, Op):
-        return expr.op == "@" and rank(expr.kind) != 0
-    if not isinstance(expr, Call) or expr.prim.style != "function" or rank(expr.kind) == 0:
-        return False
-    rule = lookup(expr.prim.fn)
-    if rule is None:
-        return HELPERS.get(expr.prim.text) is expr.prim.fn
-    return rule.form == "general" and rule.view == "never"
-
-
-def _replaced(expr: Expr, old: Expr, new: Expr) -> Expr:
-    return new if expr == old else rebuild(expr, lambda child: _replaced(child, old, new))
 
 
 def may_repeat(index: Expr) -> bool:
