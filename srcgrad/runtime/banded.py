@@ -7,6 +7,8 @@ import numpy as np
 
 def banded_transpose(ab, below, above):
     """The transpose of a matrix that is stored by diagonals: it has `above` diagonals below."""
+    if ab.shape[0] != below + above + 1:
+        raise ValueError(f"{below} diagonals below and {above} above are stored in {below + above + 1} rows")
     n = ab.shape[1]
     turned = np.zeros_like(ab)
     for k in range(-above, below + 1):

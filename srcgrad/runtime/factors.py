@@ -29,7 +29,7 @@ def svd_vt(a, u, s, vt):
 def check_thin(u, s, vt):
     """Raise ValueError where there are more singular vectors than values: those have no derivative."""
     if u.shape[-1] != s.shape[-1] or vt.shape[-2] != s.shape[-1]:
-        raise ValueError("np.linalg.svd of a matrix that is not square is differentiated with full_matrices=False")
+        raise ValueError("the svd of a matrix that is not square is differentiated with full_matrices=False")
 
 
 def svd_s_adjoint(d, u, vt):

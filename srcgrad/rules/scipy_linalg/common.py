@@ -18,7 +18,7 @@ from srcgrad.errors import KindError, NoRuleError
 from srcgrad.ir.kinds import Array, Kind, Opaque, rank
 from srcgrad.ir.nodes import Prim
 from srcgrad.rules.build import Namespace, Sym, unbroadcast, xp
-from srcgrad.rules.defined.registry import DEFINITIONS, parts
+from srcgrad.rules.defined.registry import DEFINITIONS, array, parts
 from srcgrad.rules.linalg import flipped
 from srcgrad.rules.registry import RULES, Builder, flat
 
@@ -33,8 +33,8 @@ HARMLESS = ("check_finite", "driver", "lapack_driver", "lwork", "balanced", "met
 
 
 def defined(*fns: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Declare what functions of SciPy are written as. The definition is given the arguments by name, those that the
-    call has, without `overwrite_a` and its like: derivatives read what these would let SciPy overwrite."""
+    """Declare what functions of SciPy are written as. The definition is given the arguments of a call by name, as
+    `plain` makes them."""
 
     def register(definition: Callable[..., Any]) -> Callable[..., Any]:
         for fn in fns:
@@ -51,8 +51,7 @@ def _by_name(fn: Callable[..., Any], definition: Callable[..., Any]) -> Callable
     every = any(p.kind is p.VAR_KEYWORD for p in taken)
 
     def build(*args: Any, **kwargs: Any) -> Any:
-        given = sig.bind(*args, **kwargs).arguments
-        given = {name: value for name, value in given.items() if not name.startswith("overwrite_")}
+        given = plain(sig, sig.bind(*args, **kwargs).arguments)
         for name, value in given.items():
             if not every and name not in names and value != sig.parameters[name].default and name not in HARMLESS:
                 raise unknown(fn, name)
@@ -62,16 +61,26 @@ def _by_name(fn: Callable[..., Any], definition: Callable[..., Any]) -> Callable
     return build
 
 
+def plain(sig: inspect.Signature, given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a call without `overwrite_a` and its like, since derivatives read what these would let SciPy
+    overwrite, and with arrays for lists."""
+    first = {name for name, p in sig.parameters.items() if p.default is p.empty}
+    return {
+        name: array(value) if name in first and isinstance(value, list) else value
+        for name, value in given.items() if not name.startswith("overwrite_")
+    }  # fmt: skip
+
+
 def keep_arguments(fn: Callable[..., Any]) -> None:
-    """Leave out `overwrite_a` and its like from calls of a function that has no definition."""
-    sig = inspect.signature(fn)
-    if fn in DEFINITIONS or not any(name.startswith("overwrite_") for name in sig.parameters):
+    """Let SciPy overwrite no argument of a function that has no definition, and make arrays of lists."""
+    if fn in DEFINITIONS:
         return
+    sig = inspect.signature(fn)
 
     def build(*args: Any, **kwargs: Any) -> Any:
         given = sig.bind(*args, **kwargs).arguments
-        kept = {name: value for name, value in given.items() if not name.startswith("overwrite_")}
-        if len(kept) == len(given):
+        kept = plain(sig, given)
+        if len(kept) == len(given) and all(kept[name] is value for name, value in given.items()):
             return None
         first = [name for name, p in sig.parameters.items() if p.default is p.empty]
         rest = {name: value for name, value in kept.items() if name not in first}
