@@ -171,7 +171,7 @@ HELPERS = {
 OF_SCIPY = frozenset((
     "real_valued", "cholesky_lower_adjoint", "cholesky_lower_tangent", "rows_of", "in_rows", "squared", "lu_adjoint",
     "lu_inner", "lu_l", "lu_u", "lu_l_adjoint", "lu_u_adjoint", "lu_l_tangent", "lu_u_tangent", "unpacked", "lu_packed",
-    "lu_packed_adjoint", "lu_packed_tangent", "packed_adjoint", "packed_tangent", "lag_products", "continuous_gain",
-    "discrete_gain", "real_power", "real_sqrtm", "real_logm",
+    "lu_packed_adjoint", "lu_packed_tangent", "packed_adjoint", "packed_tangent", "lag_products", "convolution",
+    "continuous_gain", "discrete_gain", "real_power", "real_sqrtm", "real_logm",
 ))  # fmt: skip
 """The names of helpers that call SciPy: kept free, as those of HELPERS are, also where SciPy is not imported."""

@@ -176,14 +176,20 @@ def packed_tangent(t, lu, piv):
 def lag_products(w, x):
     """The sums over the diagonals of w @ x.T, from that below on the left to that above on the right.
 
-    That is the convolution of the reversed w and x: the product of a Toeplitz matrix and x.
+    Each is the convolution of the reversed w and x: the product of a Toeplitz matrix and x.
     """
-    if x.ndim == 2:
-        return sum([lag_products(w[:, k], x[:, k]) for k in range(x.shape[1])])
-    n = x.shape[0]
-    column = np.concatenate([w[::-1], np.zeros(n - 1)])
-    row = np.concatenate([w[-1:], np.zeros(n - 1)])
-    return scipy.linalg.matmul_toeplitz((column, row), x)
+    if x.ndim == 1:
+        return convolution(w[::-1], x)
+    total = np.zeros(w.shape[0] + x.shape[0] - 1)
+    for k in range(x.shape[1]):
+        total = total + convolution(w[::-1, k], x[:, k])
+    return total
+
+
+def convolution(w, x):
+    """The convolution of two vectors, by a fast transform."""
+    rest = np.zeros(x.shape[0] - 1)
+    return scipy.linalg.matmul_toeplitz((np.concatenate([w, rest]), np.concatenate([w[:1], rest])), x)
 
 
 def continuous_gain(x, b, r):
