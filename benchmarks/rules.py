@@ -153,7 +153,20 @@ CASES: dict[str, tuple[Callable[..., Any], Any]] = {
     "numpy.linalg.eigh": (lambda np, x: np.linalg.eigh((x + x.T) / 2)[1] + T, SYMMETRIC),
 }
 
-SCIPY = ("scipy.special",)
+# Of SciPy: what comes before x, x, and what comes behind it.
+ARGUMENTS: dict[str, tuple[tuple[Any, ...], Any, tuple[Any, ...]]] = {
+    "scipy.linalg.det": ((), SQUARE / 30, ()), "scipy.linalg.inv": ((), SQUARE, ()),
+    "scipy.linalg.solve": ((), SQUARE, (S,)), "scipy.linalg.cholesky": ((), POSITIVE, ()),
+    "scipy.linalg.solve_triangular": ((), SQUARE, (S,)), "scipy.linalg.eigvalsh": ((), SYMMETRIC, ()),
+    "scipy.linalg.svdvals": ((), T, ()), "scipy.linalg.expm": ((), T / 20, ()), "scipy.linalg.cosm": ((), T / 20, ()),
+    "scipy.linalg.sqrtm": ((), POSITIVE, ()), "scipy.linalg.logm": ((), POSITIVE, ()),
+    "scipy.linalg.solve_continuous_lyapunov": ((), SQUARE, (S,)),
+    "scipy.linalg.toeplitz": ((), SMALL, (SMALL,)), "scipy.linalg.solve_toeplitz": ((), GRID[::-1] + 6, (VALUES,)),
+    "scipy.linalg.matmul_toeplitz": ((), GRID, (VALUES,)), "scipy.linalg.block_diag": ((), T, (S,)),
+    "scipy.linalg.norm": ((), M, ()),
+}  # fmt: skip
+
+SCIPY = ("scipy.special", "scipy.linalg")
 """Modules whose rules are found by name."""
 
 
@@ -231,6 +244,8 @@ def cases() -> Iterator[Case]:
             yield Case(name, *CASES[name])
         elif known[name].form == "elementwise":
             yield elementwise(name, known[name])
+    for name, (before, x, after) in ARGUMENTS.items():
+        yield Case(name, None, x, before, after)
     for name in CASES.keys() - known.keys():
         yield Case(name, *CASES[name])
 

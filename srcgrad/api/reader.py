@@ -14,6 +14,7 @@ from srcgrad.api.signature import key_of
 from srcgrad.rules.own import RULED_CODE
 from srcgrad.specialize.inputs import MISSING, Path
 from srcgrad.specialize.options import Options
+from srcgrad.specialize.spelling import is_library
 
 Reader = Callable[[Any, tuple[Any, ...]], tuple[Any, ...] | None]
 """Takes the function and the arguments; gives the hidden arguments, or None where other code is needed."""
@@ -105,8 +106,10 @@ def make_reader(
             w.refuse_unless(f"{path[-1][1]!r} not in {base}")
             continue
         text, _ = w.value(path)
-        if isinstance(expected, types.FunctionType) and expected.__code__ not in RULED_CODE:
-            # another function object of the same code is the same, with other captured values
+        read = isinstance(expected, types.FunctionType) and not is_library(expected)
+        if read and expected.__code__ not in RULED_CODE:
+            # another function object of the same code is the same, with other captured values; not so in libraries,
+            # which are not read: a decorator's inner function is the code of all that it decorates
             w.refuse_unless(f"{text}.__code__ is {w.constant(expected.__code__)}")
         elif isinstance(expected, (str, bytes, int, Options)):
             w.refuse_unless(f"{text} == {w.constant(expected)}")

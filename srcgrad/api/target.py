@@ -16,6 +16,8 @@ from srcgrad.errors import ArgumentError
 from srcgrad.frontend import define, definition_of
 from srcgrad.frontend.source import STANDS_FOR, function_of
 from srcgrad.ir.nodes import Free
+from srcgrad.rules.defined import DEFINITIONS
+from srcgrad.rules.libraries import library_of
 from srcgrad.rules.registry import lookup, own_rule
 from srcgrad.specialize.options import Options, TransformedFunction, WrittenFunction
 from srcgrad.specialize.places import Place, Signature, is_many, places
@@ -153,7 +155,7 @@ def target_of(function: Any) -> Target:
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = {}
     fn = function
-    while own_rule(fn) is not None or not isinstance(fn, types.FunctionType):
+    while own_rule(fn) is not None or not isinstance(fn, types.FunctionType) or is_known(fn):
         if (own := own_rule(fn)) is not None:
             fn = caller_of(fn, own.params)
             continue
@@ -168,7 +170,7 @@ def target_of(function: Any) -> Target:
             raise ArgumentError(f"grad takes a function, not {what}.", "Write a function that returns a float.")
         elif isinstance(fn, TransformedFunction):
             fn = wrapper_of(fn)
-        elif not isinstance(fn, type) and lookup(fn) is not None and (params := required(fn)):
+        elif not isinstance(fn, type) and is_known(fn) and (params := required(fn)):
             fn = caller_of(fn, params)
         elif isinstance(fn, WrittenFunction):
             fn = caller_of_written(fn)
@@ -182,6 +184,11 @@ def target_of(function: Any) -> Target:
             function_of(fn)  # says what it is
             raise ArgumentError(f"{fn!r} is not a function written in Python.", "Write one that calls it.")
     return Target(fn, args, kwargs)
+
+
+def is_known(fn: Any) -> bool:
+    """Whether a callable is one of NumPy or another library that has a rule or a definition: its code is not read."""
+    return lookup(fn) is not None or (bool(library_of(fn)) and fn in DEFINITIONS)
 
 
 def wrapper_of(made: Any) -> types.FunctionType:

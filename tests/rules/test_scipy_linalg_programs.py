@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.linalg as sl
 
-from srcgrad import check_grads, emit, grad, jvp
+from srcgrad import check_grads, emit, grad, jacobian, jvp
 from srcgrad.errors import SrcgradError
 from srcgrad.rules.libraries import library_of
 from srcgrad.rules.refused import REFUSED
@@ -66,6 +66,22 @@ def test_overwritten_arguments():
     x = np.asfortranarray(P)
     grad(lambda x, y: np.sum(sl.solve(x, y, overwrite_a=True) ** 2) + np.sum(sl.inv(x, overwrite_a=True)))(x, b)
     np.testing.assert_array_equal(x, P)
+
+
+def test_functions_of_one_decorator_are_told_apart():
+    """Most functions of scipy.linalg have the code of the decorator that they were made by."""
+
+    def total_of(fn):
+        return grad(lambda x: np.sum(fn(x) ** 2))
+
+    for fn in (sl.cosm, sl.sinm, sl.cholesky, sl.eigvalsh):
+        t = np.eye(3) + 0.1
+
+        def slope(f):
+            return (f(P + 1e-6 * t) - f(P - 1e-6 * t)) / 2e-6
+
+        np.testing.assert_allclose(np.sum(total_of(fn)(P) * t), slope(lambda x: np.sum(fn(x) ** 2)), rtol=1e-6)
+        np.testing.assert_allclose(np.tensordot(jacobian(fn)(P), t, 2), slope(fn), rtol=1e-5, atol=1e-6)
 
 
 def test_names_of_helpers_are_kept_free():
