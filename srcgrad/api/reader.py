@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from srcgrad.api.signature import key_of
+from srcgrad.rules.libraries import library_of
 from srcgrad.rules.own import RULED_CODE
 from srcgrad.specialize.inputs import MISSING, Path
 from srcgrad.specialize.options import Options
-from srcgrad.specialize.spelling import is_library
 
 Reader = Callable[[Any, tuple[Any, ...]], tuple[Any, ...] | None]
 """Takes the function and the arguments; gives the hidden arguments, or None where other code is needed."""
@@ -106,7 +106,7 @@ def make_reader(
             w.refuse_unless(f"{path[-1][1]!r} not in {base}")
             continue
         text, _ = w.value(path)
-        read = isinstance(expected, types.FunctionType) and not is_library(expected)
+        read = isinstance(expected, types.FunctionType) and not library_of(expected)
         if read and expected.__code__ not in RULED_CODE:
             # another function object of the same code is the same, with other captured values; not so in libraries,
             # which are not read: a decorator's inner function is the code of all that it decorates

@@ -233,6 +233,11 @@ def test_of_any_memory():
             np.testing.assert_allclose(got, wanted, rtol=1e-10)
 
 
+def test_a_matrix_of_one_element_is_a_number():
+    check_grads(lambda x, y: np.sum(sl.solve(x, y) ** 3), (np.array([[2.0]]), b), order=2)
+    check_grads(lambda x, y: np.sum(sl.solve(x, y) ** 3), (np.array([[2.0]]), b[:1]), order=1)
+
+
 def test_lists_and_numbers():
     def f(x):
         first = sl.solve([[2.0, 1.0], [x[0], 3.0]], [1.0, x[1]])

@@ -8,7 +8,14 @@ from __future__ import annotations
 import scipy.linalg as sl
 
 from srcgrad.rules.registry import constant
-from srcgrad.rules.scipy_linalg import equations, factors, functions, structured, systems  # noqa: F401  (they register)
+from srcgrad.rules.scipy_linalg import (  # noqa: F401  (they register)
+    banded,
+    equations,
+    factors,
+    functions,
+    structured,
+    systems,
+)
 from srcgrad.rules.scipy_linalg.common import allow_harmless, keep_arguments
 from srcgrad.runtime import HELPERS, OF_SCIPY
 from srcgrad.runtime import scipy_linalg as scipy_helpers

@@ -18,7 +18,7 @@ from srcgrad import runtime
 from srcgrad.analysis import infer_shapes
 from srcgrad.analysis.signatures import Bound
 from srcgrad.errors import KindError
-from srcgrad.ir.kinds import Kind, rank
+from srcgrad.ir.kinds import Kind, dims, rank
 from srcgrad.ir.nodes import Prim
 from srcgrad.rules.build import Sym, const, helper, xp
 from srcgrad.rules.defined.registry import array, hold, ndim, parts
@@ -56,6 +56,8 @@ class System:
     def left(self, d: Sym, out: Sym, a: Sym, b: Sym) -> Sym:
         """The adjoint of the matrix."""
         w = self._columns(self.adjoint, d, a, b)
+        if dims(a.kind) == (1, 1):  # SciPy takes it for a number, whatever the length of b
+            return xp.full_like(a, -xp.sum(w * out))
         pair = (out, w) if self.transposed else (w, out)
         return fit(self.taken(-outer(*pair, stacked=rank(b.kind) == 1)), a)
 
@@ -66,6 +68,9 @@ class System:
             return self.solve(of_b)
         moved = self.given(of_a)
         moved = flipped(moved) if self.transposed else moved
+        if dims(a.kind) == (1, 1):
+            found = moved[0, 0] * out
+            return -self.solve(found) if of_b is None else self.solve(of_b - found)
         if ranks(a, b)[0] > 2 and rank(b.kind) == 1:
             found = self._columns(self.solve, (moved @ out[..., None])[..., 0], a, b)
             return -found if of_b is None else self.solve(of_b) - found
@@ -298,7 +303,6 @@ infer_shapes.RULES[sl.lu_solve] = _solved_with_factors("lu_and_piv")
 # ---- inverses and least squares -------------------------------------------------------------------------------
 
 share(sl.det, np.linalg.det)
-share(sl.inv, np.linalg.inv)
 
 
 @vjp(sl.inv, "a", domain="matrix")
