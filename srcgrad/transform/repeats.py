@@ -18,15 +18,8 @@ from srcgrad.runtime import HELPERS
 
 def repeated(exprs: Sequence[Expr]) -> Expr | None:
     """The shortest part of the expressions that occurs twice and is worth a variable, None where there is none."""
-    counts: list[tuple[Expr, int]] = []
-    for part in (part for expr in exprs for part in subexpressions(expr)):
-        if is_of_whole_arrays(part):
-            place = next((k for k, (other, _) in enumerate(counts) if other == part), None)
-            if place is None:
-                counts.append((part, 1))
-            else:
-                counts[place] = (part, counts[place][1] + 1)
-    again = [part for part, n in counts if n > 1]
+    parts = [part for expr in exprs for part in subexpressions(expr) if is_of_whole_arrays(part)]
+    again = [part for k, part in enumerate(parts) if part in parts[:k]]
     return min(again, key=lambda part: sum(1 for _ in subexpressions(part)), default=None)
 
 

@@ -1,5 +1,6 @@
 """scipy.linalg in whole programs: nothing is left out, what is printed and refused, where it is delicate."""
 
+import inspect
 import re
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from srcgrad.errors import SrcgradError
 from srcgrad.rules.libraries import library_of
 from srcgrad.rules.refused import REFUSED
 from srcgrad.rules.registry import RULES, lookup
-from srcgrad.runtime import HELPERS, OF_SCIPY
+from srcgrad.runtime import HELPERS, OF_SCIPY, scipy_linalg
 from tests.rules.test_scipy_linalg import ARRAYS, CASES
 from tests.support import load
 from tools import coverage
@@ -85,7 +86,8 @@ def test_functions_of_one_decorator_are_told_apart():
 
 
 def test_names_of_helpers_are_kept_free():
-    assert OF_SCIPY <= set(HELPERS)
+    assert {name for name, fn in vars(scipy_linalg).items() if inspect.isfunction(fn)} - OF_SCIPY <= set(HELPERS)
+    assert all(HELPERS[name] is getattr(scipy_linalg, name) for name in OF_SCIPY)
 
     def f(x):
         lu_adjoint = sl.lu(x)[2] * 1.0

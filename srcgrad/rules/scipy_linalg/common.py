@@ -1,4 +1,4 @@
-"""What the rules of scipy.linalg share: definitions, rules of NumPy's functions, kinds of results, transposes."""
+"""What the rules of scipy.linalg share: definitions, rules of NumPy's functions, kinds of results."""
 
 from __future__ import annotations
 
@@ -189,18 +189,15 @@ def shaped(fn: Callable[..., Any], like: str, *arrays: str, **others: Any) -> No
     infer_shapes.RULES[fn] = kind
 
 
-def solved(fn: Callable[..., Any], a: str = "a", b: str = "b", core: int = 2) -> None:
-    """Declare that the result solves a system: of the shape of b, for each matrix of a stack.
-
-    core: how many axes of `a` make one matrix.
-    """
+def solved(fn: Callable[..., Any], a: str = "a") -> None:
+    """Declare that the result solves a system in the matrix `a`: of the shape of b, for each matrix of a stack."""
 
     def kind(prim: Prim, bound: Bound) -> Kind:
-        left, right = array_of_expr(bound[a]), array_of_expr(bound[b])
+        left, right = array_of_expr(bound[a]), array_of_expr(bound["b"])
         dtype = np.result_type(left.dtype, right.dtype, np.float32).name
         if left.dims is None or right.dims is None:
             return Array(dtype, None)
-        batch = left.dims[:-core]
+        batch = left.dims[:-2]
         if not batch:
             return Array(dtype, right.dims)
         if len(right.dims) == 1:

@@ -14,7 +14,7 @@ from srcgrad.errors import KindError, NoRuleError
 from srcgrad.ir.kinds import Array
 from srcgrad.rules.build import Sym, helper, xp
 from srcgrad.rules.decompositions import given, taken
-from srcgrad.rules.defined.registry import hold, ndim, parts
+from srcgrad.rules.defined.registry import array, hold, ndim, parts
 from srcgrad.rules.linalg import flipped
 from srcgrad.rules.reductions import literal
 from srcgrad.rules.registry import constant, flat, jvp, vjp
@@ -213,6 +213,7 @@ def eigen(a: Sym, b: Any, lower: Any, type: Any, options: dict[str, Any], fn: An
     if b is None:
         w, v = parts(linalg.eigh(a, **triangle, **options))
         return helper(runtime.eigh_w)(a, w, v, *own), helper(runtime.eigh_v)(a, w, v, *own)
+    b = array(b)
     w, v = parts(linalg.eigh(a, b, **triangle, **options))
     return helper(runtime.pencil_w)(a, b, w, v, *own), helper(runtime.pencil_v)(a, b, w, v, *own)
 

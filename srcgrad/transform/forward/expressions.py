@@ -161,7 +161,7 @@ class Tangents(Values):
             if isinstance(given, Sym):
                 expr = self._once(given.expr, expr, bound[name])
         expr = self.adopt(expr, table)
-        while (again := repeated([expr])) is not None:
+        while rule.form == "general" and (again := repeated([expr])) is not None:
             expr = swapped(expr, again, self._named(again, "part"))
         return expr
 

@@ -153,7 +153,9 @@ class Walk(Values):
             like = self.shape_source(node)
             whole = self.atom(full(Sym(d), Sym(like)).expr, 2 if rule.own else uses)
             found = apply(rule, node, Sym(whole), False, placeholders, out, wanted, masked, ready, unbounded)
-        adjoints = self.shared([self.adopt(term.sym.expr, table) for term in found])
+        adjoints = [self.adopt(term.sym.expr, table) for term in found]
+        if rule.form == "general":
+            adjoints = self.shared(adjoints)
         for term, adjoint in zip(found, adjoints, strict=True):
             arg = bound[term.param]
             index = (term.index,) if isinstance(term.index, int) else term.index or ()
