@@ -233,6 +233,7 @@ def _item(builder: Builder, k: int) -> Builder:
         return builder(**arguments)[k]
 
     build.__signature__ = inspect.signature(builder)  # type: ignore[attr-defined]
+    build.__module__ = builder.__module__
     return build
 
 
