@@ -188,6 +188,8 @@ def target_of(function: Any) -> Target:
 
 def is_known(fn: Any) -> bool:
     """Whether a callable is one of NumPy or another library that has a rule or a definition: its code is not read."""
+    if isinstance(fn, types.FunctionType) and not library_of(fn):
+        return False
     return lookup(fn) is not None or (bool(library_of(fn)) and fn in DEFINITIONS)
 
 
