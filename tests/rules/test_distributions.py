@@ -137,7 +137,7 @@ def test_of_arrays(f):
 
 @pytest.mark.parametrize("f", FAMILIES.values(), ids=lambda f: f.name)
 def test_of_numbers(f):
-    names = methods(f, ("logpdf", "logpmf", "cdf", "ppf", "mean", "entropy"))
+    names = methods(f, ("logpdf", "logpmf", "cdf", "ppf"))
     fn, params = program(f, names)
     hold_derivatives(f, names, fn, params, arguments(f, params, False))
 
@@ -150,7 +150,7 @@ WRONG = {"positive": -0.5, "not negative": -0.5, "above 1": 0.5, "probability": 
 def test_edges(f):
     """At and beyond the ends of the support and of [0, 1], at infinity and nan, and with parameters out of their range:
     SciPy's values, and derivatives of 0 outside of the support."""
-    names = methods(f, ("logpdf", "logpmf", "cdf", "logsf", *OF_Q))
+    names = methods(f, ("logpdf", "logpmf", "cdf", "ppf"))
     fn, params = program(f, names)
     args = dict(zip(params, arguments(f, params, False)))
     place = [args["loc"]] if f.discrete else [args["loc"], args["scale"]]
@@ -166,8 +166,7 @@ def test_edges(f):
         expected = by_scipy(f, names, params, given)
     beyond = (args["x"] < low) | (args["x"] > high)
     for name, got, want, t in zip(names, found, expected, tangents):
-        if (f.name, name) != ("cosine", "logsf"):  # where SciPy has -107 at the end
-            np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-13, err_msg=name)
+        np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-13, err_msg=name)
         if name in OF_X:
             np.testing.assert_array_equal(t[beyond], 0, err_msg=name)
     args["x"], args["q"] = np.full(len(args["x"]), inside), np.full(len(args["x"]), 0.3)
@@ -181,8 +180,7 @@ def test_edges(f):
                     np.testing.assert_array_equal(np.isnan(got), np.isnan(want), err_msg=f"{name} {case}")
 
 
-SECOND = ("norm", "gamma", "t", "beta", "lognorm", "weibull_min", "genextreme", "skewnorm", "truncnorm", "vonmises",
-          "invgauss", "poisson", "binom", "laplace")  # fmt: skip
+SECOND = ("norm", "gamma", "t", "beta", "genextreme", "skewnorm", "truncnorm", "vonmises", "poisson", "laplace")
 
 
 @pytest.mark.parametrize("name", SECOND)
