@@ -194,11 +194,12 @@ def applied(d: Sym, partial: Any, unbounded: bool = False) -> Sym:
 
     unbounded: d may be infinite; what was not chosen is zero nevertheless.
     """
+    choose = chosen if isinstance(d.kind, Scalar) else xp.where  # an array without axes may turn out to be a number
     if isinstance(partial, Choice):
-        return chosen(partial.lost, 0.0, d * partial.partial) if unbounded else d * partial.partial
+        return choose(partial.lost, 0.0, d * partial.partial) if unbounded else d * partial.partial
     if isinstance(partial, Mask):
         if unbounded:
-            return chosen(partial.condition, d, 0.0)
+            return choose(partial.condition, d, 0.0)
         if rank(d.kind) == 0 and rank(partial.condition.kind) == 0:
             return d * partial.condition
         return xp.where(partial.condition, d, 0.0)
