@@ -32,6 +32,19 @@ AIM = 4.0  # gradients that take longer than so many calls of the function are m
 NOISE = 1.15  # and those that take longer than so much of autograd's: by medians, and by the best measurements too
 SLOWER = "slower than autograd"
 PEERS = {"jax": jax, "autograd": autograd}
+REASONS = {
+    **dict.fromkeys(("numpy.max", "numpy.min", "numpy.nanmax", "numpy.nanmin", "numpy.ptp"),
+                    "the function reads each number once; the gradient finds and counts ties and writes an array"),
+    "numpy.sort": "argsort has no vector instructions, sort has",
+    "numpy.linalg.cholesky": "three triangular products and solves for one factorisation",
+    "numpy.linalg.det": "an inverse takes three factorisations",
+    "numpy.linalg.slogdet": "an inverse takes three factorisations",
+    "numpy.linalg.svdvals": "the gradient needs the vectors, which take several times as long",
+    "numpy.linalg.eigvalsh": "the gradient needs the vectors, which take several times as long",
+    "numpy.diagonal": "the function is a view; the gradient writes a matrix",
+    **dict.fromkeys(("numpy.matmul", "numpy.dot"), "two products for one"),
+}  # fmt: skip
+"""Why the gradient of a rule takes longer than AIM."""
 
 # ---- what is called ------------------------------------------------------------------------------------------
 
@@ -310,7 +323,7 @@ def measured(case: Case, repeats: int) -> Row:
     ratio = {name: times[2 * k] / times[2 * k + 1] for k, name in enumerate(names)}
     over = {name: times[0] / times[2 * k] for k, name in enumerate(names)}
     if min(ratio["srcgrad"], best[0] / best[1]) > AIM:
-        notes.append(f"above {AIM:g}")
+        notes.append(f"above {AIM:g}" + (f": {REASONS[case.name]}" if case.name in REASONS else ""))
     if "autograd" in over and min(over["autograd"], best[0] / best[2 * names.index("autograd")]) > NOISE:
         notes.append(SLOWER)
     return Row(case.name, " x ".join(map(str, case.x.shape)), times[1], ratio["srcgrad"], ratio.get("jax"),

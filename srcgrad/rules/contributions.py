@@ -216,7 +216,7 @@ def applied(d: Sym, partial: Any, unbounded: bool = False) -> Sym:
 
     unbounded: d may be infinite; what was not chosen is zero nevertheless.
     """
-    choose = chosen if isinstance(d.kind, Scalar) else xp.where  # an item of a list may be a number after all
+    choose = chosen if isinstance(d.kind, Scalar) else xp.where  # an array without axes may turn out to be a number
     if isinstance(partial, Choice):
         return choose(partial.lost, 0.0, d * partial.partial) if unbounded else d * partial.partial
     if isinstance(partial, Mask):

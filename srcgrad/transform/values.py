@@ -17,7 +17,7 @@ from srcgrad.ir.base import Pos, Stmt
 from srcgrad.ir.kinds import Array, Scalar, dims, is_float, rank
 from srcgrad.ir.nodes import Assign, Call, Const, DictPack, Expr, Load, Name, Op, Pack, Push, Slice, Store
 from srcgrad.ir.walk import children, defined_by, rebuild, rebuilt, root, statements, subexpressions
-from srcgrad.rules.build import Sym
+from srcgrad.rules.build import Sym, const, lift
 from srcgrad.rules.registry import Rule
 from srcgrad.transform.inline import Inliner
 from srcgrad.transform.reverse.facts import Facts
@@ -190,6 +190,9 @@ class Values:
                 return Sym(value)
             if isinstance(value, (Const, Slice, DictPack)):
                 return Sym(value)
+            dtype = const(value)
+            if isinstance(dtype, np.dtype):  # `x.dtype`: of a name that stands for it nobody knows which it is
+                return Sym(lift(dtype.type))
             same = next((known for known, node in table.items() if node == value and isinstance(node, Name)), None)
             table.setdefault(same or f"%{label}", value)  # x * x: one stand-in, so that rules can see it
             return Sym(Name(same or f"%{label}", kind=value.kind))

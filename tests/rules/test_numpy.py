@@ -181,3 +181,8 @@ def test_an_index_that_is_a_list_of_arrays_of_unknown_length_is_refused():
 
     with pytest.raises(SrcgradError, match="index"):
         srcgrad.grad(f)(A)
+
+
+def test_reflections_wider_than_the_array_raise():
+    with pytest.raises(IndexError):
+        srcgrad.grad(lambda x: np.sum(np.pad(x, 7, "reflect", reflect_type="odd")))(V)

@@ -65,6 +65,6 @@ def _beside(x: Sym, k: int, width: int, end: Any, mode: str, front: bool) -> Sym
         near = slice(None, end) if front else slice(None if end is None else -end, None)
         found = _STATISTICS[mode](x[place(k, n, near)] if end is not None else x, axis=k, keepdims=True)
         return xp.broadcast_to(found, shape)
-    skipped = mode == "reflect"  # the edge itself is not repeated
-    near = slice(int(skipped), width + skipped) if front else slice(-width - skipped, -1 if skipped else None)
-    return 2 * edge - xp.flip(x[place(k, n, near)], k)
+    skipped = int(mode == "reflect")  # the edge itself is not repeated; places that are not there raise IndexError
+    places = (width + skipped - 1, skipped - 1, -1) if front else (-1 - skipped, -1 - skipped - width, -1)
+    return 2 * edge - xp.take(x, xp.arange(*places), axis=k)

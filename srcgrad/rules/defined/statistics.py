@@ -327,6 +327,8 @@ def histogram(
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Sym | None:
     """Values beyond the ends; of a function with a period, what lies beyond them is that of one period further."""
     if period is not None:
+        if not isinstance(period, Sym) and period == 0:
+            return None
         mod, take, join = (helper(fn, f"np.{fn.__name__}") for fn in (np.mod, np.take, np.concatenate))
         places = hold(mod(array(xp), period), "places")
         order = hold(helper(np.argsort, "np.argsort")(places), "order")
