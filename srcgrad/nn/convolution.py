@@ -81,6 +81,13 @@ def output_shape(x: Array, window: Pair, stride: Pair, dilation: Pair, padding: 
     return rows, window_places(x.shape[2], window[1], stride[1], dilation[1], both(padding, 1))[0]
 
 
+def check_fit(function: str, x: Array, window: Pair, places: Pair) -> None:
+    """Raise ValueError where no window fits into the images."""
+    if min(places) < 1:
+        raise ValueError(f"{function}: a window of {window[0]} x {window[1]}, with this dilation and padding, does not "
+                         f"fit into images of {x.shape[1]} x {x.shape[2]}")  # fmt: skip
+
+
 def _blocks(x: Array, window: Pair, stride: Pair, dilation: Pair, padding: Padding) -> Iterator[tuple[slice, Array]]:
     """Blocks of images, and the matrix of their windows: a row for each pixel of the output."""
     images, height, width, channels = x.shape
@@ -114,7 +121,9 @@ def convolve(x: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair,
     if groups > 1:
         parts = zip(np.split(x, groups, -1), np.split(w, groups, -1), strict=True)
         return np.concatenate([convolve(part, v, stride, padding, dilation, 1) for part, v in parts], axis=-1)
-    y = np.empty((x.shape[0], *output_shape(x, w.shape[:2], stride, dilation, padding), w.shape[3]), x.dtype)
+    places = output_shape(x, w.shape[:2], stride, dilation, padding)
+    check_fit("convolve", x, w.shape[:2], places)
+    y = np.empty((x.shape[0], *places, w.shape[3]), np.result_type(x, w))
     matrix = w.reshape(-1, w.shape[3])
     for images, windows in _blocks(x, w.shape[:2], stride, dilation, padding):
         np.matmul(windows, matrix, out=y[images].reshape(-1, w.shape[3]))

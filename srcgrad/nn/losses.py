@@ -104,19 +104,23 @@ def kl_div(log_q: Array, p: Array) -> Array:
 
 
 def same_shape(loss: str, prediction: Array, target: Array) -> None:
-    """Raise ValueError where two shapes differ."""
+    """Raise ValueError where two shapes differ, and for an empty batch."""
+    if prediction.size == 0:
+        raise ValueError(f"{loss}: the batch is empty: the prediction has shape {prediction.shape}")
     if prediction.shape != target.shape:
         raise ValueError(f"{loss}: the prediction has shape {prediction.shape}, the target {target.shape}")
 
 
 def check_labels(loss: str, logits: Array, labels: Array) -> None:
-    """Raise ValueError where labels are no classes of the logits."""
+    """Raise ValueError where labels are no classes of the logits, and for an empty batch."""
     classes = logits.shape[-1]
+    if logits.size == 0:
+        raise ValueError(f"{loss}: the batch is empty: the logits have shape {logits.shape}")
     if labels.ndim == logits.ndim:
         if labels.shape != logits.shape:
             raise ValueError(f"{loss}: the labels have shape {labels.shape}, the logits {logits.shape}")
         return
     if labels.shape != logits.shape[:-1]:
         raise ValueError(f"{loss}: the labels have shape {labels.shape}, the logits {logits.shape}")
-    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+    if labels.min() < 0 or labels.max() >= classes:
         raise ValueError(f"{loss}: the labels go from {labels.min()} to {labels.max()}, there are {classes} classes")

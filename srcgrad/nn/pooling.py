@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.nn.convolution import Padding, Pair, check_windows, output_shape, pair, taps
+from srcgrad.nn.convolution import Padding, Pair, check_fit, check_windows, output_shape, pair, taps
 from srcgrad.nn.module import Module, static
 from srcgrad.rules.own import rule
 
@@ -19,7 +19,9 @@ ONE = (1, 1)
 
 def max_pool(x: Array, window: Pair, stride: Pair, padding: Padding) -> Array:
     """The largest element of each window, among those inside of x."""
-    y = np.full((x.shape[0], *output_shape(x, window, stride, ONE, padding), x.shape[3]), -np.inf, x.dtype)
+    places = output_shape(x, window, stride, ONE, padding)
+    check_fit("max_pool", x, window, places)
+    y = np.full((x.shape[0], *places, x.shape[3]), -np.inf, x.dtype)
     for _, _, out, into in taps(x.shape, window, stride, ONE, padding):
         np.maximum(y[out], x[into], out=y[out])
     return y
@@ -86,7 +88,9 @@ rule(max_pool_output, vjp=_max_pool_output_vjp, jvp=_max_pool_output_jvp, exampl
 
 def mean_pool(x: Array, window: Pair, stride: Pair, padding: Padding) -> Array:
     """The mean of each window; what lies outside of x counts as 0."""
-    y = np.zeros((x.shape[0], *output_shape(x, window, stride, ONE, padding), x.shape[3]), x.dtype)
+    places = output_shape(x, window, stride, ONE, padding)
+    check_fit("mean_pool", x, window, places)
+    y = np.zeros((x.shape[0], *places, x.shape[3]), x.dtype)
     for _, _, out, into in taps(x.shape, window, stride, ONE, padding):
         y[out] += x[into]
     y /= window[0] * window[1]

@@ -106,6 +106,8 @@ def test_cross_entropy_over_more_axes():
     (lambda x: nn.cross_entropy(x, LABELS - 1), "the labels go from -1 to 4"),
     (lambda x: nn.cross_entropy(x, LABELS[:4]), r"the labels have shape \(4,\), the logits \(5, 6\)"),
     (lambda x: nn.cross_entropy(x, P[:, :5]), r"the labels have shape \(5, 5\), the logits \(5, 6\)"),
+    (lambda x: nn.cross_entropy(x[:0], LABELS[:0]), r"the batch is empty: the logits have shape \(0, 6\)"),
+    (lambda x: nn.mse(x[:0], x[:0]), r"mse: the batch is empty"),
     (lambda x: nn.multiclass_hinge(x, LABELS + 1), "multiclass_hinge: the labels go from 1 to 6"),
 ])  # fmt: skip
 def test_labels_that_do_not_fit(call, said):

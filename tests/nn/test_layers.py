@@ -261,6 +261,8 @@ def test_embedding():
 @pytest.mark.parametrize("model, x, said", [
     (nn.Dense(6, 3), np.ones((2, 5)), r"Dense: weight has shape \(6, 3\), the input \(2, 5\)"),
     (nn.Conv2d(4, 3, 3), np.ones((2, 5, 5, 3)), r"Conv2d: weight has shape \(3, 3, 4, 3\).*shape \(2, 5, 5, 3\)"),
+    (nn.Conv2d(4, 3, 7, padding="valid"), np.ones((2, 5, 8, 4)), "window of 7 x 7.*not fit into images of 5 x 8"),
+    (nn.MaxPool(3), np.ones((2, 5, 2, 4)), "a window of 3 x 3.*does not fit into images of 5 x 2"),
     (nn.Conv2d(4, 3, 3), np.ones((5, 5, 4)), r"Conv2d.*input has shape \(5, 5, 4\)"),
     (nn.Conv1d(4, 3, 3), np.ones((5, 5, 3)), r"Conv1d.*input has shape \(5, 5, 3\)"),
     (nn.MaxPool(2), np.ones((5, 5)), r"MaxPool.*input has shape \(5, 5\)"),
