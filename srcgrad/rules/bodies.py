@@ -35,6 +35,7 @@ class Inliner(Protocol):
     """Writes bodies as source; what they need besides an expression becomes statements of the inliner's."""
 
     stmts: list[Stmt]
+    done: dict[Any, Any]
 
     def inline(self, function: Function, args: dict[str, Any]) -> Any:
         """What the body gives for Syms: a Sym, None, or a list of those. Raises NotInline."""
@@ -106,7 +107,7 @@ class Body:
             if self.kind == "jvp":
                 by.stmts[:] = [rebuilt(stmt, lambda expr: _spelled(expr, args)) for stmt in by.stmts]
         except NotInline:
-            made = self._called(given, out, args, by)
+            made = self._called_once(given, out, args, by)
         if self.item is not None:
             names = self.arguments()
             count, listed = len(names), isinstance(args.get(names[0]), list)
@@ -152,6 +153,15 @@ class Body:
             name = name if name.isidentifier() else "function"
             own = f"{name}_{f'd_{self.wanted}' if self.kind == 'partial' else self.kind}"
         return own if by is None else by.name_of(self.function, own)
+
+    def _called_once(self, given: dict[str, Any], out: Sym, args: dict[str, Any], by: Inliner | None) -> Any:
+        """The same call for all arguments whose adjoints are wanted."""
+        if by is None or self.item is None:
+            return self._called(given, out, args, by)
+        key = ("called", self.function)
+        if key not in by.done:
+            by.done[key] = self._called(given, out, args, by)
+        return by.done[key]
 
     def _called(self, given: dict[str, Any], out: Sym, args: dict[str, Any], by: Inliner | None) -> Any:
         """A call of the body, where its source cannot be written here."""
