@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from srcgrad.analysis.dims import broadcast
+from srcgrad.analysis.infer_dummies import items_by_dummies
 from srcgrad.analysis.operands import shape_of
 from srcgrad.analysis.signatures import signature
 from srcgrad.errors import ArgumentError, KindError, NoRuleError
-from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, dims, forget_value, join_dtype, not_one
+from srcgrad.ir.kinds import NONE, Array, Kind, Opaque, Scalar, dims, forget_value, join_dtype, not_one
 from srcgrad.ir.nodes import Call, Const, Expr, Load, Name, Op, Prim, Stmt
 from srcgrad.ir.walk import rebuild, rebuilt, subexpressions, substitute
 from srcgrad.rules.build import Sym, kind_of, lift, xp
@@ -179,7 +180,13 @@ class Body:
         whole = Sym(Call(prim, exprs, keywords, kind=Opaque(tuple)))
         whole = whole if by is None else by.hold(whole, "adjoints")
         kinds = [forget_value(kind_of(lift(args[name]))) if name in args else out.kind for name in names]
-        return [Sym(Load(whole.expr, lift(k), kind=kind)) for k, kind in enumerate(kinds)]
+        try:
+            seen = items_by_dummies(prim, exprs, keywords)
+        except KindError:
+            seen = None
+        missing = [seen is not None and k < len(seen) and seen[k] == NONE for k in range(len(names))]
+        return [None if none else Sym(Load(whole.expr, lift(k), kind=kind))
+                for k, (kind, none) in enumerate(zip(kinds, missing, strict=True))]  # fmt: skip
 
     def _result_kind(self, out: Sym, args: dict[str, Any]) -> Kind:
         if self.kind == "partial":
