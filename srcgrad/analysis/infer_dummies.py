@@ -27,6 +27,7 @@ _SIZES = ((5, 7), (2, 3), (12, 24), (1, 1))
 
 
 Size = Any
+"""The length of axes that are not known: one int for all, or `_Apart`, one for each."""
 
 
 class _Unknown(Exception):

@@ -30,11 +30,15 @@ def max_pool(x: Array, window: Pair, stride: Pair, padding: Padding) -> Array:
 def max_pool_input(d: Array, x: Array, y: Array, window: Pair, stride: Pair, padding: Padding) -> Array:
     """The adjoint of `y = max_pool(x)`: each d goes to the first element of its window that is the largest."""
     d_x, free = np.zeros(x.shape, x.dtype), np.ones(y.shape, bool)
+    apart = stride[0] >= window[0] and stride[1] >= window[1]  # an element is in one window only
     for _, _, out, into in taps(x.shape, window, stride, ONE, padding):
         chosen = x[into] == y[out]
         chosen &= free[out]
         free[out] ^= chosen
-        d_x[into] += d[out] * chosen
+        if apart:
+            np.multiply(d[out], chosen, out=d_x[into])
+        else:
+            d_x[into] += d[out] * chosen
     return d_x
 
 

@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from srcgrad.analysis.dims import broadcast
+from srcgrad.analysis.infer_dummies import items_by_dummies
 from srcgrad.analysis.operands import shape_of
 from srcgrad.analysis.signatures import signature
 from srcgrad.errors import ArgumentError, KindError, NoRuleError
-from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, dims, forget_value, join_dtype, not_one
+from srcgrad.ir.kinds import NONE, Array, Kind, Opaque, Scalar, dims, forget_value, join_dtype, not_one
 from srcgrad.ir.nodes import Call, Const, Expr, Load, Name, Op, Prim, Stmt
 from srcgrad.ir.walk import rebuild, rebuilt, subexpressions, substitute
 from srcgrad.rules.build import Sym, kind_of, lift, xp
@@ -35,6 +36,7 @@ class Inliner(Protocol):
     """Writes bodies as source; what they need besides an expression becomes statements of the inliner's."""
 
     stmts: list[Stmt]
+    done: dict[Any, Any]
 
     def inline(self, function: Function, args: dict[str, Any]) -> Any:
         """What the body gives for Syms: a Sym, None, or a list of those. Raises NotInline."""
@@ -112,7 +114,7 @@ class Body:
             if self.kind == "jvp":
                 by.stmts[:] = [rebuilt(stmt, lambda expr: _spelled(expr, args)) for stmt in by.stmts]
         except NotInline:
-            made = self._called(given, out, args, by)
+            made = self._called_once(given, out, args, by)
         if self.item is not None:
             names = self.arguments()
             count, listed = len(names), isinstance(args.get(names[0]), list)
@@ -159,6 +161,15 @@ class Body:
             own = f"{name}_{f'd_{self.wanted}' if self.kind == 'partial' else self.kind}"
         return own if by is None else by.name_of(self.function, own)
 
+    def _called_once(self, given: dict[str, Any], out: Sym, args: dict[str, Any], by: Inliner | None) -> Any:
+        """The same call for all arguments whose adjoints are wanted."""
+        if by is None or self.item is None:
+            return self._called(given, out, args, by)
+        key = ("called", self.function)
+        if key not in by.done:
+            by.done[key] = self._called(given, out, args, by)
+        return by.done[key]
+
     def _called(self, given: dict[str, Any], out: Sym, args: dict[str, Any], by: Inliner | None) -> Any:
         """A call of the body, where its source cannot be written here."""
         DECLARED.add(self.function)
@@ -175,7 +186,13 @@ class Body:
         whole = Sym(Call(prim, exprs, keywords, kind=Opaque(tuple)))
         whole = whole if by is None else by.hold(whole, "adjoints")
         kinds = [forget_value(kind_of(lift(args[name]))) if name in args else out.kind for name in names]
-        return [Sym(Load(whole.expr, lift(k), kind=kind)) for k, kind in enumerate(kinds)]
+        try:
+            seen = items_by_dummies(prim, exprs, keywords)
+        except KindError:
+            seen = None
+        missing = [seen is not None and k < len(seen) and seen[k] == NONE for k in range(len(names))]
+        return [None if none else Sym(Load(whole.expr, lift(k), kind=kind))
+                for k, (kind, none) in enumerate(zip(kinds, missing, strict=True))]  # fmt: skip
 
     def _result_kind(self, out: Sym, args: dict[str, Any]) -> Kind:
         if self.kind == "partial":

@@ -104,7 +104,7 @@ def _evaluate(s: State, expr: Expr) -> Value:
 
             return bool_op(s, op, items, expr.pos)
         case Format(parts=parts):
-            made = Format(tuple(_format_part(s, part) for part in parts), kind=STR, pos=expr.pos)
+            made = Format(tuple(_written(_format_part(s, part)) for part in parts), kind=STR, pos=expr.pos)
             known = _known_text(made)
             return Leaf(made) if known is None else Static(known)
         case Let(body=body, value=value):
@@ -132,6 +132,13 @@ def _format_part(s: State, part: str | tuple[Expr, str, Expr | None]) -> str | t
         else as_expr(Static(describe(inner)))
     )
     return (shown, conversion, as_expr(evaluate(s, spec), value.pos) if spec is not None else None)
+
+
+def _written(part: Any) -> Any:
+    """A part of an f-string as text, where it is a string that is known when compiling."""
+    if isinstance(part, tuple) and isinstance(part[0], Const) and isinstance(part[0].value, str):
+        return str(part[0].value) if part[1:] == ("", None) else part
+    return part
 
 
 def _known_text(expr: Format) -> str | None:

@@ -83,6 +83,9 @@ def operate(s: State, op: str, args: list[Value], pos: Pos | None) -> Value:
     exprs = tuple(_operand(arg, args, pos) for arg in args)
     if op in ("neg", "pos") and isinstance(exprs[0], Const) and isinstance(exprs[0].value, (int, float)):
         return constant(-exprs[0].value if op == "neg" else exprs[0].value, pos)
+    numbers = [e.value for e in exprs if isinstance(e, Const) and isinstance(e.value, (int, float))]
+    if op in ("<", "<=", ">", ">=", "==", "!=") and len(numbers) == 2:
+        return constant(OPERATORS[op](*numbers), pos)
     return Leaf(Op(op, exprs, kind=infer_op(op, exprs), pos=pos))
 
 

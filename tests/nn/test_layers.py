@@ -32,6 +32,7 @@ LAYERS = {
     "conv2d, strided": (nn.Conv2d(4, 6, (3, 2), stride=(2, 1), padding=1, groups=2, **WIDE), IMAGES),
     "conv1d": (nn.Conv1d(6, 3, 3, stride=2, padding=(2, 0), dilation=2, **WIDE), SEQUENCES),
     "max pool": (nn.MaxPool(3, stride=2, padding=1), IMAGES),
+    "max pool, apart": (nn.MaxPool(2, stride=(2, 3)), IMAGES),
     "avg pool": (nn.AvgPool((2, 3), stride=1, padding="same"), IMAGES),
     "batch norm": (nn.BatchNorm(4, dtype=np.float64), IMAGES),
     "batch norm in use": (nn.BatchNorm(4, dtype=np.float64).eval(), IMAGES),

@@ -193,3 +193,17 @@ def test_slices_of_shapes_are_known():
         return total
 
     check_grads(f, (np.random.default_rng(0).standard_normal((2, 3, 4, 2)),))
+
+
+def test_known_numbers_and_texts_are_decided_when_compiling():
+    def f(x, rate=0.0, name="x"):
+        if rate == 0.0:
+            if x.shape[0] > 9:
+                raise ValueError(f"{name} is long: {x.shape}")
+            return np.sum(x * x)
+        return np.sum(x) / rate
+
+    gradient = grad(lambda x: f(x))
+    np.testing.assert_array_equal(gradient(np.ones(2)), [2, 2])
+    assert "0.0 == 0.0" not in gradient.source and 'f"x is long: {x.shape}"' in gradient.source
+    np.testing.assert_array_equal(grad(lambda x: f(x, 0.5))(np.ones(2)), [2, 2])

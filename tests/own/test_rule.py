@@ -648,3 +648,39 @@ def test_check_rule_holds_vjp_against_jvp():
     rule(sine, vjp=lambda d, out, x: d * np.cos(x) * close, jvp=lambda out, x, x_dot: x_dot * np.cos(x))
     with pytest.raises(AssertionError, match="not adjoint"):
         check_rule(sine, X)
+
+
+def test_a_body_that_is_called_may_leave_out_arguments_and_runs_once():
+    runs = []
+
+    def step(a, b):
+        return a * np.floor(b)
+
+    def body(d, out, a, b):
+        try:  # no source can be written of this
+            runs.append(1)
+            return d * np.floor(b), None
+        finally:
+            pass
+
+    rule(step, vjp=body)
+    gradient = grad(lambda a, b: np.sum(np.sin(step(a, b)) * b), argnums=(0, 1))
+    a, b = np.ones(2), np.full(2, 2.0)
+    gradient(a, b)
+    runs.clear()
+    d_a, d_b = gradient(a, b)
+    assert len(runs) == 1
+    np.testing.assert_allclose(d_a, 4 * np.cos(2.0) * np.ones(2))
+    np.testing.assert_allclose(d_b, np.sin(2.0) * np.ones(2))
+    np.testing.assert_array_equal(grad(lambda a, b: np.sum(step(a, b)), argnums=(0, 1))(a, b)[1], 0)
+
+
+def test_lengths_of_results_that_are_differences_are_not_constants():
+    def windows(x, w):
+        return np.convolve(x, w, "valid")
+
+    rule(windows, vjp=lambda d, out, x, w: (np.convolve(d, w[::-1]), np.convolve(x, d[::-1], "valid")[::-1]))
+    gradient = grad(lambda x, w: np.mean(windows(x, w) ** 2))
+    x, w = np.arange(5.0), np.array([1.0, -2.0])
+    y = np.convolve(x, w, "valid")
+    np.testing.assert_allclose(gradient(x, w), np.convolve(2 * y / 4, w[::-1]))
