@@ -13,7 +13,7 @@ import numpy as np
 from srcgrad import runtime
 from srcgrad.errors import KindError
 from srcgrad.ir.kinds import rank
-from srcgrad.rules.build import Sym, const, helper, xp
+from srcgrad.rules.build import Sym, cast, const, helper, xp
 from srcgrad.rules.contributions import full
 from srcgrad.rules.elementwise import positive
 from srcgrad.rules.reductions import literal, options, spread
@@ -92,7 +92,7 @@ def _quantile(fn: Any, fraction: Any, skip_nan: bool, scale: float = 1.0) -> Non
             raise KindError("quantiles are differentiated in q where its number of axes is known")
         t = t if n in (0, whole) else t[(*[slice(None)] * n, *[None] * (whole - n))]
         moved = (t * rates).reshape(out.shape)
-        return moved if rank(out.kind) else moved[()]
+        return cast(moved if rank(out.kind) else moved[()], out.kind)
 
 
 _quantile(np.quantile, lambda q: q, False)

@@ -237,4 +237,4 @@ def quantile_slope(a, q, axis=None, method="linear", skip_nan=False):
     behind = np.minimum(np.floor(between).astype(int) + 1, number - 1)
     width = np.maximum(behind - before, 1)
     slope = np.take_along_axis(rows, behind, axis=-1) - np.take_along_axis(rows, before, axis=-1)
-    return np.reshape(np.moveaxis(slope * (grows / width), -1, 0), np.shape(q) + rows.shape[:-1])
+    return np.reshape(np.moveaxis(slope * (grows / width), -1, 0), np.shape(q) + rows.shape[:-1]).astype(a.dtype)

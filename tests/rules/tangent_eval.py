@@ -24,6 +24,8 @@ NAMES = {"sliding_window_view": np.lib.stride_tricks.sliding_window_view,
 def spelled(fn):
     """A function's name in the text of a program, and how it is called."""
     name = fn.__name__
+    if isinstance(getattr(fn, "__self__", None), np.ufunc):
+        return f"np.{fn.__self__.__name__}.{name}", "function"
     for owner, path in ((np.linalg, "np.linalg."), (np, "np."), (math, "math."), (runtime, ""),
                         (scipy.special, "scipy.special.")):  # fmt: skip
         if getattr(owner, name, None) is fn:
