@@ -72,10 +72,14 @@ class Array(Kind):
 
 @dataclass(frozen=True)
 class ListOf(Kind):
-    """A Python list whose length is not part of the kind, all of whose items are of one kind."""
+    """A Python list whose length is not part of the kind, all of whose items are of one kind.
+
+    frozen: it stands for a tuple, which is another index than a list is.
+    """
 
     item: Kind
     optional: bool = False
+    frozen: bool = False
 
 
 @dataclass(frozen=True)
@@ -194,7 +198,7 @@ def join(a: Kind, b: Kind) -> Kind | None:
         return None if item is None else DictOf(item, maybe_none, join(a.key, b.key) or Opaque(object))
     if isinstance(a, ListOf) and isinstance(b, ListOf):
         item = join(a.item, b.item)
-        return None if item is None else ListOf(item, maybe_none)
+        return None if item is None else ListOf(item, maybe_none, a.frozen or b.frozen)
     if isinstance(a, Opaque) and isinstance(b, Opaque):
         return Opaque(a.type if a.type is b.type else object, maybe_none)
     return None

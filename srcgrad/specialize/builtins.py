@@ -6,6 +6,7 @@ import functools
 import itertools
 import operator
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from srcgrad.errors import KindError, UnsupportedError
@@ -209,7 +210,10 @@ def _tuple(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | Non
     items = static_items(iterate(s, args[0], pos)) if not _moves(args[0]) else None
     if items is not None:
         return Struct("tuple", dict(enumerate(items)))
-    return _list(s, args, kwargs, pos)
+    made = _list(s, args, kwargs, pos)
+    if not isinstance(made, Leaf) or not isinstance(made.kind, ListOf):
+        return made
+    return Leaf(replace(made.expr, kind=replace(made.kind, frozen=True)))
 
 
 def _moves(value: Value) -> bool:

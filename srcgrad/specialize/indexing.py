@@ -50,9 +50,9 @@ def load(s: State, owner: Value, at: Value, pos: Pos | None, store: bool = False
         from srcgrad.specialize.rows import load_row
 
         return load_row(s, owner, at, pos)
-    if isinstance(at, Leaf) and isinstance(at.kind, ListOf) and isinstance(at.kind.item, Array):
+    if isinstance(at, Leaf) and isinstance(at.kind, ListOf) and (at.kind.frozen or isinstance(at.kind.item, Array)):
         raise UnsupportedError(
-            "an index is a list or tuple of arrays whose number is not known when compiling",
+            "an index is a tuple of unknown length, or a list of arrays whose number is not known when compiling",
             "Write the indices one by one, `x[i, j]`, or make one array of them.", pos,
         )  # fmt: skip
     if isinstance(owner, Struct):
