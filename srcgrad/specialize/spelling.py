@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.rules.defined import BRACKETS
+from srcgrad.rules.defined import BRACKETS, DEFINITIONS, WRITTEN
 from srcgrad.rules.libraries import library_name
 
 NAMED = (types.ModuleType, type, str, bytes, np.dtype, enum.Enum)
@@ -53,7 +53,8 @@ def plain_function(value: Any) -> bool:
     library = home in ("numpy", "scipy", "cupy", "cupyx", "math", "functools", "copy", "dataclasses")
     own = function.__module__ or ""
     library = library or own.startswith("srcgrad.rules") and not own.startswith("srcgrad.rules.defined")
-    return not library and lookup(value) is None and function not in HANDLERS and function not in SOLVERS
+    known = (HANDLERS, SOLVERS, DEFINITIONS, WRITTEN)
+    return not library and lookup(value) is None and not any(function in table for table in known)
 
 
 def spelling_of(value: Any) -> str:
