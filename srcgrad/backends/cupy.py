@@ -30,6 +30,9 @@ INSTEAD: dict[str, tuple[str, dict[str, Any]]] = {
 ON_HOST = frozenset({"repeats", "indices_or_sections", "reps", "pad_width", "shift", "axis", "axes", "shape"})
 """Parameters that CuPy's functions want as numbers or displays on the host."""
 
+_METHODS = {"reduce": ("add", "multiply"), "accumulate": ("add", "multiply"), "reduceat": ("add",)}
+"""The ufuncs whose methods CuPy has; those of the others are there, and raise."""
+
 _UFUNC_KEYWORDS = ("out", "dtype", "casting")
 
 
@@ -42,6 +45,9 @@ def find(text: str) -> tuple[Any, str] | None:
     """What stands for a function or value of NumPy or SciPy, by its dotted name ("np.linalg.norm",
     "scipy.special.erf"), and its own name; None where CuPy has nothing of that name."""
     head, _, rest = text.partition(".")
+    ufunc, _, method = rest.rpartition(".")
+    if method in _METHODS and ufunc not in _METHODS[method]:
+        return None
     if head == "np":
         found: Any = library()
         for part in rest.split("."):
@@ -150,8 +156,18 @@ def missing_in_helper(name: str) -> str | None:
 @cache
 def waits_in_helper(name: str) -> bool:
     """Whether a helper, or one that it calls, may make the host wait for the device."""
+    if any(_decides(node) for source in _sources(name, set()) for node in ast.walk(ast.parse(source))):
+        return True
     found = [(find(text), call) for text, call in _named(name)]
     return any(one is not None and waits(one[0], len(call.args) if call else 0) for one, call in found)
+
+
+def _decides(node: ast.AST) -> bool:
+    """Whether a statement of a helper decides by what is in an array: `if np.all(...)`."""
+    if not isinstance(node, (ast.If, ast.While, ast.IfExp)):
+        return False
+    calls = [call.func for call in ast.walk(node.test) if isinstance(call, ast.Call)]
+    return any(isinstance(func, ast.Attribute) and func.attr in ("all", "any", "array_equal") for func in calls)
 
 
 def _named(name: str) -> Iterator[tuple[str, ast.Call | None]]:

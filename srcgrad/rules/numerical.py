@@ -41,7 +41,7 @@ def _ptp(d: Sym, a: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
     along = {"keepdims": True} if k is None else {"axis": k, "keepdims": True}
     top, low = (held(a.eq(end(a, **along)), name) for end, name in ((xp.max, "highest"), (xp.min, "lowest")))
     d = held(spread(d, a, axis, keepdims), "d_new")
-    return d / xp.count_nonzero(top, **along) * top - d / xp.count_nonzero(low, **along) * low
+    return d / xp.sum(top, **along) * top - d / xp.sum(low, **along) * low
 
 
 @jvp(np.ptp, "a")

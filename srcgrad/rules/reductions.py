@@ -78,7 +78,7 @@ def shared(d: Sym, hits: Sym, a: Sym, axis: Any, keepdims: Any) -> Sym:
     """The adjoint of a reduction of a in equal parts for the elements that are hit."""
     if literal(axis) is None:
         return d / xp.count_nonzero(hits) * hits
-    return spread(d, a, axis, keepdims) / xp.count_nonzero(hits, axis=literal(axis), keepdims=True) * hits
+    return spread(d, a, axis, keepdims) / hits.sum(axis=literal(axis), keepdims=True) * hits
 
 
 @jvp((np.max, np.min, np.amax, np.amin), "a")

@@ -133,6 +133,6 @@ def solve_tridiagonal(lower, diagonal, upper, b):
     """The x with A x = b, where A has these three diagonals. b: (n,) or (n, ...), one system for each column."""
     from scipy import linalg
 
-    bands = np.zeros((3, len(diagonal)))
+    bands = np.zeros((3, len(diagonal)), np.result_type(lower, diagonal, upper))
     bands[0, 1:], bands[1], bands[2, :-1] = upper, diagonal, lower
     return np.reshape(linalg.solve_banded((1, 1), bands, np.reshape(b, (len(b), -1))), np.shape(b))

@@ -53,7 +53,7 @@ def elementwise() -> Iterator[Program]:
         rest = ((),) * (len(names) - 1)
         for shapes in [((2, 3), *rest)] if rest == () else [((3,), *rest), ((), (3,), *rest[1:])]:
             drawn = [draw(rng_for(name_of(rule.fn)), shape, rule.domain, k) for k, shape in enumerate(shapes)]
-            args = [a.astype(np.float32) if a.ndim else float(a) for a in drawn]
+            args = [a.astype(np.float32) if np.ndim(a) else float(a) for a in drawn]
             if rule.fn is np.ldexp:
                 args[1] = 2
             yield text, f, tuple(args)

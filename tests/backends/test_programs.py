@@ -100,7 +100,7 @@ def test_rules(cp, cases, most):
 
 @pytest.mark.parametrize("module", ["matrices", "products", "rearranging"])
 def test_functions_differentiated_as_what_they_are_made_of(cp, module):
-    programs = importlib.import_module(f"tests.rules.test_defined_{module}").PROGRAMS
+    programs = importlib.import_module(f"tests.rules.test_defined_{module}").program
     for f, key in programs[::2]:
         try:
             hold_or_refused(cp, f, (matrices(key),))

@@ -60,7 +60,8 @@ def test_single_precision(text):
     ("signal.savgol_filter(V, 5, 2, mode='wrap')", "mode='interp'"), ("dist.pdist(X, np.dot)", "`metric` has to"),
     ("ndi.grey_dilation(X, structure=np.ones((3, 3)))", "with `structure`"), ("ndi.median(X)", "no derivative rule"),
     ("sparse.linalg.norm(sparse.diags(V))", "no derivative rule"), ("sparse.linalg.eigsh(CONST * A[0], 1)", "no deriv"),
-    ("sparse.linalg.cg(sparse.diags(V), V)[0]", "no deriv"), ("sparse.diags(V).data", "no attribute 'data'"),
+    ("sparse.linalg.cg(sparse.diags(V), V)[0]", "of scipy.sparse.linalg.cg"),
+    ("sparse.diags(V).data", "no attribute 'data'"),
     ("sparse.diags(V)[0, 0]", "has no items"), ("sparse.kron(CONST, sparse.diags(V))", "no derivative rule"),
 ])  # fmt: skip
 def test_refusals(text, word):

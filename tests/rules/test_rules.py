@@ -258,6 +258,7 @@ CASES = [
     (np.linalg.cholesky, (M44 @ M44.T,), {}), (np.linalg.pinv, (A23,), {}), (np.linalg.pinv, (A32,), {}),
     (runtime.log_abs_det, (M44,), {}), (runtime.direction_of, (M44,), {}), (runtime.direction_of, (STACK,), {}),
     (runtime.with_direction, (A33, A33 + 1), {}), (runtime.with_direction, (STACK, STACK + 1), {}),
+    (runtime.solve_tridiagonal, (V2, np.array([2.0, 3.0, 2.5]), 0.3 * V2, V3), {}),
     (runtime.grid, (V3, (2, 3), 1), {}), (runtime.grid, (V3, (3, 2, 2), 0), {}),
     *((sc.logsumexp, (x,), kw) for x, kw in [
         (V3, {}), (A23, {}), (A23, {"axis": 0}), (A23, {"axis": -1, "keepdims": True}), (B234, {"axis": (0, 2)}),

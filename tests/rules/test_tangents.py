@@ -28,6 +28,7 @@ from tests.rules.test_rules import (
     is_of_scipy_linalg,
     is_scalar_function,
     name_of,
+    narrow,
     rng_for,
     shapes_for,
 )  # fmt: skip
@@ -51,7 +52,7 @@ def test_elementwise(rule, mode):
                 continue
             args = [float(a.flat[0]) for a in args]
         elif mode != "known":
-            args = [a if a.ndim else float(a) for a in args]
+            args = [a if np.ndim(a) else np.asarray(a).item() for a in args]
         if rule.fn in (np.ldexp, math.ldexp):
             args[1] = 2
         call, env = build(rule.fn, args, {}, mode)
@@ -66,15 +67,15 @@ def test_single_precision(rule):
     rng = rng_for("jvp single", name_of(rule.fn))
     shapes = shapes_for(rule)
     for shape in [*shapes[: 2 if len(rule.params) == 1 else 3], ((),) * len(rule.params)]:
-        args = [draw(rng, s, rule.domain, k).astype("float32") for k, s in enumerate(shape)]
-        args = [a if a.ndim else a[()] for a in args]
+        args = [narrow(draw(rng, s, rule.domain, k)) for k, s in enumerate(shape)]
+        args = [a[()] if isinstance(a, np.ndarray) and not a.ndim else a for a in args]
         if rule.fn is np.ldexp:
             args[1] = 2
         for wide in (False, True):
-            mixed = [a.astype("float64") if wide and k and isinstance(a, np.ndarray) else a
+            mixed = [a.astype("float64") if wide and k and getattr(a, "dtype", None) == np.float32 and a.ndim else a
                      for k, a in enumerate(args)]  # fmt: skip
             call, env = build(rule.fn, mixed, {})
-            hold_all(call, env, rng)
+            hold_all(call, env, rng, numeric=False)
 
 
 def test_numbers_of_single_precision_in_functions_of_doubles():
