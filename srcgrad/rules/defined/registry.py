@@ -90,8 +90,7 @@ def in_python(*fns: Callable[..., Any], where: str = "") -> Callable[[Callable[.
 
 def source(function: Callable[..., Any]) -> Callable[..., Any]:
     """Mark a function that the source of others calls."""
-    WRITTEN[function] = function
-    return function
+    return in_python(function)(function)
 
 
 STAND_INS: dict[type, type] = {}
