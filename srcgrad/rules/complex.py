@@ -108,7 +108,8 @@ holds_for_complex(
     np.linalg.pinv, np.gradient, runtime.eigh_w, runtime.eigh_v, runtime.svd_s, runtime.svd_u, runtime.svd_vt,
     runtime.qr_q, runtime.qr_r, runtime.eig_values, runtime.eig_vectors, runtime.log_abs_det, runtime.phase_of_det,
     runtime.with_direction, runtime.direction_of, runtime.least_squares,
-    np.cumprod, np.trapezoid, np.average, np.polyval, np.vander, builtins.complex, np.complex128, np.complex64,
+    np.cumprod, np.trapezoid, np.average, np.polyval, np.vander, runtime.roots_of, builtins.complex,
+    np.complex128, np.complex64,
     *(getattr(cmath, name) for name in (
         "exp", "log", "log10", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan", "asinh",
         "acosh", "atanh", "rect", "phase")),

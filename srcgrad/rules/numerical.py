@@ -12,7 +12,7 @@ from srcgrad.ir.kinds import rank
 from srcgrad.rules.bodies import held
 from srcgrad.rules.build import Sym, const, helper, xp
 from srcgrad.rules.reductions import count, literal, mean_where, options, shared, spread
-from srcgrad.rules.registry import jvp, linear, vjp
+from srcgrad.rules.registry import flat, jvp, linear, vjp
 
 
 def _vectors(name: str, *arrays: Sym) -> None:
@@ -281,6 +281,20 @@ def _polyval_tangent(t: Sym, p: Sym, x: Sym) -> Sym:
 def _polyder(d: Sym, p: Sym) -> Sym:
     _vectors("np.polyder", p)
     return xp.pad(d * xp.arange(p.size - 1, 0, -1), (0, 1))
+
+
+@vjp(runtime.roots_of, "p")
+def _roots(d: Sym, p: Sym, w: Sym) -> Sym:
+    """By the implicit function theorem: p(w) stays 0."""
+    return -(d / xp.polyval(xp.polyder(p), w)) @ xp.vander(w, p.size)
+
+
+@jvp(runtime.roots_of, "p")
+def _roots_tangent(t: Sym, p: Sym, w: Sym) -> Sym:
+    return -(xp.polyval(t, w) / xp.polyval(xp.polyder(p), w))
+
+
+flat(runtime.roots_of, "w")
 
 
 @linear(np.convolve, "a")

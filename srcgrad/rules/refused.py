@@ -156,7 +156,7 @@ POLYNOMIALS = Reason(
 _TABLE: dict[str, dict[Reason, str]] = {
     "numpy": {
         NOT_YET: "histogram2d histogramdd real_if_close float16 longdouble",
-        COMPLEX: "roots sort_complex clongdouble",
+        COMPLEX: "sort_complex clongdouble",
         CALLS_BACK: "nditer nested_iters",
         INPUT_OUTPUT: """
             fromfile fromregex genfromtxt load loadtxt memmap save savetxt savez savez_compressed info show_config
@@ -183,7 +183,7 @@ _TABLE: dict[str, dict[Reason, str]] = {
         SETTINGS: "errstate geterr seterr",
     },
     "scipy.linalg": {
-        COMPLEX: "eig eigvals dft cdf2rdf rsf2csf",
+        COMPLEX: "dft cdf2rdf rsf2csf",
         NOT_UNIQUE: "null_space orth schur qz ordqz cossin",
         BANDED: "cholesky_banded cho_solve_banded",
         NOT_YET: """expm_cond fiedler_companion hessenberg ldl matrix_balance qr_delete qr_insert qr_multiply qr_update

@@ -69,7 +69,8 @@ CALLS = [
     "np.trapezoid(z)", "np.gradient(z[0])", "np.nansum(z)", "np.ediff1d(z[0])", "complex(z[0, 0].real, z[0, 1].imag)",
     "np.sum(z, where=np.abs(w) > 0.7)", "np.var(z, where=np.abs(w) > 0.5)", "z.astype(np.complex64) * 1j",
     "np.abs(z) ** 2", "np.sqrt((z * z.conj()).real)", "np.exp(1j * np.angle(z))", "(z.real + 1j * w.imag) ** 2",
-    "np.polyval(z[0], w[0])", "np.average(z, weights=np.abs(w))", "np.sinc(z)", "z ** 2.5", "2.0 ** z", "(-2.0) ** z",
+    "np.polyval(z[0], w[0])", "np.roots(z[0])", "np.roots(z[0].real * [1, 2, 9])",
+    "np.average(z, weights=np.abs(w))", "np.sinc(z)", "z ** 2.5", "2.0 ** z", "(-2.0) ** z",
     "sum([z[0, 0], w[0, 0], 1.0])", "np.float_power(z, w)", "np.sign(z)", "np.isfinite(z) * z",
 ]  # fmt: skip
 MATRICES = [

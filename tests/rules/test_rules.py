@@ -64,7 +64,7 @@ lookup(sc.erf)  # reads the rules of scipy.special
 # what only matters for complex numbers: see test_complex
 OF_COMPLEX = {fn for fn in RULES if name_of(fn).startswith(("cmath.", "numpy.fft."))} | {
     complex, np.complex64, np.complex128, np.angle, np.imag, np.conjugate, runtime.phase_of_det, runtime.eig_values,
-    runtime.eig_vectors, runtime.resized_like, runtime.scaled_inside,
+    runtime.eig_vectors, runtime.resized_like, runtime.scaled_inside, runtime.roots_of,
 }  # fmt: skip
 ELEMENTWISE = [
     r for r in RULES.values() if r.form == "elementwise" and r.fn not in {np.where, np.clip, *OF_COMPLEX}

@@ -106,6 +106,14 @@ def eigvals(a: Any) -> Sym:
     return _eigen(a, runtime.eig_values)[0]
 
 
+@written_as(np.roots)
+def roots(p: Any) -> Sym:
+    """Complex, like eigenvalues."""
+    p = hold(array(p), "given")
+    w = hold(xp.roots(p).astype("complex64" if dtype_name(p.kind) == "float32" else "complex128"), "roots")
+    return helper(runtime.roots_of)(p, w)
+
+
 def _matrix(a: Any) -> Sym:
     a = array(a)
     ndim(a)

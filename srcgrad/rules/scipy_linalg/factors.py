@@ -15,6 +15,8 @@ from srcgrad.ir.kinds import Array
 from srcgrad.rules.build import Sym, helper, xp
 from srcgrad.rules.decompositions import given, taken
 from srcgrad.rules.defined.registry import array, hold, ndim, results
+from srcgrad.rules.defined.several import eig as numpy_eig
+from srcgrad.rules.defined.several import eigvals as numpy_eigvals
 from srcgrad.rules.linalg import flipped
 from srcgrad.rules.reductions import literal
 from srcgrad.rules.registry import constant, flat, jvp, vjp
@@ -313,3 +315,14 @@ infer_shapes.RULES[sl.eigh_tridiagonal] = lambda prim, bound: TUPLE
 flat((runtime.tridiagonal_w, runtime.tridiagonal_v), "w", "v")
 infer_shapes.RULES[runtime.tridiagonal_w] = infer_shapes.like("w")
 infer_shapes.RULES[runtime.tridiagonal_v] = infer_shapes.like("v")
+
+
+@defined(sl.eig)
+def eig(a: Sym) -> tuple[Sym, Sym]:
+    w, v = numpy_eig(a)
+    return w, v
+
+
+@defined(sl.eigvals)
+def eigvals(a: Sym) -> Sym:
+    return numpy_eigvals(a)
