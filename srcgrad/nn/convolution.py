@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
+from srcgrad.backends.homes import array_module
 from srcgrad.nn.initialisers import generator, he_normal
 from srcgrad.nn.module import Module, static
 from srcgrad.rules.own import rule
@@ -90,11 +90,12 @@ def check_fit(function: str, x: Array, window: Pair, places: Pair) -> None:
 
 def _blocks(x: Array, window: Pair, stride: Pair, dilation: Pair, padding: Padding) -> Iterator[tuple[slice, Array]]:
     """Blocks of images, and the matrix of their windows: a row for each pixel of the output."""
+    xp = array_module(x)
     images, height, width, channels = x.shape
     rows, top, bottom = window_places(height, window[0], stride[0], dilation[0], both(padding, 0))
     columns, left, right = window_places(width, window[1], stride[1], dilation[1], both(padding, 1))
     if top or bottom or left or right:
-        padded = np.zeros((images, height + top + bottom, width + left + right, channels), x.dtype)
+        padded = xp.zeros((images, height + top + bottom, width + left + right, channels), x.dtype)
         padded[:, top : top + height, left : left + width] = x
         x = padded
     if window == stride == (1, 1) and x.flags.c_contiguous:
@@ -102,10 +103,11 @@ def _blocks(x: Array, window: Pair, stride: Pair, dilation: Pair, padding: Paddi
         return
     a, b, c, d = x.strides
     shape = (images, rows, columns, *window, channels)
-    windows = as_strided(x, shape, (a, b * stride[0], c * stride[1], b * dilation[0], c * dilation[1], d))
+    strides = (a, b * stride[0], c * stride[1], b * dilation[0], c * dilation[1], d)
+    windows = xp.lib.stride_tricks.as_strided(x, shape, strides)
     per_image = windows[0].size if images else 1
     step = min(max(BLOCK // max(per_image, 1), 1), max(images, 1))
-    copied = np.empty((step, *shape[1:]), x.dtype)
+    copied = xp.empty((step, *shape[1:]), x.dtype)
     for start in range(0, images, step):
         block = copied[: min(step, images - start)]
         block[...] = windows[start : start + step]
@@ -118,15 +120,16 @@ def _blocks(x: Array, window: Pair, stride: Pair, dilation: Pair, padding: Paddi
 def convolve(x: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
     """The convolution: y[n, p, q] is the sum over i, j of x[n, p * stride + i * dilation, ...] @ w[i, j], for x with
     zeros around it as padding says. With groups, the g-th part of the outputs sees the g-th part of the inputs."""
+    xp = array_module(x)
     if groups > 1:
-        parts = zip(np.split(x, groups, -1), np.split(w, groups, -1), strict=True)
-        return np.concatenate([convolve(part, v, stride, padding, dilation, 1) for part, v in parts], axis=-1)
+        parts = zip(xp.split(x, groups, -1), xp.split(w, groups, -1), strict=True)
+        return xp.concatenate([convolve(part, v, stride, padding, dilation, 1) for part, v in parts], axis=-1)
     places = output_shape(x, w.shape[:2], stride, dilation, padding)
     check_fit("convolve", x, w.shape[:2], places)
-    y = np.empty((x.shape[0], *places, w.shape[3]), np.result_type(x, w))
+    y = xp.empty((x.shape[0], *places, w.shape[3]), np.result_type(x.dtype, w.dtype))
     matrix = w.reshape(-1, w.shape[3])
     for images, windows in _blocks(x, w.shape[:2], stride, dilation, padding):
-        np.matmul(windows, matrix, out=y[images].reshape(-1, w.shape[3]))
+        xp.matmul(windows, matrix, out=y[images].reshape(-1, w.shape[3]))
     return y
 
 
@@ -134,20 +137,21 @@ def convolve_input(
     d: Array, w: Array, x: Array, stride: Pair, padding: Padding, dilation: Pair, groups: int
 ) -> Array:
     """The adjoint in the input, of the shape of x: the transposed convolution of d, of the shape of the output."""
+    xp = array_module(x)
     if groups > 1:
-        d_s, ws, xs = (np.split(array, groups, -1) for array in (d, w, x))
+        d_s, ws, xs = (xp.split(array, groups, -1) for array in (d, w, x))
         parts = zip(d_s, ws, xs, strict=True)
-        return np.concatenate([convolve_input(*part, stride, padding, dilation, 1) for part in parts], axis=-1)
-    d_x = np.zeros(x.shape, x.dtype)
+        return xp.concatenate([convolve_input(*part, stride, padding, dilation, 1) for part in parts], axis=-1)
+    d_x = xp.zeros(x.shape, x.dtype)
     images, rows, columns, outputs = d.shape
     step = max(BLOCK // 2 // max(rows * columns * w.shape[2], 1), 1)
     places = list(taps(x.shape, w.shape[:2], stride, dilation, padding))
-    d = np.ascontiguousarray(d)
+    d = xp.ascontiguousarray(d)
     for start in range(0, images, step):
         block, target = d[start : start + step], d_x[start : start + step]
-        moved = np.empty((len(block) * rows * columns, w.shape[2]), x.dtype)
+        moved = xp.empty((len(block) * rows * columns, w.shape[2]), x.dtype)
         for i, j, out, into in places:
-            np.matmul(block.reshape(-1, outputs), w[i, j].T, out=moved)
+            xp.matmul(block.reshape(-1, outputs), w[i, j].T, out=moved)
             target[into] += moved.reshape(len(block), rows, columns, -1)[out]
     return d_x
 
@@ -156,12 +160,13 @@ def convolve_weight(
     d: Array, x: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair, groups: int
 ) -> Array:
     """The adjoint in the weights, of the shape of w: d, of the shape of the output, correlated with the input."""
+    xp = array_module(x)
     if groups > 1:
-        d_s, xs, ws = (np.split(array, groups, -1) for array in (d, x, w))
+        d_s, xs, ws = (xp.split(array, groups, -1) for array in (d, x, w))
         parts = zip(d_s, xs, ws, strict=True)
-        return np.concatenate([convolve_weight(*part, stride, padding, dilation, 1) for part in parts], axis=-1)
-    d_w = np.zeros((w[..., 0].size, w.shape[3]), w.dtype)
-    d = np.ascontiguousarray(d)
+        return xp.concatenate([convolve_weight(*part, stride, padding, dilation, 1) for part in parts], axis=-1)
+    d_w = xp.zeros((w[..., 0].size, w.shape[3]), w.dtype)
+    d = xp.ascontiguousarray(d)
     for images, windows in _blocks(x, w.shape[:2], stride, dilation, padding):
         d_w += windows.T @ d[images].reshape(-1, w.shape[3])
     return d_w.reshape(w.shape)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.backends.homes import array_module
 from srcgrad.nn.convolution import Padding, Pair, check_fit, check_windows, output_shape, pair, taps
 from srcgrad.nn.module import Module, static
 from srcgrad.rules.own import rule
@@ -19,24 +20,26 @@ ONE = (1, 1)
 
 def max_pool(x: Array, window: Pair, stride: Pair, padding: Padding) -> Array:
     """The largest element of each window, among those inside of x."""
+    xp = array_module(x)
     places = output_shape(x, window, stride, ONE, padding)
     check_fit("max_pool", x, window, places)
-    y = np.full((x.shape[0], *places, x.shape[3]), -np.inf, x.dtype)
+    y = xp.full((x.shape[0], *places, x.shape[3]), -np.inf, x.dtype)
     for _, _, out, into in taps(x.shape, window, stride, ONE, padding):
-        np.maximum(y[out], x[into], out=y[out])
+        xp.maximum(y[out], x[into], out=y[out])
     return y
 
 
 def max_pool_input(d: Array, x: Array, y: Array, window: Pair, stride: Pair, padding: Padding) -> Array:
     """The adjoint of `y = max_pool(x)`: each d goes to the first element of its window that is the largest."""
-    d_x, free = np.zeros(x.shape, x.dtype), np.ones(y.shape, bool)
+    xp = array_module(x)
+    d_x, free = xp.zeros(x.shape, x.dtype), xp.ones(y.shape, bool)
     apart = stride[0] >= window[0] and stride[1] >= window[1]  # an element is in one window only
     for _, _, out, into in taps(x.shape, window, stride, ONE, padding):
         chosen = x[into] == y[out]
         chosen &= free[out]
         free[out] ^= chosen
         if apart:
-            np.multiply(d[out], chosen, out=d_x[into])
+            xp.multiply(d[out], chosen, out=d_x[into])
         else:
             d_x[into] += d[out] * chosen
     return d_x
@@ -44,7 +47,8 @@ def max_pool_input(d: Array, x: Array, y: Array, window: Pair, stride: Pair, pad
 
 def max_pool_output(t: Array, x: Array, y: Array, window: Pair, stride: Pair, padding: Padding) -> Array:
     """The tangent of `y = max_pool(x)`: of each window the t of the first element that is the largest."""
-    result, free = np.zeros(y.shape, y.dtype), np.ones(y.shape, bool)
+    xp = array_module(x)
+    result, free = xp.zeros(y.shape, y.dtype), xp.ones(y.shape, bool)
     for _, _, out, into in taps(x.shape, window, stride, ONE, padding):
         chosen = x[into] == y[out]
         chosen &= free[out]
@@ -92,9 +96,10 @@ rule(max_pool_output, vjp=_max_pool_output_vjp, jvp=_max_pool_output_jvp, exampl
 
 def mean_pool(x: Array, window: Pair, stride: Pair, padding: Padding) -> Array:
     """The mean of each window; what lies outside of x counts as 0."""
+    xp = array_module(x)
     places = output_shape(x, window, stride, ONE, padding)
     check_fit("mean_pool", x, window, places)
-    y = np.zeros((x.shape[0], *places, x.shape[3]), x.dtype)
+    y = xp.zeros((x.shape[0], *places, x.shape[3]), x.dtype)
     for _, _, out, into in taps(x.shape, window, stride, ONE, padding):
         y[out] += x[into]
     y /= window[0] * window[1]
@@ -103,7 +108,8 @@ def mean_pool(x: Array, window: Pair, stride: Pair, padding: Padding) -> Array:
 
 def mean_pool_input(d: Array, x: Array, window: Pair, stride: Pair, padding: Padding) -> Array:
     """The adjoint of `mean_pool(x)`, which is linear."""
-    d_x, share = np.zeros(x.shape, x.dtype), d / (window[0] * window[1])
+    xp = array_module(x)
+    d_x, share = xp.zeros(x.shape, x.dtype), d / (window[0] * window[1])
     for _, _, out, into in taps(x.shape, window, stride, ONE, padding):
         d_x[into] += share[out]
     return d_x
