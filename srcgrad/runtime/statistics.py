@@ -178,7 +178,9 @@ def gradient_places_adjoint(d, f, x, axis=0, edge_order=1):
     if edge_order == 2:
         d_steps[1:2] += np.sum(d[..., :1] * first[1], axis=others)
         d_steps[-2:-1] += np.sum(d[..., -1:] * last[0], axis=others)
-    return -np.diff(d_steps, prepend=0, append=0)
+    padded = np.zeros(d_steps.shape[0] + 2, d_steps.dtype)
+    padded[1:-1] = d_steps
+    return padded[:-1] - padded[1:]
 
 
 def gradient_places_tangent(t, f, x, axis=0, edge_order=1):

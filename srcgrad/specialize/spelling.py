@@ -68,6 +68,8 @@ def spelling_of(value: Any) -> str:
 def public_name(value: Any) -> str:
     """The shortest dotted name under which a library offers an object, "" for what is no library's."""
     name = getattr(value, "__name__", "")
+    if isinstance(owner := getattr(value, "__self__", None), np.ufunc):
+        return f"{public_name(owner)}.{name}"
     if name and vars(np).get(name) is value:
         return f"np.{name}"
     if offered := library_name(value):

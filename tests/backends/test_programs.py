@@ -86,7 +86,7 @@ def hold_or_refused(cp, f, args):
     return True
 
 
-@pytest.mark.parametrize("cases, most", [(calls, 0.2), (elementwise, 0.25)])
+@pytest.mark.parametrize("cases, most", [(calls, 0.25), (elementwise, 0.25)])
 def test_rules(cp, cases, most):
     found = []
     for k, (text, f, args) in enumerate(cases()):
