@@ -45,6 +45,14 @@ REASONS = {
     "numpy.linalg.eigvalsh": "the gradient needs the vectors, which take several times as long",
     "numpy.diagonal": "the function is a view; the gradient writes a matrix",
     **dict.fromkeys(("numpy.matmul", "numpy.dot"), "two products for one"),
+    "scipy.linalg.cholesky": "three triangular products and solves for one factorisation",
+    "scipy.linalg.det": "an inverse takes three factorisations",
+    **dict.fromkeys(("scipy.linalg.logm", "scipy.linalg.cosm"), "the function of a matrix of twice the size"),
+    **dict.fromkeys(
+        (f"scipy.special.{name}" for name in (
+            "psi", "digamma", "spence", "binom", "exprel", "i1", "i1e", "j1", "ellipk", "ellipkm1", "ellipe")),
+        "the derivative is made of functions that take longer than this one"),
+    "numpy.prod": "the function reads each number once; the gradient looks for zeros and writes an array",
 }  # fmt: skip
 """Why the gradient of a rule takes longer than AIM."""
 
@@ -146,14 +154,6 @@ CASES: dict[str, tuple[Callable[..., Any], Any]] = {
     "numpy.linalg.pinv": (lambda np, x: np.linalg.pinv(x), M[:, :200]),
     "numpy.linalg.slogdet": (lambda np, x: np.linalg.slogdet(x)[1], SQUARE),
     "numpy.linalg.eigh": (lambda np, x: np.linalg.eigh((x + x.T) / 2)[1] + T, SYMMETRIC),
-    "scipy.linalg.cholesky": "three triangular products and solves for one factorisation",
-    "scipy.linalg.det": "an inverse takes three factorisations",
-    **dict.fromkeys(("scipy.linalg.logm", "scipy.linalg.cosm"), "the function of a matrix of twice the size"),
-    "numpy.prod": "the function reads each number once; the gradient looks for zeros and writes an array",
-    **dict.fromkeys(
-        (f"scipy.special.{name}" for name in (
-            "psi", "digamma", "spence", "binom", "exprel", "i1", "i1e", "j1", "ellipk", "ellipkm1", "ellipe")),
-        "the derivative is made of functions that take longer than this one"),
 }
 
 # Of SciPy: what comes before x, x, and what comes behind it.
