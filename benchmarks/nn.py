@@ -25,10 +25,11 @@ from typing import Any
 import numpy as np
 
 LIBRARIES = ("srcgrad", "torch", "jax")
-MODELS = ("mlp", "cnn", "resnet18", "lstm", "transformer")
+MODELS = ("mlp", "cnn", "resnet18", "lstm", "lstm, fused", "transformer")
 TITLES = {
     "mlp": "MLP 784-512-256-10, 128 rows", "cnn": "CNN, 64 images of 28 x 28",
     "resnet18": "ResNet-18, 16 images of 64 x 64", "lstm": "LSTM 64-256, 50 steps, 64 rows",
+    "lstm, fused": "the same, PyTorch's fused nn.LSTM",
     "transformer": "causal transformer block, 256 channels, 8 heads, 16 x 128",
 }  # fmt: skip
 SHORTEST = 0.5  # seconds that one measurement lasts at least
@@ -39,7 +40,7 @@ def data(model: str) -> tuple[Any, Any]:
     """Inputs, channels last, and labels; None where the loss is the mean square of the result."""
     rng = np.random.default_rng(0)
     shape = {"mlp": (128, 784), "cnn": (64, 28, 28, 1), "resnet18": (16, 64, 64, 3), "lstm": (64, 50, 64),
-             "transformer": (16, 128, 256)}[model]  # fmt: skip
+             "lstm, fused": (64, 50, 64), "transformer": (16, 128, 256)}[model]  # fmt: skip
     x = rng.standard_normal(shape).astype(np.float32)
     return x, rng.integers(0, 10, shape[0]) if model in ("mlp", "cnn", "resnet18") else None
 
@@ -64,7 +65,7 @@ def srcgrad_step(model: str) -> Callable[[], float]:
         from resnet import resnet18
 
         net = resnet18(10, rng)
-    elif model == "lstm":
+    elif model.startswith("lstm"):
         net = nn.LSTM(64, 256, rng=rng)
     else:
         net = nn.TransformerBlock(256, 8, causal=True, rng=rng)
@@ -126,6 +127,14 @@ def torch_step(model: str) -> Callable[[], float]:
                 hs.append(h)
             return torch.stack(hs, 1)
 
+    class Fused(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.LSTM(64, 256, batch_first=True)
+
+        def forward(self, x: Any) -> Any:
+            return self.layer(x)[0]
+
     class Transformer(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -153,7 +162,7 @@ def torch_step(model: str) -> Callable[[], float]:
                             nn.MaxPool2d(3, 2, 1), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(),
                             nn.Linear(512, 10))  # fmt: skip
     else:
-        net = Cells() if model == "lstm" else Transformer()
+        net = Cells() if model == "lstm" else Fused() if model.startswith("lstm") else Transformer()
     optimiser = torch.optim.SGD(net.parameters(), RATE, momentum=MOMENTUM)
     y = None if labels is None else torch.from_numpy(labels)
 
@@ -231,7 +240,7 @@ def jax_step(model: str) -> Callable[[], float]:
                 y = norm(b[3], conv(b[2], y), (0, 1, 2))
                 x = jax.nn.relu(y + (x if b[4] is None else norm(b[5], conv(b[4], x, stride), (0, 1, 2))))
             return dense(p[3], x.mean((1, 2)))
-    elif model == "lstm":
+    elif model.startswith("lstm"):
         params = [linear(64, 1024), weight(256, 1024)]
 
         def net(p: Any, x: Any) -> Any:

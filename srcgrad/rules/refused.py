@@ -155,7 +155,7 @@ POLYNOMIALS = Reason(
 
 _TABLE: dict[str, dict[Reason, str]] = {
     "numpy": {
-        NOT_YET: "histogram2d histogramdd real_if_close float16 longdouble",
+        NOT_YET: "histogram2d histogramdd float16 longdouble",
         COMPLEX: "sort_complex clongdouble",
         CALLS_BACK: "nditer nested_iters",
         INPUT_OUTPUT: """

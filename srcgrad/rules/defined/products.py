@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.ir.kinds import dims
 from srcgrad.rules.build import Sym, conj, xp
 from srcgrad.rules.defined.registry import Declined, array, ndim, written_as
 
@@ -27,13 +28,22 @@ def kron(a: Any, b: Any) -> Sym | None:
     return (a[wide] * b[other]).reshape(*sizes)
 
 
+def _in_plane(x: Any) -> bool:
+    """Whether the last axis is known to have the length 2."""
+    lengths = dims(x.kind) if isinstance(x, Sym) else np.shape(x)
+    return bool(lengths) and lengths[-1] == 2
+
+
 @written_as(np.cross)
 def cross(a: Any, b: Any, axisa: Any = -1, axisb: Any = -1, axisc: Any = -1, axis: Any = None) -> Sym | None:
     axisa, axisb, axisc = (axisa, axisb, axisc) if axis is None else (axis, axis, axis)
-    if axisa == axisb == axisc == -1:
+    if axisa == axisb == axisc == -1 and not (_in_plane(a) and _in_plane(b)):
         return None
     a = a if axisa in (-1, ndim(a) - 1) else xp.moveaxis(a, axisa, -1)
     b = b if axisb in (-1, ndim(b) - 1) else xp.moveaxis(b, axisb, -1)
+    if _in_plane(a) and _in_plane(b):  # NumPy advises against it; the result has no axis of its own
+        a, b = array(a), array(b)
+        return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
     product = xp.cross(a, b)
     return product if axisc in (-1, max(ndim(a), ndim(b)) - 1) else xp.moveaxis(product, -1, axisc)
 

@@ -106,6 +106,13 @@ def eigvals(a: Any) -> Sym:
     return _eigen(a, runtime.eig_values)[0]
 
 
+@written_as(np.real_if_close)
+def real_if_close(a: Any, tol: Any = 100) -> Sym | None:
+    """Real arrays as they are; whether a complex one turns real depends on its values."""
+    a = array(a)
+    return None if is_complex(a.kind) else xp.asanyarray(a)
+
+
 @written_as(np.roots)
 def roots(p: Any) -> Sym:
     """Complex, like eigenvalues."""
