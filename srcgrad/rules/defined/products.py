@@ -31,7 +31,7 @@ def kron(a: Any, b: Any) -> Sym | None:
 def _in_plane(x: Any) -> bool:
     """Whether the last axis is known to have the length 2."""
     lengths = dims(x.kind) if isinstance(x, Sym) else np.shape(x)
-    return bool(lengths) and lengths[-1] == 2
+    return lengths is not None and len(lengths) > 0 and lengths[-1] == 2
 
 
 @written_as(np.cross)
