@@ -147,6 +147,12 @@ def test_matrices(call):
     check_grads(f, (z, w), order=2)
 
 
+@pytest.mark.parametrize("call", ["sl.eigvals(z)", "np.abs(sl.eig(z)[1]) ** 2", "sl.eig(z)[0] * 1j"])
+def test_eigenvalues_of_scipy(call):
+    f = load(f"import numpy as np\nimport scipy.linalg as sl\ndef f(z):\n    return {call}\n")
+    check_grads(f, (eval(MATRIX, {"rng": rng_for(call), "np": np}),), order=2)
+
+
 @pytest.mark.parametrize("call", FFT)
 def test_fourier_transforms(call):
     rng = rng_for(call)
