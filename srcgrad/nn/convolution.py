@@ -114,6 +114,13 @@ def _blocks(x: Array, window: Pair, stride: Pair, dilation: Pair, padding: Paddi
         yield slice(start, start + step), block.reshape(-1, window[0] * window[1] * channels)
 
 
+def _by_groups(product: Callable[..., Array], groups: int, arrays: tuple[Array, ...], *options: Any) -> Array:
+    """A product of each group of channels by itself, joined."""
+    xp = array_module(arrays[0])
+    parts = zip(*(xp.split(array, groups, -1) for array in arrays), strict=True)
+    return xp.concatenate([product(*part, *options, 1) for part in parts], axis=-1)
+
+
 # ---- the three products ----------------------------------------------------------------------------------------
 
 
@@ -122,8 +129,7 @@ def convolve(x: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair,
     zeros around it as padding says. With groups, the g-th part of the outputs sees the g-th part of the inputs."""
     xp = array_module(x)
     if groups > 1:
-        parts = zip(xp.split(x, groups, -1), xp.split(w, groups, -1), strict=True)
-        return xp.concatenate([convolve(part, v, stride, padding, dilation, 1) for part, v in parts], axis=-1)
+        return _by_groups(convolve, groups, (x, w), stride, padding, dilation)
     places = output_shape(x, w.shape[:2], stride, dilation, padding)
     check_fit("convolve", x, w.shape[:2], places)
     y = xp.empty((x.shape[0], *places, w.shape[3]), np.result_type(x.dtype, w.dtype))
@@ -139,9 +145,7 @@ def convolve_input(
     """The adjoint in the input, of the shape of x: the transposed convolution of d, of the shape of the output."""
     xp = array_module(x)
     if groups > 1:
-        d_s, ws, xs = (xp.split(array, groups, -1) for array in (d, w, x))
-        parts = zip(d_s, ws, xs, strict=True)
-        return xp.concatenate([convolve_input(*part, stride, padding, dilation, 1) for part in parts], axis=-1)
+        return _by_groups(convolve_input, groups, (d, w, x), stride, padding, dilation)
     d_x = xp.zeros(x.shape, x.dtype)
     images, rows, columns, outputs = d.shape
     step = max(BLOCK // 2 // max(rows * columns * w.shape[2], 1), 1)
@@ -162,9 +166,7 @@ def convolve_weight(
     """The adjoint in the weights, of the shape of w: d, of the shape of the output, correlated with the input."""
     xp = array_module(x)
     if groups > 1:
-        d_s, xs, ws = (xp.split(array, groups, -1) for array in (d, x, w))
-        parts = zip(d_s, xs, ws, strict=True)
-        return xp.concatenate([convolve_weight(*part, stride, padding, dilation, 1) for part in parts], axis=-1)
+        return _by_groups(convolve_weight, groups, (d, x, w), stride, padding, dilation)
     d_w = xp.zeros((w[..., 0].size, w.shape[3]), w.dtype)
     d = xp.ascontiguousarray(d)
     for images, windows in _blocks(x, w.shape[:2], stride, dilation, padding):
