@@ -104,11 +104,15 @@ def _axes(a: Sym, s: Any, axes: Any) -> list[int]:
     return [k % n for k in given]
 
 
+def _length(s: Any, place: int) -> dict[str, Any]:
+    """The keyword for the length along one of several axes."""
+    return {} if s is None or literal(s[place], "s") == -1 else {"n": s[place]}
+
+
 def _chain(step: Any, a: Sym, s: Any, axes: list[int], norm: Any) -> Sym:
     """A transform along one axis after the other, the last one first, as NumPy does it."""
     for place in reversed(range(len(axes))):
-        n = {} if s is None or literal(s[place], "s") == -1 else {"n": s[place]}
-        a = step(a, **n, **_options(axes[place], norm))
+        a = step(a, **_length(s, place), **_options(axes[place], norm))
     return a
 
 
@@ -153,16 +157,14 @@ def _along(axes: Any) -> dict[str, Any]:
 
 def _rfftn(a: Sym, s: Any = None, axes: Any = None, norm: Any = None) -> Sym:
     along = _axes(a, s, axes)
-    n = {} if s is None or literal(s[-1], "s") == -1 else {"n": s[-1]}
-    first = xp.fft.rfft(a, **n, **_options(along[-1], norm, ndim(a) - 1))
+    first = xp.fft.rfft(a, **_length(s, -1), **_options(along[-1], norm, ndim(a) - 1))
     return _chain(xp.fft.fft, first, None if s is None else s[:-1], along[:-1], norm)
 
 
 def _irfftn(a: Sym, s: Any = None, axes: Any = None, norm: Any = None) -> Sym:
     along = _axes(a, s, axes)
     rest = _chain(xp.fft.ifft, a, None if s is None else s[:-1], along[:-1], norm)
-    n = {} if s is None or literal(s[-1], "s") == -1 else {"n": s[-1]}
-    return xp.fft.irfft(rest, **n, **_options(along[-1], norm, ndim(a) - 1))
+    return xp.fft.irfft(rest, **_length(s, -1), **_options(along[-1], norm, ndim(a) - 1))
 
 
 written_as(np.fft.rfftn)(_rfftn)
