@@ -86,13 +86,17 @@ def eigvalsh(a: Any, UPLO: Any = "L") -> Sym | None:
     return xp.linalg.eigvalsh(dagger(_matrix(a)))
 
 
+def _as_complex(x: Sym, like: Sym) -> Sym:
+    """x as complex numbers of the precision of another array."""
+    return x.astype("complex64" if dtype_name(like.kind) in ("float32", "complex64") else "complex128")
+
+
 def _eigen(a: Any, *parts: Callable[..., Any]) -> list[Sym]:
     """Parts of np.linalg.eig. They are complex whatever the values: their dtype is to be known beforehand."""
     a = hold(_matrix(a), "given")
-    wide = "complex64" if dtype_name(a.kind) in ("float32", "complex64") else "complex128"
     factors = results(xp.linalg.eig(a))
     if not is_complex(a.kind):
-        factors = tuple(hold(factor.astype(wide), "complex") for factor in factors)
+        factors = tuple(hold(_as_complex(factor, a), "complex") for factor in factors)
     return [helper(part)(a, *factors) for part in parts]
 
 
@@ -117,7 +121,7 @@ def real_if_close(a: Any, tol: Any = 100) -> Sym | None:
 def roots(p: Any) -> Sym:
     """Complex, like eigenvalues."""
     p = hold(array(p), "given")
-    w = hold(xp.roots(p).astype("complex64" if dtype_name(p.kind) == "float32" else "complex128"), "roots")
+    w = hold(_as_complex(xp.roots(p), p), "roots")
     return helper(runtime.roots_of)(p, w)
 
 
