@@ -20,14 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.analysis.aliases import find_aliases
+from srcgrad.analysis.aliases import find_aliases, sources
 from srcgrad.analysis.infer import ELEMENTWISE
 from srcgrad.backends import cupy
 from srcgrad.backends.primitives import gives_arrays, synchronises, takes_array
 from srcgrad.backends.residence import Residence, holds_arrays, index_items, is_whole
 from srcgrad.codegen import text_of
 from srcgrad.errors import NoRuleError, UnsupportedError
-from srcgrad.ir.kinds import Array, ListOf, Opaque, Scalar
+from srcgrad.ir.kinds import Array, Kind, ListOf, Opaque, Scalar, rank
 from srcgrad.ir.nodes import (
     Assert,
     Assign,
@@ -115,13 +115,14 @@ class _Device:
                     stmt, target=self.value(target), value=new, index=index and self.host(index, int)
                 )
             case Store(target=Load() as target, value=value, op="at" | "|at"):
-                function = "np.add.at" if stmt.op == "at" else "np.bitwise_or.at"
                 args = (self.value(target.base), self.index(target.index), self.value(value))
-                return Effect(Call(self.primitive(function, stmt.pos), args, kind=Opaque(type(None))), pos=stmt.pos,
-                              note=stmt.note)  # fmt: skip
+                added = self.added(args, target.base.kind, "np.add.at" if stmt.op == "at" else "np.bitwise_or.at")
+                return Effect(added, pos=stmt.pos, note=stmt.note)
             case Store(target=Load(base=base) as target, value=value, op=op):
                 place = self.value(target)
                 new = self.value(value) if isinstance(base.kind, Array) else self.kept(value)
+                if not op and self.overlaps(value, base):
+                    new = Call(Prim(np.copy, "copy", "method"), (new,), kind=value.kind)
                 if op and isinstance(target.kind, Scalar) and not isinstance(base.kind, Array):
                     new, op = Op(op, (place, new), kind=Array(target.kind.dtype, ())), ""
                 return dataclasses.replace(stmt, target=place, value=new, op=op)
@@ -141,6 +142,18 @@ class _Device:
             case Pop():
                 return stmt
         return map_own(stmt, self.value)
+
+    def overlaps(self, value: Expr, base: Expr) -> bool:
+        """Whether a value may be memory of the array that it is written into: CuPy copies such memory as it comes."""
+        owner = root(base)
+        shared = {self.aliases.of(name) for name, _ in sources(value)}
+        return isinstance(base.kind, Array) and owner is not None and self.aliases.of(owner) in shared
+
+    def added(self, args: tuple[Expr, ...], kind: Kind, function: str) -> Call:
+        """`args[2]` added to an array where an index may repeat. CuPy adds no complex numbers there."""
+        if _is_complex(kind):
+            return Call(Prim(HELPERS["add_parts_at"], "add_parts_at"), args, kind=kind)
+        return Call(self.primitive(function, self.pos), args, kind=Opaque(type(None)))
 
     # ---- what the host must know ----
 
@@ -208,9 +221,8 @@ class _Device:
             case Op(args=args):
                 device = isinstance(expr.kind, (Array, Scalar)) and self.residence.of(expr)
                 new_args = tuple(self.moved(a) if device and isinstance(a, Pack) else self.value(a) for a in args)
-                kind = expr.kind
-                if device and isinstance(kind, Scalar):  # so that `s += e` is not printed for `s = s + e`
-                    kind = Array(kind.dtype, ())
+                # an array, so that `s += e` is not printed for `s = s + e`
+                kind = Array(expr.kind.dtype, ()) if device and isinstance(expr.kind, Scalar) else expr.kind
                 return dataclasses.replace(expr, args=new_args, kind=kind)
             case Load(base=base, index=index):
                 return dataclasses.replace(expr, base=self.value(base), index=self.index(index))
@@ -261,6 +273,10 @@ class _Device:
                     f"This derivative calls {prim.text}, which needs {missing}: CuPy has none.", _REMEDY, pos
                 )
             self.waits += cupy.waits_in_helper(prim.text)
+            if prim.text == "add_at" and _is_complex(call.kind):
+                x, index, values = map(self.value, call.args)
+                zeros = Call(self.primitive("np.zeros_like", pos), (x,), kind=call.kind)
+                return self.added((zeros, index, values), call.kind, "np.add.at")
             return rebuild(call, self.value)
         on_device = [self.residence.of(part) for part in children(call)]
         if prim.style != "function" and call.args:
@@ -286,19 +302,25 @@ class _Device:
         if cupy.find(text) is None:
             text, more = cupy.INSTEAD.get(text, (text, more))
         made = self.primitive(text, pos, own=call.pos is not None)
-        bad = cupy.refused_keyword(made.fn, len(call.args), tuple(name for name, _ in call.kwargs))
-        if bad is not None:
-            given = f"`{bad}`" if not bad.startswith("argument") else bad
-            raise NoRuleError(
-                f"CuPy's {prim.text.removeprefix('np.')} does not take {given}.", f"Leave {given} out.", pos
-            )
-        self.waits += cupy.waits(made.fn, len(call.args))
+        self.check_arguments(made.fn, prim.text.removeprefix("np."), len(call.args), call, pos)
+        given = tuple(name for name, _ in call.kwargs)
+        unlike = cupy.unlike(prim.text, [rank(arg.kind) for arg in call.args])
+        if unlike is not None:
+            raise NoRuleError(f"CuPy's {prim.text.removeprefix('np.')} wants {unlike}.", "Use np.broadcast_to.", pos)
+        self.waits += any(on_device) and cupy.waits(made.fn, len(call.args), given)
         places: list[tuple[Any, Expr]] = [*enumerate(call.args), *call.kwargs]
         found = [self.argument(prim.fn, made.fn, place, arg, any(on_device)) for place, arg in places]
         count = len(call.args)
         kwargs = tuple((name, new) for (name, _), new in zip(call.kwargs, found[count:], strict=True))
         kwargs += tuple((name, Const(value)) for name, value in more.items())
         return dataclasses.replace(call, prim=made, args=tuple(found[:count]), kwargs=kwargs)
+
+    def check_arguments(self, own: Any, name: str, positional: int, call: Call, pos: Pos | None) -> None:
+        """Refuse a call by the first argument that CuPy's function does not take."""
+        bad = cupy.refused_keyword(own, positional, tuple(given for given, _ in call.kwargs))
+        if bad is not None:
+            given = f"`{bad}`" if not bad.startswith("argument") else bad
+            raise NoRuleError(f"CuPy's {name} does not take {given}.", f"Leave {given} out.", pos)
 
     def converted(self, call: Call, dtype: type[np.generic], pos: Pos | None) -> Expr:
         """A number of a dtype, as NumPy's types make it of their argument."""
@@ -320,7 +342,8 @@ class _Device:
         if isinstance(arg, Pack) and display and any(map(self.residence.of, arg.items)):
             items = tuple(item if isinstance(item, Slice) else self.moved(item) for item in arg.items)
             return dataclasses.replace(arg, items=items)
-        if device and (display or isinstance(arg.kind, Scalar)) and not self.residence.of(arg):
+        arrays_only = device or own.__name__ not in cupy.NUMBERS_TOO
+        if arrays_only and (display or isinstance(arg.kind, Scalar)) and not self.residence.of(arg):
             scipy = not isinstance(fn, np.ufunc) and (fn.__module__ or "").startswith("scipy")
             if (not plain or display) and ((scipy and display) or takes_array(fn, place, display)):
                 return self.moved(arg)
@@ -341,7 +364,10 @@ class _Device:
         if device and isinstance(receiver.kind, (Array, Scalar)):
             if not hasattr(cupy.library().ndarray, prim.text):
                 raise _lacking(f"ndarray.{prim.text}", pos)
-            self.waits += synchronises(prim.fn)
+            own = getattr(cupy.library().ndarray, prim.text)
+            if prim.style == "method":
+                self.check_arguments(own, f"ndarray.{prim.text}", len(call.args) - 1, call, pos)
+            self.waits += synchronises(prim.fn) or cupy.waits(own, len(call.args) - 1)
         places: list[tuple[Any, Expr]] = [*enumerate(call.args), *call.kwargs]
         asked = {
             id(arg) for place, arg in places[1:]
@@ -359,6 +385,10 @@ class _Device:
 
 def _is_element(kind: Any) -> bool:
     return isinstance(kind, Scalar) or (isinstance(kind, Array) and kind.dims == ())
+
+
+def _is_complex(kind: Kind) -> bool:
+    return isinstance(kind, Array) and kind.dtype.startswith("complex")
 
 
 def _is_array(expr: Expr) -> bool:
