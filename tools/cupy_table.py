@@ -35,11 +35,16 @@ def parameters(value: Any) -> str | None:
         signature = inspect.signature(value)
     except (TypeError, ValueError):
         return "*args, **kwargs"
-    bare = [
+    return bare(signature)
+
+
+def bare(signature: inspect.Signature) -> str:
+    """Parameters without annotations, and with None for what they are by default."""
+    found = [
         p.replace(annotation=p.empty, default=p.empty if p.default is p.empty else None)
         for p in signature.parameters.values()
     ]
-    return str(inspect.Signature(bare))[1:-1]
+    return str(inspect.Signature(found))[1:-1]
 
 
 def names_of(own: Any, theirs: Any) -> dict[str, str]:
@@ -52,12 +57,10 @@ def names_of(own: Any, theirs: Any) -> dict[str, str]:
     return found
 
 
-def member(name: str) -> str:
-    """The parameters of a method of arrays, as those of a lambda; of what is no method, nothing is said."""
-    import cupy
-
-    signature = signature_of(getattr(cupy.ndarray, name))
-    return "value" if signature is None else str(signature)[1:-1]
+def member(owner: type, name: str) -> str:
+    """The parameters of a method, as those of a lambda; "value" where it is none."""
+    signature = signature_of(getattr(owner, name))
+    return "value" if signature is None else bare(signature)
 
 
 def table() -> dict[str, Any]:
@@ -78,7 +81,11 @@ def table() -> dict[str, Any]:
     def public(name: str) -> bool:
         return not name.startswith("_") and hasattr(cupy.ndarray, name)
 
-    made["members"] = {name: member(name) for name in sorted(dir(np.ndarray)) if public(name)}
+    made["generator"] = {
+        name: member(cupy.random.Generator, name)
+        for name in dir(cupy.random.Generator) if not name.startswith("_")
+    }  # fmt: skip
+    made["members"] = {name: member(cupy.ndarray, name) for name in sorted(dir(np.ndarray)) if public(name)}
     modules = [("cupy", made["numpy"]), ("cupyx.scipy", made["scipy"])]
     found = [
         (f"{home}.{module}".rstrip("."), name) for home, group in modules for module in group for name in group[module]

@@ -150,15 +150,16 @@ def _parameters(fn: Any) -> tuple[tuple[str, ...], frozenset[str], bool, bool] |
 
 
 def signature_of(fn: Any) -> inspect.Signature | None:
-    """The signature of a function; that of a compiled method, without `self`, stands in its documentation."""
+    """The signature of a function, without `self`; that of a compiled method stands in its documentation."""
     try:
-        return inspect.signature(fn)
+        found = inspect.signature(fn)
+        return found.replace(parameters=[p for p in found.parameters.values() if p.name != "self"])
     except (TypeError, ValueError):
         line = (getattr(fn, "__doc__", None) or "").partition("\n")[0]
-    found = re.match(r"\w+\.\w+\(self(?:, )?(.*?)\)( -> \w+)?$", line)
-    if found is None:
+    text = re.match(r"\w+\.\w+\(self(?:, )?(.*?)\)( -> \w+)?$", line)
+    if text is None:
         return None
-    bare = re.sub(r"\b[A-Za-z_]\w* (?=\w)", "", found[1])  # C's types
+    bare = re.sub(r"\b[A-Za-z_]\w* (?=\w)", "", text[1])  # C's types
     return inspect.signature(eval(f"lambda {bare}: 0"))
 
 

@@ -357,6 +357,8 @@ class _Device:
         """A method or an attribute."""
         prim, receiver = call.prim, call.args[0]
         if isinstance(receiver.kind, Opaque) and holds_arrays(call.kind):
+            if receiver.kind.type is np.random.Generator:
+                return self.drawn(call, pos)
             raise UnsupportedError(
                 f"`{prim.text}` of a {receiver.kind.type.__name__} makes an array in the memory of the host",
                 "Make it on the device, outside of the function, and pass it as an argument.", pos,
@@ -374,6 +376,17 @@ class _Device:
             if is_whole(arg.kind) and prim.style == "method" and not takes_array(prim.fn, place, False)
         }
         return rebuild(call, lambda arg: self.host(arg, int) if id(arg) in asked else self.value(arg))
+
+    def drawn(self, call: Call, pos: Pos | None) -> Expr:
+        """An array of random numbers, from a generator on the device that the program's own seeds."""
+        name, (receiver, *rest) = call.prim.text, call.args
+        own = getattr(cupy.library().random.Generator, name, None)
+        if own is None:
+            raise _lacking(f"random.Generator.{name}", pos)
+        self.check_arguments(own, f"random.Generator.{name}", len(rest), call, pos)
+        made = Call(Prim(HELPERS["device_generator"], "device_generator"), (self.value(receiver),), kind=receiver.kind)
+        kwargs = tuple((key, self.value(arg)) for key, arg in call.kwargs)
+        return dataclasses.replace(call, args=(made, *map(self.value, rest)), kwargs=kwargs)
 
     def primitive(self, text: str, pos: Pos | None, own: bool = True) -> Prim:
         """What CuPy has for a function of NumPy or SciPy. own: the program itself calls it."""

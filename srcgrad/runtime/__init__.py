@@ -21,6 +21,7 @@ from srcgrad.runtime.banded import (
     symmetric_bands_adjoint,
 )
 from srcgrad.runtime.differences import numerical_jvp, numerical_vjp, stop_gradient
+from srcgrad.runtime.draws import device_generator
 from srcgrad.runtime.factors import (
     banded_v,
     banded_w,
@@ -220,7 +221,7 @@ from srcgrad.runtime.steps import (
 HELPERS = {
     function.__name__: function
     for function in (
-        add_to, check_finite, check_view, copy_of, reshape_like, scalar_adjoint, unbroadcast, winners,
+        add_to, check_finite, check_view, copy_of, device_generator, reshape_like, scalar_adjoint, unbroadcast, winners,
         instance, with_attributes, with_items, zero_directions, zeros_like,
         add_at, add_parts_at, grid, products_of_others, split_like, undiagonal, untile,
         cholesky_adjoint, cholesky_tangent, diagonal_part, eig_values, eig_values_adjoint, eig_values_tangent,

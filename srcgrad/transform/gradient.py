@@ -201,7 +201,7 @@ def differentiate(specialised: Specialised, wish: Wish) -> Gradient:
 
 def function_name(program: Program, suffix: str) -> str:
     """The name of a generated function: f_grad, f_jvp."""
-    if suffix == "primal":
+    if suffix == "operator":
         return program.definition.name
     name = program.definition.name.strip("_") if program.definition.name.endswith("__") else program.definition.name
     return f"{name if name.isidentifier() else 'f'}_{suffix}"

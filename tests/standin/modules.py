@@ -183,6 +183,35 @@ def _fill(module: Any, theirs: Any, names: dict[str, str]) -> None:
             ))  # fmt: skip
 
 
+class Philox4x3210:
+    """A source of random bits."""
+
+    def __init__(self, seed: int) -> None:
+        self.generator = np.random.default_rng(seed)
+
+
+class Generator:
+    """A generator on the device, with the methods that CuPy's has."""
+
+    def __init__(self, bits: Philox4x3210) -> None:
+        self.host = bits.generator
+
+
+def _draw(name: str, parameters: str) -> Any:
+    signature = inspect.signature(eval(f"lambda {parameters}: 0"))
+
+    def method(self: Generator, *args: Any, **kwargs: Any) -> Any:
+        signature.bind(*args, **kwargs)
+        return wrap(np.asarray(getattr(self.host, name)(*unwrap(args), **unwrap(kwargs))))
+
+    method.__signature__ = signature  # type: ignore[attr-defined]
+    return method
+
+
+for _name, _parameters in TABLE["generator"].items():
+    setattr(Generator, _name, _draw(_name, _parameters))
+
+
 class Device:
     """A device, of which there is one."""
 
@@ -218,6 +247,7 @@ def _modules() -> dict[str, Any]:
     cp.ndarray, cp.__version__, cp.asnumpy, cp.newaxis = ndarray, VERSION, _asnumpy, None
     cp.get_array_module = lambda *args: cp if any(isinstance(a, ndarray) for a in args) else np
     module("cupy.cuda").Device = Device
+    module("cupy.random").Generator, module("cupy.random").Philox4x3210 = Generator, Philox4x3210
     module("cupy.cuda.runtime").getDevice = lambda: 0
     for name, names in TABLE["numpy"].items():
         path = f".{name}" if name else ""
