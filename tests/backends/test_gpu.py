@@ -1,66 +1,13 @@
-"""The same on a real device. Needs a CUDA device and CuPy; skipped elsewhere, where the stand-in has to do."""
-
-import copy
+"""What only a device shows: atomic sums, streams, memory, several devices."""
 
 import numpy as np
 import pytest
 
 import srcgrad
-from tests.backends.rule_programs import calls, elementwise
 from tests.backends.test_device import loss
-from tests.backends.test_programs import COUNT, LANGUAGE, hold_or_refused, runs
 from tests.backends.tools import hold_on_device, to_device
-from tests.gallery.test_gallery import NAMES
-from tests.gallery.test_gallery import load as gallery
-from tests.programs import oracle
-from tests.programs.generator import seeded
-from tests.support import load
 
 pytestmark = pytest.mark.gpu
-
-
-@pytest.fixture(scope="module")
-def gpu():
-    """CuPy, where there is a device."""
-    cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
-    try:
-        count = cupy.cuda.runtime.getDeviceCount()
-    except Exception as error:
-        pytest.skip(f"there is no CUDA device: {error}")
-    if not count:
-        pytest.skip("there is no CUDA device")
-    return cupy
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_gallery(gpu, name):
-    module = gallery(name)
-    hold_on_device(gpu, module.primal, module.inputs(np.random.default_rng(0)), module.ARGNUMS)
-
-
-@pytest.mark.parametrize("f, args, options", LANGUAGE)
-def test_language(gpu, f, args, options):
-    argnums = options.get("argnums")
-    try:
-        hold_on_device(gpu, f, copy.deepcopy(args), (argnums,) if isinstance(argnums, int) else argnums)
-    except srcgrad.errors.ArgumentError as error:
-        assert "holds NumPy arrays" in str(error)  # of the test's module
-
-
-def test_generated_programs(gpu):
-    for seed in range(COUNT):
-        f, args = load(seeded(seed)), oracle.inputs(seed)
-        if runs(f, args, oracle.ARGNUMS):
-            hold_on_device(gpu, f, args, oracle.ARGNUMS)
-
-
-@pytest.mark.parametrize("cases", [calls, elementwise])
-def test_rules(gpu, cases):
-    for text, f, args in cases():
-        try:
-            hold_or_refused(gpu, f, args)
-        except Exception as error:
-            raise AssertionError(f"{text} of {args}: {error}") from error
 
 
 def test_places_that_occur_often_are_added(gpu):

@@ -9,6 +9,8 @@ from tests.backends.tools import hold_on_device
 
 X5 = np.array([0.5, -1.0, 2.0, 0.3, 1.2])
 
+ON_DEVICE_TOO = True
+
 
 def test_a_view_is_copied_before_it_is_written_into_its_own_memory(cp):
     def shifted(u, n):

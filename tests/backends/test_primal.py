@@ -7,6 +7,8 @@ from tests.backends.tools import same
 
 X = np.array([0.5, -1.0, 2.0])
 
+ON_DEVICE_TOO = True
+
 
 def wave(x, steps):
     u = np.zeros((2, 4))

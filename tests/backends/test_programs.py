@@ -22,6 +22,8 @@ from tests.support import differentiable_args, load
 
 COUNT = int(os.environ.get("SRCGRAD_PROGRAMS", "300")) // 20
 
+ON_DEVICE_TOO = True
+
 
 @pytest.mark.parametrize("name", NAMES)
 def test_gallery(cp, name):
