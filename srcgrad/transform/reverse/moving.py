@@ -19,6 +19,7 @@ from srcgrad.transform.reverse.chunks import Chunk
 from srcgrad.transform.reverse.facts import ZERO, ZERO_FLOAT
 from srcgrad.transform.reverse.lists import pop, push
 from srcgrad.transform.reverse.statements import Env, StatementAdjoints
+from srcgrad.transform.reverse.stores import store
 from srcgrad.transform.reverse.views import adjoint_view, view_check
 
 
@@ -89,6 +90,11 @@ def store_moving(adjoints: StatementAdjoints, stmt: Store, env: Env) -> list[Chu
     """`xs[i] = array`: the list's adjoint, bound in the forward sweep, gets the array's adjoint at the same place."""
     facts = adjoints.facts
     if not any(facts.is_shadow(base) for base, _ in sources(stmt.value)):
+        if facts.aliases.of(root(stmt.target) or "") not in facts.aliases.written:
+            # only the list has several names: what it holds is not written, and has an adjoint of its own
+            zero = Call(Prim(HELPERS["zeros_like"], "zeros_like"), (stmt.target,), kind=stmt.value.kind)
+            binding = Chunk(stmt=Store(adjoint_view(stmt.target, facts), zero, pos=stmt.pos))
+            return [store(adjoints, stmt, env), binding]
         item = Name(facts.temporary("item", id(stmt)), kind=stmt.value.kind)
         facts.kinds[item.id] = item.kind
         facts.aliases.union(item.id, root(stmt.target) or "")
