@@ -239,7 +239,8 @@ class Recorder:
                 for arg in args:
                     if answered or not isinstance(arg, Name) or not self.facts.aliases.is_written(arg.id):
                         continue
-                    if content(self.facts.aliases.memory(arg.id)) in need:
+                    token = content(self.facts.aliases.memory(arg.id))
+                    if token in need or (token in reads and not chunk.reads_target):
                         need = self._record_slot(chunk, Store(arg, arg, "", pos=stmt.pos), need)
         return need
 
