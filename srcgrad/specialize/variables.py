@@ -293,6 +293,10 @@ class Variables:
         own = [name for (owner, _), name in self.names.items() if owner == ("part", base)]
         return [*own, *(name for part in own for name in self.parts_of(part))]
 
+    def all_parts(self) -> set[str]:
+        """The variables for parts of containers."""
+        return {name for (owner, _), name in self.names.items() if owner[:1] == ("part",)}
+
     def _is_settled(self, value: Value) -> bool:
         """Whether a value needs no variables: a container of variables, and a tuple of literals and variables."""
         if isinstance(value, Struct) and value.type == "tuple":
