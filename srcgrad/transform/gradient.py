@@ -172,7 +172,8 @@ def differentiate(specialised: Specialised, wish: Wish) -> Gradient:
     for name in sorted(independent & active):
         if name not in env and name not in facts.moving:
             finish.append(Assign(facts.adjoint(name), facts.zero(name)))
-    forward, reverse, records = _record(block, facts, born, start, finish, {facts.adjoint(n).id for n in independent & active})
+    given = {facts.adjoint(name).id for name in independent & active}
+    forward, reverse, records = _record(block, facts, born, start, finish, given)
     grads = gradients(program, wish, facts, reverse)
     values = [as_expr(program.result)] if wish.value else []
     outputs = (*values, *grads)
@@ -285,8 +286,7 @@ def _widens(kind: Array, value: Kind) -> bool:
 
 
 def _record(
-    block: Block, facts: Facts, born: list[Assign], start: list[Stmt], finish: list[Stmt],
-    given: set[str],
+    block: Block, facts: Facts, born: list[Assign], start: list[Stmt], finish: list[Stmt], given: set[str]
 ) -> tuple[list[Stmt], list[Stmt], list[Record]]:
     """Run the to-be-recorded analysis and lay the two sweeps out. Also: what is recorded, and why.
 
