@@ -97,7 +97,7 @@ class Conflicts:
                 self._read(child, site, own)
 
     def _read_to_restore(self, place: Expr, site: Site) -> None:
-        """What finds the place that a statement changes, should it be put back: its indices, and the lists around it."""
+        """What finds the place that a statement changes, to put it back: its indices, and the lists around it."""
         while isinstance(place, Load):
             self._read(place.index, site, None)
             place = place.base

@@ -56,9 +56,9 @@ class Reverser(StatementAdjoints):
     """The reverse of a whole program: see `block`."""
 
     def __init__(
-        self, facts: Facts, invoke: Callable[[Reverser, Invoke, Env], Chunk], primal: Callable[[Stmt], Stmt]
+        self, facts: Facts, invoke: Callable[[Reverser, Invoke, Env], list[Chunk]], primal: Callable[[Stmt], Stmt]
     ) -> None:
-        """invoke: the chunk of a call of a function; primal: a statement with such calls as the primal makes them."""
+        """invoke: the chunks of a call of a function; primal: a statement with such calls as the primal makes them."""
         super().__init__(facts)
         self.assigned: set[str] = set(facts.entry)
         self.invoke = invoke
@@ -129,7 +129,7 @@ class Reverser(StatementAdjoints):
             case Hook():
                 return [hook(self, stmt, env)]
             case Invoke():
-                return [self.invoke(self, stmt, env)]
+                return self.invoke(self, stmt, env)
         if isinstance(stmt, SIMPLE):
             return [Chunk(stmt=stmt)]
         raise UnsupportedError(f"{type(stmt).__name__} cannot be reversed", pos=stmt.pos)

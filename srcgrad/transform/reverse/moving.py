@@ -12,7 +12,7 @@ from srcgrad.analysis.activity import flows
 from srcgrad.analysis.aliases import sources
 from srcgrad.errors import AliasError
 from srcgrad.ir.kinds import Scalar
-from srcgrad.ir.nodes import Assign, Call, Const, Expr, Name, Pop, Prim, Push, Store
+from srcgrad.ir.nodes import Assign, Call, Const, Expr, Name, Pop, Prim, Push, Stmt, Store
 from srcgrad.ir.walk import names_in, root
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.reverse.chunks import Chunk
@@ -35,12 +35,9 @@ def assign_moving(adjoints: StatementAdjoints, stmt: Assign, env: Env) -> list[C
             chunk.after.append(view_check(stmt.target, stmt.value))
             binding.after.append(view_check(d, adjoint_view(stmt.value, facts)))
         return [chunk, binding]
-    binding = Chunk(stmt=Assign(d, facts.zero(name), pos=stmt.pos))
     if not any(n in facts.active for n in flows(stmt.value)):
-        return [chunk, binding]
-    new = Name(facts.temporary("d_new", id(stmt)), kind=d.kind)
-    facts.kinds[new.id] = d.kind
-    binding.reverse, binding.reads_target, binding.restore_first = [Assign(new, d, pos=stmt.pos)], True, False
+        return [chunk, Chunk(stmt=Assign(d, facts.zero(name), pos=stmt.pos))]
+    new, binding = birth(adjoints, stmt.target, stmt)
     walk = adjoints.walker(stmt.value, stmt.target, stmt.pos)
     walk.walk(stmt.value, new, False, name in facts.masked, name in facts.unbounded)
     if walk.reads_target and any(n == name for n in names_in(stmt.value)):
@@ -51,6 +48,17 @@ def assign_moving(adjoints: StatementAdjoints, stmt: Assign, env: Env) -> list[C
     adjoints.flush(walk.terms, env, out, stmt.pos)
     adjoints.finish(chunk, walk, stmt, out)
     return [chunk, binding]
+
+
+def birth(adjoints: StatementAdjoints, target: Name, stmt: Stmt) -> tuple[Name, Chunk]:
+    """The chunk that binds the adjoint of a new value, and the variable in which its answer leaves the adjoint."""
+    facts = adjoints.facts
+    d = facts.adjoint(target.id)
+    new = Name(facts.temporary("d_new", (id(stmt), target.id)), kind=d.kind)
+    facts.kinds[new.id] = d.kind
+    binding = Chunk(stmt=Assign(d, facts.zero(target.id), pos=stmt.pos))
+    binding.reverse, binding.reads_target, binding.restore_first = [Assign(new, d, pos=stmt.pos)], True, False
+    return new, binding
 
 
 def push_moving(adjoints: StatementAdjoints, stmt: Push, env: Env) -> list[Chunk]:
