@@ -51,6 +51,7 @@ class Variables:
         self.break_flags: list[tuple[list[Name], int]] = []
         self.made_lists: dict[int, tuple[Expr, tuple[object, int]]] = {}
         self.loop_writes: set[str] = set()
+        self.set_parts: set[str] = set()  # the variables of parts of lists and dicts that were set lately
         self.unrolled_loops: list[list[Pos | None] | None] = []
         self.rebound_arrays: dict[str, Pos | None] = {}
         self.popped: set[str] = set()  # names of items that nothing but the value itself knows yet
