@@ -318,8 +318,9 @@ def augment(s: State, target: Expr, op: str, value: Expr, pos: Pos | None) -> No
         infer_op(op, (old.expr, expr))
         if old.kind.dims is not None:
             store_whole(s, old.expr, expr, op, pos)
-            if old != before:  # the operand set the name anew: it stands for the array again
-                put(old)
+            now = owner.items.get(target.name) if isinstance(owner, Struct) else None  # type: ignore[attr-defined]
+            if (evaluate(s, target) if owner is None else now or before) != old:
+                put(old)  # the operand set the name anew: it stands for the array again
             return
         # a float on the first trip and an array later (or an array of unknown rank): analysis.aliases
         # holds that nothing else has the array, which makes the write and the rebinding the same program
@@ -329,36 +330,44 @@ def augment(s: State, target: Expr, op: str, value: Expr, pos: Pos | None) -> No
 
 
 def _augment_item(s: State, target: Load, op: str, value: Expr, pos: Pos | None) -> None:
-    """`owner[at] op= value`: a number counts as it was before `value` was evaluated."""
+    """`owner[at] op= value`: what is there before `value` is evaluated counts."""
     first = evaluate_all(s, [target.base, target.index])
-    old = _number_at(s, *first, pos) if _calls(value) else None
+    old = _item_before(s, first[0], first[1], pos) if _calls(value) else None
     operand, new = evaluate_apart(s, value)
     hold_ahead_of(s, first, new)
-    if old is not None and _may_change(old, new):
-        held = [old]
+    replaced = isinstance(first[0], Struct) and old != _item_before(s, first[0], first[1], pos)
+    if old is not None and (replaced or _may_change(old, new)):
+        held: list[Value] = [old]
         hold_ahead_of(s, held, new)
         s.out.extend(new)
-        store_item(s, *first, operate(s, op, [held[0], operand], pos), "", pos)
+        kept = as_expr(held[0], pos)
+        if isinstance(kept.kind, Array):
+            store_whole(s, kept, _operand(operand, pos), op, pos)
+            result: Value = held[0]
+        else:
+            result = operate(s, op, [held[0], operand], pos)
+        store_item(s, first[0], first[1], result, "", pos)
     else:
         s.out.extend(new)
-        store_item(s, *first, operand, op, pos)
+        store_item(s, first[0], first[1], operand, op, pos)
 
 
 def _calls(expr: Expr) -> bool:
     return any(isinstance(part, (Apply, Let)) for part in subexpressions(expr))
 
 
-def _number_at(s: State, owner: Value, at: Value, pos: Pos | None) -> Leaf | None:
-    """The number at a place, if there is one."""
+def _item_before(s: State, owner: Value, at: Value, pos: Pos | None) -> Leaf | None:
+    """The number at a place, if there is one, or the array that is a part of a container of known layout."""
     try:
         found = load(s, owner, at, pos)
     except SrcgradError:  # the store will say so
         return None
-    return found if isinstance(found, Leaf) and rank(found.kind) == 0 else None
+    part = isinstance(owner, Struct) and owner.type != "object"
+    return found if isinstance(found, Leaf) and (rank(found.kind) == 0 or part) else None
 
 
 def _may_change(value: Leaf, new: Sequence[Stmt]) -> bool:
-    """Whether statements may change a number: they set a variable, or write into memory that they have not made."""
+    """Whether a value is another one after statements: they set a variable, or write into memory that is not theirs."""
     made: set[str] = set()
     for stmt in statements(list(new)):
         if isinstance(stmt, Assign) and isinstance(stmt.target, Name):
