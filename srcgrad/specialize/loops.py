@@ -95,9 +95,10 @@ def run_for(s: State, stmt: ForEach) -> None:
             raise refuse_written_out(stmt.iter.pos)
         length = None if iteration.owner is None else len(iteration.owner.items)
         place, outside, s.set_parts = len(s.out), s.set_parts, set()
+        given = _names_read(iteration.static)
         run_unrolled(s, stmt, iteration.static)
         live = set() if isinstance(items, Pack) else s.set_parts  # a list's items are those of the moment
-        _hold_what_changes(s, stmt, iteration.static, s.out[place:], live)
+        _hold_what_changes(s, stmt, given, s.out[place:], live)
         s.set_parts |= outside
         if iteration.owner is not None and len(iteration.owner.items) != length:
             raise UnsupportedError(
@@ -120,7 +121,7 @@ def run_for(s: State, stmt: ForEach) -> None:
     lo, hi, step = bounds
     name = Name(index, kind=INT, pos=stmt.pos)
 
-    given: list[Value] = []
+    read: set[str] = set()
     before = set(s.temporaries)
 
     def trip() -> None:
@@ -128,7 +129,8 @@ def run_for(s: State, stmt: ForEach) -> None:
         if iteration.bounds is None:
             assert iteration.item is not None
             value = iteration.item(name)
-        given[:] = [value]
+        read.clear()
+        read.update(_names_read([value]))
         if (
             isinstance(stmt.target, Name)
             and iteration.bounds is not None
@@ -148,7 +150,7 @@ def run_for(s: State, stmt: ForEach) -> None:
     finally:
         s.unrolled_loops.pop()
         s.loops.pop()
-    _hold_what_changes(s, stmt, given, body, (s.temporaries - before) | {index})
+    _hold_what_changes(s, stmt, read, body, (s.temporaries - before) | {index})
     if iteration.source is not None:
         for inner in statements(body):
             if isinstance(inner, (Push, Pop)) and root(inner.target) == iteration.source:
@@ -167,14 +169,16 @@ class Everything(set[str]):
         return True
 
 
-def _hold_what_changes(
-    s: State, stmt: ForEach, items: Sequence[Value], body: Sequence[Stmt], allowed: set[str]
-) -> None:
+def _names_read(items: Sequence[Value]) -> set[str]:
+    """The variables that items of a loop are read from."""
+    return {name for item in items for leaf in _plain_leaves(item) for name in names_in(leaf.expr)}
+
+
+def _hold_what_changes(s: State, stmt: ForEach, read: set[str], body: Sequence[Stmt], allowed: set[str]) -> None:
     """What a loop runs over is looked up once, before it: where the body sets it anew, it is held in a variable.
 
     The body's statements show that, be it by a name, a part of an object, or in a function that is called.
     """
-    read = {name for item in items for leaf in _plain_leaves(item) for name in names_in(leaf.expr)}
     changed = {name for inner in statements(list(body)) for name in set_by(inner)}
     if not (read & changed) - allowed:
         return
