@@ -11,7 +11,8 @@ import pytest
 
 import srcgrad
 from srcgrad import checkpointed
-from tests.support import Cases, check, differentiable_args, leaf_gradients, slope
+from srcgrad.errors import AliasError
+from tests.support import Cases, assert_refused, check, differentiable_args, leaf_gradients, slope
 
 CASES = Cases()
 AGAIN = []
@@ -326,6 +327,21 @@ def test_gradient_of_an_item_that_was_replaced():
         for _ in range(2):
             rows.append(y * p)
         rows[0] = rows[1] * p
-        return np.sum(rows[0])
+        rows[1] = np.exp(rows[1][1:])  # of another length
+        return np.sum(rows[0]) + np.sum(rows[1])
 
     check(f, X, Y, 0.5)
+
+
+def test_number_in_the_place_of_an_array_that_was_written():
+    def f(x, p):
+        rows = [x * 1.0]
+        for _ in range(2):
+            rows.append(x * p)
+        rows[0] *= p
+        s = np.sum(rows[0])
+        rows[0] = rows[1][0] * 2  # <- here
+        rows[1] *= x
+        return s + rows[0] * np.sum(rows[1])
+
+    assert_refused(f, X, 0.5, error=AliasError, reason="takes the place of an array")

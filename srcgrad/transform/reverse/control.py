@@ -44,7 +44,7 @@ from srcgrad.transform.reverse.expressions import Walk
 from srcgrad.transform.reverse.facts import ZERO, Facts
 from srcgrad.transform.reverse.hooks import hook
 from srcgrad.transform.reverse.lists import pop, push
-from srcgrad.transform.reverse.moving import assign_moving, pop_moving, push_moving, store_moving
+from srcgrad.transform.reverse.moving import assign_moving, pop_moving, push_moving, refuse_number, store_moving
 from srcgrad.transform.reverse.statements import Env, StatementAdjoints
 from srcgrad.transform.reverse.stores import store
 from srcgrad.transform.reverse.views import adjoint_view, view_check
@@ -104,8 +104,10 @@ class Reverser(StatementAdjoints):
                 return [self.assign(stmt, env)]
             case Store(target=target, value=value):
                 moving = root(target) in self.facts.moving and root(target) in self.facts.active
-                if moving and isinstance(value.kind, Array) and changes_list(stmt):
-                    return store_moving(self, stmt, env)
+                if moving and changes_list(stmt):
+                    if isinstance(value.kind, Array):
+                        return store_moving(self, stmt, env)
+                    refuse_number(self, stmt)
                 return [store(self, stmt, env)]
             case Push(target=target):
                 moving = root(target) in self.facts.moving and root(target) in self.facts.active

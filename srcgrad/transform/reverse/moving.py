@@ -11,8 +11,8 @@ import dataclasses
 from srcgrad.analysis.activity import flows
 from srcgrad.analysis.aliases import sources
 from srcgrad.errors import AliasError
-from srcgrad.ir.kinds import Scalar
-from srcgrad.ir.nodes import Assign, Call, Const, Expr, Name, Pop, Prim, Push, Stmt, Store
+from srcgrad.ir.kinds import Array, DictOf, ListOf, Scalar
+from srcgrad.ir.nodes import Assign, Call, Const, Expr, Load, Name, Pop, Prim, Push, Stmt, Store
 from srcgrad.ir.walk import names_in, root
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.reverse.chunks import Chunk
@@ -113,6 +113,18 @@ def store_moving(adjoints: StatementAdjoints, stmt: Store, env: Env) -> list[Chu
     place = adjoint_view(stmt.target, facts)
     binding = Chunk(stmt=Store(place, adjoint_view(stmt.value, facts), pos=stmt.pos), undone=True)
     return [Chunk(stmt=stmt), binding]
+
+
+def refuse_number(adjoints: StatementAdjoints, stmt: Store) -> None:
+    """Refuse a number that takes the place of an array: the array's adjoint would be lost with it."""
+    owner = stmt.target.base if isinstance(stmt.target, Load) else stmt.target
+    kind = adjoints.facts.kinds.get(owner.id, owner.kind) if isinstance(owner, Name) else owner.kind
+    if isinstance(kind, (ListOf, DictOf)) and isinstance(kind.item, Array):
+        raise AliasError(
+            "a number takes the place of an array in a list whose arrays are written in place",
+            "Keep numbers and arrays in different lists.",
+            stmt.pos,
+        )
 
 
 def pop_moving(adjoints: StatementAdjoints, stmt: Pop, env: Env) -> list[Chunk]:

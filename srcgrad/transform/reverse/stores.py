@@ -38,7 +38,9 @@ def store(adjoints: StatementAdjoints, stmt: Store, env: Env) -> Chunk:
     tree = stmt.value
     if op not in ("", "at"):
         tree = adjoints.once(source, Op(op, (target, stmt.value), kind=target.kind, pos=stmt.pos))
-    walk = adjoints.walker(tree, target if holds_all(target, tree) else None, stmt.pos)
+    replaced = changes_list(stmt) and isinstance(target.kind, Array)  # the answer needs the array that was there
+    readable = holds_all(target, tree) and not replaced
+    walk = adjoints.walker(tree, target if readable else None, stmt.pos)
     marks = name in facts.masked, name in facts.unbounded
     for attempt in range(2):
         if attempt:
