@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 
+from srcgrad.ir.kinds import Array, DictOf, ListOf, Opaque
 from srcgrad.ir.nodes import (
     Assert,
     Assign,
     BoolOp,
     Call,
     Cond,
+    Const,
     DictPack,
     Effect,
     Expr,
@@ -34,6 +36,17 @@ from srcgrad.ir.nodes import (
     While,
     With,
 )
+
+
+def contents(place: Expr) -> Load:
+    """`place[...]`: what an array holds, so that a store into it leaves the array where it is."""
+    return Load(place, Const(Ellipsis, kind=Opaque(type(Ellipsis))), kind=place.kind, pos=place.pos)
+
+
+def in_place(place: Expr) -> Expr:
+    """The place for a store that is to write into the array there: an item of a list would be replaced."""
+    item = isinstance(place, Load) and isinstance(place.base.kind, (ListOf, DictOf))
+    return contents(place) if item and isinstance(place.kind, Array) else place
 
 
 def children(expr: Expr) -> tuple[Expr, ...]:

@@ -7,8 +7,8 @@ import linecache
 from collections.abc import Sequence
 
 from srcgrad.analysis.aliases import find_aliases
-from srcgrad.ir.nodes import Comment, Pos, Return, Stmt
-from srcgrad.ir.walk import blocks, with_blocks
+from srcgrad.ir.nodes import Comment, Invoke, Name, Pos, Return, Stmt
+from srcgrad.ir.walk import blocks, statements, with_blocks
 from srcgrad.optimize.copies import inline_single_uses, propagate_copies
 from srcgrad.optimize.dead import remove_dead
 from srcgrad.optimize.fold import fold
@@ -44,6 +44,7 @@ def optimize_part(body: Sequence[Stmt], kept: set[str], facts: Facts) -> list[St
 
 def _passes(body: tuple[Stmt, ...], kept: set[str], facts: Facts) -> tuple[Stmt, ...]:
     aliases = find_aliases(body)
+    aliases.written |= {aliases.of(name) for name in _handed_to_writers(body, facts)}
     written = aliases.written | aliases.grown
     own = facts.made()
     body = tuple(remove_dead(remove_overwritten(body, aliases.of), kept, aliases.of))
@@ -59,6 +60,13 @@ def _passes(body: tuple[Stmt, ...], kept: set[str], facts: Facts) -> tuple[Stmt,
     body = tidy(rename_popped(remove_dead(body, kept, aliases.of)))
     hints = {name: hint for (hint, _), name in facts.temporaries.items()}
     return share_names(body, hints, facts.used - set(hints))
+
+
+def _handed_to_writers(body: tuple[Stmt, ...], facts: Facts) -> set[str]:
+    """The arrays that calls of generated functions may write into: what the program writes, and the transform's own."""
+    given = {e.id for s in statements(body) if isinstance(s, Invoke) for e in s.args if isinstance(e, Name)}
+    own = facts.made()
+    return {name for name in given if facts.aliases.is_written(name) or name in own or name not in facts.kinds}
 
 
 def finish(body: Sequence[Stmt]) -> list[Stmt]:

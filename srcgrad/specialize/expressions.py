@@ -32,6 +32,7 @@ from srcgrad.ir.nodes import (
     Push,
     Slice,
     Star,
+    Stmt,
     Store,
 )
 from srcgrad.ir.walk import names_in, statements
@@ -164,22 +165,37 @@ def evaluate_all(s: State, exprs: Sequence[Expr]) -> list[Value]:
     """
     values: list[Value] = []
     for expr in exprs:
-        outer, s.out = s.out, []
-        try:
-            value = evaluate(s, expr)
-            new = s.out
-        finally:
-            s.out = outer
-        if new:
-            writes = {
-                stmt.target.id for stmt in statements(new) if isinstance(stmt, Assign) and isinstance(stmt.target, Name)
-            }
-            effects = any(isinstance(stmt, (Store, Push, Pop, Invoke, Effect)) for stmt in statements(new))
-            for k, earlier in enumerate(values):
-                values[k] = _hold(s, earlier, writes, effects)
-            s.out.extend(new)
-        values.append(value)
+        values.append(evaluate_after(s, values, expr))
     return values
+
+
+def evaluate_after(s: State, values: list[Value], expr: Expr) -> Value:
+    """The value of an expression. Of what stands before it, `values`, those that its statements could change are held
+    in variables."""
+    value, new = evaluate_apart(s, expr)
+    hold_ahead_of(s, values, new)
+    s.out.extend(new)
+    return value
+
+
+def evaluate_apart(s: State, expr: Expr) -> tuple[Value, list[Stmt]]:
+    """The value of an expression, and the statements that it needs."""
+    outer, s.out = s.out, []
+    try:
+        return evaluate(s, expr), s.out
+    finally:
+        s.out = outer
+
+
+def hold_ahead_of(s: State, values: list[Value], new: Sequence[Stmt]) -> None:
+    """Hold those of the values that the statements could change in variables."""
+    if new:
+        writes = {
+            stmt.target.id for stmt in statements(list(new))
+            if isinstance(stmt, Assign) and isinstance(stmt.target, Name)
+        }  # fmt: skip
+        effects = any(isinstance(stmt, (Store, Push, Pop, Invoke, Effect)) for stmt in statements(list(new)))
+        values[:] = [_hold(s, earlier, writes, effects) for earlier in values]
 
 
 def _hold(s: State, value: Value, writes: set[str], effects: bool) -> Value:

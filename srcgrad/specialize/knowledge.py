@@ -23,10 +23,11 @@ class Restart(Exception):
 class Knowledge:
     """What earlier attempts at the same function have shown.
 
-    dynamic: places that make a list which must exist at run time. localised: parameters' leaves that need a variable
-    of their own, since they are written. outlined: code objects whose functions are compiled on their own. canonical:
-    variables whose containers' parts are variables of their own, assigned wherever the variable is bound. unrolled:
-    loops that are written out. copied: places that hold arrays for later, which others overwrite meanwhile.
+    dynamic: places that make a list which must exist at run time. localised: parameters' leaves that need a
+    variable of their own, since they are written. outlined: code objects whose functions are compiled on their own.
+    canonical: variables whose containers' parts are variables of their own, assigned wherever the variable is
+    bound. unrolled: loops that are written out. held: loops whose bodies set anew what they run over. copied:
+    places that hold arrays for later, which others overwrite meanwhile.
     """
 
     dynamic: set[object] = field(default_factory=set)
@@ -34,6 +35,7 @@ class Knowledge:
     outlined: set[object] = field(default_factory=set)
     canonical: set[object] = field(default_factory=set)
     unrolled: set[object] = field(default_factory=set)
+    held: set[object] = field(default_factory=set)
     copied: set[object] = field(default_factory=set)
     templates: dict[object, Any] = field(default_factory=dict)
 

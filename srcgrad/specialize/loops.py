@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from srcgrad.errors import UnsupportedError
 from srcgrad.ir.kinds import BOOL, INT, Scalar
@@ -26,11 +26,12 @@ from srcgrad.ir.nodes import (
     While,
     With,
 )
-from srcgrad.ir.walk import blocks, root, statements
+from srcgrad.ir.walk import blocks, names_in, root, set_by, statements
 from srcgrad.specialize.checkpoints import marked_loop, refuse_written_out
 from srcgrad.specialize.choices import evaluate_test, test_expr
 from srcgrad.specialize.expressions import evaluate
 from srcgrad.specialize.iteration import iterate, static_count, static_items
+from srcgrad.specialize.knowledge import Restart
 from srcgrad.specialize.state import State, true_of
 from srcgrad.specialize.statements import assign, run_block
 from srcgrad.specialize.values import (
@@ -76,8 +77,10 @@ def run_while(s: State, stmt: While) -> None:
 
 
 def run_for(s: State, stmt: ForEach) -> None:
-    outer = s.loop_writes
+    outer, site = s.loop_writes, s.site(stmt.pos)
     s.loop_writes = {s.base_name(s.variable(name)) for name in _assigned_names(stmt.body)}
+    if site in s.knowledge.held:
+        s.loop_writes = Everything()
     items, slots = marked_loop(s, stmt.iter)
     try:
         iteration = iterate(s, evaluate(s, items), stmt.pos if slots is None else items.pos)
@@ -85,14 +88,18 @@ def run_for(s: State, stmt: ForEach) -> None:
             iteration.static = [_before_loop(s, item) for item in iteration.static]
     finally:
         s.loop_writes = outer
-    site = s.site(stmt.pos)
     if iteration.static is None and site in s.knowledge.unrolled:
         iteration.static = static_items(iteration)
     if iteration.static is not None:
         if slots is not None:
             raise refuse_written_out(stmt.iter.pos)
         length = None if iteration.owner is None else len(iteration.owner.items)
+        place, outside, s.set_parts = len(s.out), s.set_parts, set()
+        given = _names_read(iteration.static)
         run_unrolled(s, stmt, iteration.static)
+        live = set() if isinstance(items, Pack) else s.set_parts  # a list's items are those of the moment
+        _hold_what_changes(s, stmt, given, s.out[place:], live)
+        s.set_parts |= outside
         if iteration.owner is not None and len(iteration.owner.items) != length:
             raise UnsupportedError(
                 "a list grows or shrinks while a loop runs over it", "Loop over a copy of it.", stmt.pos
@@ -114,11 +121,16 @@ def run_for(s: State, stmt: ForEach) -> None:
     lo, hi, step = bounds
     name = Name(index, kind=INT, pos=stmt.pos)
 
+    read: set[str] = set()
+    before = set(s.temporaries)
+
     def trip() -> None:
         value: Value = Leaf(name)
         if iteration.bounds is None:
             assert iteration.item is not None
             value = iteration.item(name)
+        read.clear()
+        read.update(_names_read([value]))
         if (
             isinstance(stmt.target, Name)
             and iteration.bounds is not None
@@ -138,6 +150,7 @@ def run_for(s: State, stmt: ForEach) -> None:
     finally:
         s.unrolled_loops.pop()
         s.loops.pop()
+    _hold_what_changes(s, stmt, read, body, (s.temporaries - before) | {index})
     if iteration.source is not None:
         for inner in statements(body):
             if isinstance(inner, (Push, Pop)) and root(inner.target) == iteration.source:
@@ -147,6 +160,44 @@ def run_for(s: State, stmt: ForEach) -> None:
                     inner.pos or stmt.pos,
                 )
     s.emit(For(name, lo, hi, step, body, checkpoint=slots, pos=stmt.pos))
+
+
+class Everything(set[str]):
+    """The set of all names."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+def _names_read(items: Sequence[Value]) -> set[str]:
+    """The variables that items of a loop are read from."""
+    return {name for item in items for leaf in _plain_leaves(item) for name in names_in(leaf.expr)}
+
+
+def _hold_what_changes(s: State, stmt: ForEach, read: set[str], body: Sequence[Stmt], allowed: set[str]) -> None:
+    """What a loop runs over is looked up once, before it: where the body sets it anew, it is held in a variable.
+
+    The body's statements show that, be it by a name, a part of an object, or in a function that is called.
+    """
+    changed = {name for inner in statements(list(body)) for name in set_by(inner)}
+    if not (read & changed) - allowed:
+        return
+    site = s.site(stmt.pos)
+    if site in s.knowledge.held:
+        raise UnsupportedError(
+            "what the loop runs over is set anew in its body", "Loop over a copy under another name.", stmt.pos
+        )
+    s.knowledge.held.add(site)
+    raise Restart
+
+
+def _plain_leaves(value: Value) -> Iterator[Leaf]:
+    """The leaves of an item that is no object of its own."""
+    if isinstance(value, Leaf):
+        yield value
+    elif isinstance(value, Struct) and value.type == "tuple":
+        for item in value.items.values():
+            yield from _plain_leaves(item)
 
 
 def _before_loop(s: State, value: Value) -> Value:

@@ -57,6 +57,7 @@ from srcgrad.specialize.values import (
     Struct,
     Value,
     as_expr,
+    leaves,
 )
 
 
@@ -183,6 +184,15 @@ def _variables_of(s: State, target: Expr) -> set[str]:
         return {base, *s.parts_of(base)}
     if isinstance(target, Pack):
         return {name for item in target.items for name in _variables_of(s, item)}
+    if isinstance(target, (Attr, Load)):
+        owner: Expr = target
+        while isinstance(owner, (Attr, Load)):
+            owner = owner.base
+        held = s.lookup(owner.id, target.pos) if isinstance(owner, Name) else None
+        if isinstance(held, Leaf):
+            return set()  # an array or list: no variable is set anew
+        own = {leaf.expr.id for _, leaf in leaves(held) if isinstance(leaf.expr, Name)} if held is not None else set()
+        return own | s.all_parts()
     return _variables_of(s, target.value) if isinstance(target, Star) else set()
 
 

@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
+from srcgrad.analysis.aliases import sources
 from srcgrad.analysis.infer import infer_call, infer_op
-from srcgrad.errors import AliasError, KindError, UnsupportedError
+from srcgrad.errors import AliasError, KindError, SrcgradError, UnsupportedError
 from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Opaque, forget_value, join, rank, text
-from srcgrad.ir.nodes import Attr, Call, Const, Expr, Load, Name, Pos, Prim, Slice, Store
-from srcgrad.specialize.expressions import evaluate, evaluate_all
+from srcgrad.ir.nodes import (
+    Apply,
+    Assign,
+    Attr,
+    Call,
+    Const,
+    Expr,
+    Invoke,
+    Let,
+    Load,
+    Name,
+    Pop,
+    Pos,
+    Prim,
+    Push,
+    Slice,
+    Stmt,
+    Store,
+)
+from srcgrad.ir.walk import names_in, root, statements, subexpressions
+from srcgrad.specialize.expressions import evaluate, evaluate_after, evaluate_all, evaluate_apart, hold_ahead_of
 from srcgrad.specialize.indexing import attribute, load, static_slice
 from srcgrad.specialize.operators import operate
 from srcgrad.specialize.state import State
@@ -55,6 +76,8 @@ def set_part(s: State, owner: Struct, key: object, value: Value, pos: Pos | None
     if key not in owner.items and s.depth > owner.depth and owner.type == "dict":
         s.need_dynamic(owner, pos)
     old = owner.items.get(key)
+    if owner.type in ("list", "dict") and isinstance(old, Leaf):
+        s.set_parts |= set(names_in(old.expr))
     if isinstance(old, Leaf) and isinstance(old.expr, Name):
         s.own_variable(old.expr)
         base = old.expr.id
@@ -258,15 +281,25 @@ def augment(s: State, target: Expr, op: str, value: Expr, pos: Pos | None) -> No
     from srcgrad.specialize.statements import assign
 
     if isinstance(target, Load):
-        held, at, operand = evaluate_all(s, [target.base, target.index, value])
-        store_item(s, held, at, operand, op, pos)
+        _augment_item(s, target, op, value, pos)
         return
     owner: Value | None = None
     if isinstance(target, Attr):  # the object is evaluated once
         owner = evaluate(s, target.base)
-        old, operand = attribute(s, owner, target.name, pos), evaluate(s, value)
+        before = attribute(s, owner, target.name, pos)
     else:
-        old, operand = evaluate_all(s, [target, value])
+        before = evaluate(s, target)
+    first = [before]
+    operand = evaluate_after(s, first, value)
+    old = first[0]
+
+    def put(result: Value) -> None:
+        if owner is not None:
+            assert isinstance(target, Attr)
+            set_attribute(s, owner, target.name, result, pos)
+        else:
+            assign(s, target, result, pos)
+
     is_list = (
         isinstance(old, Leaf)
         and isinstance(old.kind, ListOf)
@@ -285,14 +318,63 @@ def augment(s: State, target: Expr, op: str, value: Expr, pos: Pos | None) -> No
         infer_op(op, (old.expr, expr))
         if old.kind.dims is not None:
             store_whole(s, old.expr, expr, op, pos)
+            now = owner.items.get(target.name) if isinstance(owner, Struct) else None  # type: ignore[attr-defined]
+            if (evaluate(s, target) if owner is None else now or before) != old:
+                put(old)  # the operand set the name anew: it stands for the array again
             return
         # a float on the first trip and an array later (or an array of unknown rank): analysis.aliases
         # holds that nothing else has the array, which makes the write and the rebinding the same program
         if isinstance(old.expr, Name):
             s.rebound_arrays.setdefault(old.expr.id, pos)
-    result = operate(s, op, [old, operand], pos)
-    if owner is not None:
-        assert isinstance(target, Attr)
-        set_attribute(s, owner, target.name, result, pos)
+    put(operate(s, op, [old, operand], pos))
+
+
+def _augment_item(s: State, target: Load, op: str, value: Expr, pos: Pos | None) -> None:
+    """`owner[at] op= value`: what is there before `value` is evaluated counts."""
+    first = evaluate_all(s, [target.base, target.index])
+    old = _item_before(s, first[0], first[1], pos) if _calls(value) else None
+    operand, new = evaluate_apart(s, value)
+    hold_ahead_of(s, first, new)
+    replaced = isinstance(first[0], Struct) and old != _item_before(s, first[0], first[1], pos)
+    if old is not None and (replaced or _may_change(old, new)):
+        held: list[Value] = [old]
+        hold_ahead_of(s, held, new)
+        s.out.extend(new)
+        kept = as_expr(held[0], pos)
+        if isinstance(kept.kind, Array):
+            store_whole(s, kept, _operand(operand, pos), op, pos)
+            result: Value = held[0]
+        else:
+            result = operate(s, op, [held[0], operand], pos)
+        store_item(s, first[0], first[1], result, "", pos)
     else:
-        assign(s, target, result, pos)
+        s.out.extend(new)
+        store_item(s, first[0], first[1], operand, op, pos)
+
+
+def _calls(expr: Expr) -> bool:
+    return any(isinstance(part, (Apply, Let)) for part in subexpressions(expr))
+
+
+def _item_before(s: State, owner: Value, at: Value, pos: Pos | None) -> Leaf | None:
+    """The number at a place, if there is one, or the array that is a part of a container of known layout."""
+    try:
+        found = load(s, owner, at, pos)
+    except SrcgradError:  # the store will say so
+        return None
+    part = isinstance(owner, Struct) and owner.type != "object"
+    return found if isinstance(found, Leaf) and (rank(found.kind) == 0 or part) else None
+
+
+def _may_change(value: Leaf, new: Sequence[Stmt]) -> bool:
+    """Whether a value is another one after statements: they set a variable, or write into memory that is not theirs."""
+    made: set[str] = set()
+    for stmt in statements(list(new)):
+        if isinstance(stmt, Assign) and isinstance(stmt.target, Name):
+            if stmt.target.id in names_in(value.expr):
+                return True
+            if not any(True for _ in sources(stmt.value)):
+                made.add(stmt.target.id)
+        if isinstance(stmt, Invoke) or (isinstance(stmt, (Store, Push, Pop)) and root(stmt.target) not in made):
+            return not isinstance(value.expr, (Name, Const))
+    return False

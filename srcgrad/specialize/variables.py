@@ -51,6 +51,7 @@ class Variables:
         self.break_flags: list[tuple[list[Name], int]] = []
         self.made_lists: dict[int, tuple[Expr, tuple[object, int]]] = {}
         self.loop_writes: set[str] = set()
+        self.set_parts: set[str] = set()  # the variables of parts of lists and dicts that were set lately
         self.unrolled_loops: list[list[Pos | None] | None] = []
         self.rebound_arrays: dict[str, Pos | None] = {}
         self.popped: set[str] = set()  # names of items that nothing but the value itself knows yet
@@ -292,6 +293,10 @@ class Variables:
         """The variables for all parts of what the variable `base` holds."""
         own = [name for (owner, _), name in self.names.items() if owner == ("part", base)]
         return [*own, *(name for part in own for name in self.parts_of(part))]
+
+    def all_parts(self) -> set[str]:
+        """The variables for parts of containers."""
+        return {name for (owner, _), name in self.names.items() if owner[:1] == ("part",)}
 
     def _is_settled(self, value: Value) -> bool:
         """Whether a value needs no variables: a container of variables, and a tuple of literals and variables."""

@@ -9,9 +9,9 @@ import numpy as np
 
 from srcgrad.analysis.infer import infer_call, infer_op
 from srcgrad.errors import UnsupportedError
-from srcgrad.ir.kinds import Array, Opaque, rank
-from srcgrad.ir.nodes import Call, Const, Expr, Load, Name, Op, Pos, Prim, Store
-from srcgrad.ir.walk import root
+from srcgrad.ir.kinds import Array, rank
+from srcgrad.ir.nodes import Call, Expr, Load, Name, Op, Pos, Prim, Store
+from srcgrad.ir.walk import contents, in_place, root
 from srcgrad.rules.build import Sym, xp
 from srcgrad.specialize.indexing import load
 from srcgrad.specialize.state import State
@@ -19,7 +19,6 @@ from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr, stat
 
 NOTHING = Static(None)
 Writer = Callable[[State, list[Value], dict[str, Value], Pos | None], Value]
-WHOLE = Const(Ellipsis, kind=Opaque(type(Ellipsis)))
 
 UFUNC_OPS = {
     np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/", np.power: "**", np.matmul: "@",
@@ -40,9 +39,7 @@ def target(s: State, value: Value, pos: Pos | None) -> Expr:
 def fill(s: State, written: Value, value: Expr, pos: Pos | None) -> None:
     """`written[...] = value`."""
     place = target(s, written, pos)
-    if isinstance(place, Name):
-        place = Load(place, WHOLE, kind=place.kind, pos=pos)
-    s.emit(Store(place, value, "", pos=pos))
+    s.emit(Store(contents(place) if isinstance(place, Name) else in_place(place), value, "", pos=pos))
 
 
 def value_of(value: Value, pos: Pos | None) -> Expr:
@@ -114,7 +111,7 @@ def _masked(s: State, place: Expr, mask: Expr, value: Expr, pos: Pos | None) -> 
     prim = Prim(np.where, "np.where")
     args = (mask, value, place)
     new = Call(prim, args, kind=infer_call(prim, args, ()), pos=pos)
-    whole = Load(place, WHOLE, kind=place.kind, pos=pos) if isinstance(place, Name) else place
+    whole = contents(place) if isinstance(place, Name) else in_place(place)
     s.emit(Store(whole, new, "", pos=pos))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from srcgrad.analysis.regions import Affine, Range, affine, combine, feasible, overlap, ranges
-from srcgrad.ir.nodes import Assign, Call, Const, Expr, For, Load, Name, Store
+from srcgrad.ir.nodes import Assign, Call, Const, Expr, For, Load, Name, Pop, Push, Store
 from srcgrad.ir.walk import children, expressions_of, names_in, statements
 from srcgrad.transform.reverse.cheap import cheap_again
 from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Context, Loop, inner_blocks
@@ -62,6 +62,8 @@ class Conflicts:
             for stmt in [*chunk.before, *([chunk.stmt] if chunk.stmt is not None else [])]:
                 if isinstance(stmt, Assign) and cheap_again(stmt.value):
                     self._read(stmt.value, site, None)  # recording may let the reverse sweep compute it again
+                if isinstance(stmt, (Store, Push, Pop)):
+                    self._read_to_restore(stmt.target, site)
             extra: list[Expr] = []
             if isinstance(chunk, Branch) and chunk.test is not None:
                 extra.append(chunk.test)
@@ -93,6 +95,14 @@ class Conflicts:
         for k, child in enumerate(children(expr)):
             if not (skip and k == 0 and isinstance(child, Name)):
                 self._read(child, site, own)
+
+    def _read_to_restore(self, place: Expr, site: Site) -> None:
+        """What finds the place that a statement changes, to put it back: its indices, and the lists around it."""
+        while isinstance(place, Load):
+            self._read(place.index, site, None)
+            place = place.base
+            if isinstance(place, Load):
+                self._read(place, site, None)
 
     def _whole(self, expr: Expr, site: Site) -> None:
         if isinstance(expr, Name):

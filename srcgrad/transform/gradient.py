@@ -66,7 +66,7 @@ from srcgrad.transform.results import (
     take_results,
     unshared,
 )
-from srcgrad.transform.reverse.chunks import Block, Chunk, flatten_forward, flatten_reverse
+from srcgrad.transform.reverse.chunks import Block, flatten_forward, flatten_reverse
 from srcgrad.transform.reverse.control import Reverser
 from srcgrad.transform.reverse.facts import Facts, kinds_of, settle_storage
 from srcgrad.transform.webs import split_webs
@@ -165,18 +165,15 @@ def differentiate(specialised: Specialised, wish: Wish) -> Gradient:
     reverser = Reverser(facts, pairs.invoke, pairs.rerun)
     env: dict[str, str] = {}
     start, bound = seed(results, seeds, facts, env, wish.mode)
-    moving_entry = [
-        Chunk(stmt=Assign(facts.adjoint(name), facts.zero(name)))
-        for name in entry if name in facts.moving and name in active
-    ]
+    born = [Assign(facts.adjoint(name), facts.zero(name)) for name in entry if name in facts.moving and name in active]
     block = reverser.block(body, env)
-    block.chunks = [*moving_entry, *block.chunks]
     block.start += bound
     finish: list[Stmt] = []
     for name in sorted(independent & active):
         if name not in env and name not in facts.moving:
             finish.append(Assign(facts.adjoint(name), facts.zero(name)))
-    forward, reverse, records = _record(block, facts, start, finish)
+    given = {facts.adjoint(name).id for name in independent & active}
+    forward, reverse, records = _record(block, facts, born, start, finish, given)
     grads = gradients(program, wish, facts, reverse)
     values = [as_expr(program.result)] if wish.value else []
     outputs = (*values, *grads)
@@ -289,13 +286,20 @@ def _widens(kind: Array, value: Kind) -> bool:
 
 
 def _record(
-    block: Block, facts: Facts, start: list[Stmt], finish: list[Stmt]
+    block: Block, facts: Facts, born: list[Assign], start: list[Stmt], finish: list[Stmt], given: set[str]
 ) -> tuple[list[Stmt], list[Stmt], list[Record]]:
-    """Run the to-be-recorded analysis and lay the two sweeps out. Also: what is recorded, and why."""
+    """Run the to-be-recorded analysis and lay the two sweeps out. Also: what is recorded, and why.
+
+    born: the adjoints of arguments that are bound in the forward sweep. given: the adjoints that are the result, so
+    their names have to stand for them again in the end.
+    """
     recorder = Recorder.of(block, facts)
     recorder.conflicts = Conflicts.of(block, facts)
-    recorder.block(block, recorder.reads.of(finish))
-    forward = [*recorder.tapes, *recorder.unset(), *flatten_forward(block)]
+    buffers = {name for stmt in born for name in set_by(stmt)}
+    recorder.assigned |= buffers
+    recorder.reads.tracked |= buffers
+    recorder.block(block, recorder.reads.of(finish) | (buffers & given))
+    forward = [*recorder.tapes, *recorder.unset(), *born, *flatten_forward(block)]
     reverse = [*start, *flatten_reverse(block), *finish]
     return forward, reverse, with_readers(recorder.records, block, recorder.reads)
 

@@ -51,6 +51,7 @@ from srcgrad.transform.reverse.chunks import Chunk, flatten_forward, flatten_rev
 from srcgrad.transform.reverse.control import Reverser
 from srcgrad.transform.reverse.expressions import Term
 from srcgrad.transform.reverse.facts import Facts, kinds_of, settle_storage, short
+from srcgrad.transform.reverse.moving import birth
 from srcgrad.transform.reverse.statements import Env
 from srcgrad.transform.trips import surely_set
 from srcgrad.transform.webs import split_webs
@@ -109,8 +110,8 @@ class Pairs:
 
     # ---- in the caller ----
 
-    def invoke(self, reverser: Reverser, stmt: Invoke, env: Env) -> Chunk:
-        """The chunk of a call."""
+    def invoke(self, reverser: Reverser, stmt: Invoke, env: Env) -> list[Chunk]:
+        """The chunks of a call: its own, and those that bind the adjoints of results beside them."""
         facts = reverser.facts
         callee = self.callees[stmt.callee]
         writes = self.writes[stmt.callee]
@@ -118,7 +119,9 @@ class Pairs:
         active = tuple(
             isinstance(arg, Name) and arg.id in facts.active and is_float(arg.kind) for arg in stmt.args
         )
-        wanted = any(out.id in env for out in stmt.outs) or any(
+        births = {out.id: birth(reverser, out, stmt) for out in stmt.outs if out.id in facts.moving & facts.active}
+        bound = [chunk for _, chunk in births.values()]
+        wanted = any(out.id in env or out.id in births for out in stmt.outs) or any(
             w and a and isinstance(arg, Name) and reverser.present(arg.id, env)
             for w, a, arg in zip(writes, active, stmt.args, strict=True)
         )
@@ -126,7 +129,7 @@ class Pairs:
             for out in stmt.outs:
                 env.pop(out.id, None)
             name = self.primal(stmt.callee)
-            return Chunk(stmt=Invoke(stmt.outs, name, stmt.args, pos=stmt.pos))
+            return [Chunk(stmt=Invoke(stmt.outs, name, stmt.args, pos=stmt.pos)), *bound]
         fwd, rev = self.pair(stmt.callee, active)
         known: tuple[Name, ...] = ()
         if not self.again:
@@ -139,7 +142,9 @@ class Pairs:
         for out in stmt.outs:
             if not is_float(out.kind):
                 continue
-            if env.pop(out.id, None) is not None:
+            if out.id in births:
+                given.append(births[out.id][0])
+            elif env.pop(out.id, None) is not None:
                 given.append(facts.adjoint(out.id))
             elif isinstance(out.kind, Scalar):
                 given.append(Const(0.0, kind=Scalar("float64", True, 0.0)))
@@ -166,7 +171,7 @@ class Pairs:
         for term in terms:
             reverser.flush([term], env, reverse, stmt.pos)
         chunk.reverse = reverse
-        return chunk
+        return [chunk, *bound]
 
     def _refuse_aliases(self, stmt: Invoke, callee: Callee, writes: list[bool], facts: Facts) -> None:
         """What a callee writes may not be known to it under another name."""

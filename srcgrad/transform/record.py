@@ -34,7 +34,7 @@ from srcgrad.ir.nodes import (
     Stmt,
     Store,
 )
-from srcgrad.ir.walk import names_in, root, set_by, statements
+from srcgrad.ir.walk import contents, names_in, root, set_by, statements
 from srcgrad.rules.build import Sym
 from srcgrad.transform.conflicts import Conflicts
 from srcgrad.transform.reads import Reads, Tokens, content
@@ -239,7 +239,8 @@ class Recorder:
                 for arg in args:
                     if answered or not isinstance(arg, Name) or not self.facts.aliases.is_written(arg.id):
                         continue
-                    if content(self.facts.aliases.memory(arg.id)) in need:
+                    token = content(self.facts.aliases.memory(arg.id))
+                    if token in need or (token in reads and not chunk.reads_target):
                         need = self._record_slot(chunk, Store(arg, arg, "", pos=stmt.pos), need)
         return need
 
@@ -343,7 +344,7 @@ class Recorder:
             # the key may be new: then the item is None, which nothing reads
             value = Call(Prim(dict.get, "get", "method"), (target.base, target.index), kind=target.kind)
         into = not isinstance(target, Load) or (item and not changes_list(stmt))
-        back = Load(target, Const(Ellipsis), kind=target.kind) if into else target
+        back = contents(target) if into else target
         if self.loops:
             tape = self._tape(chunk, name, stmt.pos)
             kind = ListOf(target.kind)

@@ -1,7 +1,7 @@
-"""Look for programs whose gradient is wrong: `python -m tests.programs.fuzz N SEED [--refused] [--max M]`.
+"""Look for programs whose gradient is wrong: `python -m tests.programs.fuzz N SEED [--wider] [--refused] [--max M]`.
 
-Prints each failing program, made small by leaving out statements, and a tally. `--refused` shrinks and prints
-refused programs too. A program is found again with `python -m tests.programs.fuzz 1 SEED`.
+Prints each failing program, made small by leaving out statements, and a tally. `--wider`: of `tests.programs.wider`.
+`--refused` shrinks and prints refused programs too. A program is found again with its seed: `fuzz 1 SEED`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import sys
 from collections import Counter
 
+from tests.programs import wider
 from tests.programs.generator import PRELUDE, seeded
 from tests.programs.oracle import Outcome, judge, shrink
 
@@ -24,16 +25,18 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("count", type=int)
     parser.add_argument("seed", type=int, nargs="?", default=0)
     parser.add_argument("--refused", action="store_true", help="print refused programs too")
+    parser.add_argument("--wider", action="store_true", help="programs with containers, objects, out=, checkpoints")
     parser.add_argument("--no-shrink", action="store_true")
     parser.add_argument("--max", type=int, default=5, help="stop after so many different failures")
     parser.add_argument("--source", action="store_true", help="print the generated gradient of what fails")
     options = parser.parse_args(argv)
 
+    draw = wider.seeded if options.wider else seeded
     tally: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     seen: set[str] = set()
     for seed in range(options.seed, options.seed + options.count):
-        outcome = judge(seeded(seed), seed)
+        outcome = judge(draw(seed), seed)
         tally[outcome.kind] += 1
         if outcome.kind in ("refused", "crashed"):
             last = outcome.detail.strip().splitlines()

@@ -5,7 +5,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, event, given, note, settings
 
-from tests.programs import oracle
+from tests.programs import oracle, wider
 from tests.programs.generator import programs, seeded
 
 COUNT = int(os.environ.get("SRCGRAD_PROGRAMS", "300"))
@@ -25,6 +25,14 @@ def test_generated_programs():
     assert len(checked) > 0.5 * COUNT, "too many programs are unstable: the generator is at fault"
     assert len(refused) <= 0.15 * len(checked), \
         f"{len(refused)} of {len(checked)} programs are refused, such as\n{refused[0]}"
+
+
+def test_wider_programs():
+    """Objects, dicts and lists of arrays, complex numbers, `out=`, closures, checkpoints: see `wider`."""
+    outcomes = [oracle.judge(wider.seeded(seed), seed) for seed in range(FIRST, FIRST + COUNT // 15)]
+    failed = [outcome for outcome in outcomes if outcome.failed]
+    assert not failed, f"{len(failed)} fail, the first:\n{failed[0]}"
+    assert sum(outcome.kind == "ok" for outcome in outcomes) > COUNT // 30
 
 
 @settings(max_examples=max(10, COUNT // 3), deadline=None,

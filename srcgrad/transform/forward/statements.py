@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from srcgrad.analysis.aliases import basic, sources
+from srcgrad.analysis.aliases import basic, changes_list, sources
 from srcgrad.ir.kinds import Array, DictOf, ListOf, Scalar, rank
 from srcgrad.ir.nodes import (
     Assign,
@@ -30,7 +30,7 @@ from srcgrad.ir.nodes import (
     Store,
     While,
 )
-from srcgrad.ir.walk import blocks, names_in, root, with_blocks
+from srcgrad.ir.walk import blocks, in_place, names_in, root, with_blocks
 from srcgrad.rules.build import Sym, negated
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.forward.expressions import Tangents
@@ -160,7 +160,7 @@ class Forwarder:
             if found is not None:
                 found = self.own(walk.read_target_in(found), stmt.value, owner)
                 found = walk.fit(found, stmt.value.kind, target.kind)
-                if op in ("+", "-") and _is_item(target):  # an item may be an array that others hold
+                if op in ("+", "-") and changes_list(stmt):  # an item of which nothing more is known may be an array
                     found, op = (Sym(place) + found if op == "+" else Sym(place) - found).expr, ""
                 out = [_settled(place, found, walk.adding.get(op, op), stmt)]
             elif op == "":
@@ -173,7 +173,7 @@ class Forwarder:
             if scaled is not None:
                 out = [Store(place, scaled[1], scaled[0], pos=stmt.pos)]
             elif found != place:
-                out = [Store(place, ZERO if found is None else found, "", pos=stmt.pos)]
+                out = [Store(in_place(place), ZERO if found is None else found, "", pos=stmt.pos)]
         ahead = [*hoisted_statements(walk, stmt.pos), *walk.stmts]
         primal = dataclasses.replace(
             stmt, target=_indexed(target, walk), value=with_hoisted(stmt.value, walk)

@@ -49,7 +49,7 @@ from srcgrad.ir.nodes import (
     While,
     With,
 )
-from srcgrad.ir.walk import expressions_of, root, set_by, statements, subexpressions, substitute, with_blocks
+from srcgrad.ir.walk import contents, expressions_of, root, set_by, statements, subexpressions, substitute, with_blocks
 from srcgrad.rules.build import Sym
 from srcgrad.rules.registry import effect
 from srcgrad.runtime import HELPERS, Snapshots
@@ -178,7 +178,7 @@ class Again:
     def put_back(self, name: Name, saved: Expr) -> Stmt:
         """Let an array or list hold again what it held; it stays where it is: views and adjoints stand on it."""
         if self._is_array(name):
-            return Store(Load(name, Const(Ellipsis), kind=name.kind), saved, pos=self.pos)
+            return Store(contents(name), saved, pos=self.pos)
         if self._flat(name):
             return Store(Load(name, Slice(None, None, None), kind=name.kind), saved, pos=self.pos)
         return Invoke((), "put_back", (name, saved), pos=self.pos)

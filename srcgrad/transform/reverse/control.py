@@ -44,7 +44,7 @@ from srcgrad.transform.reverse.expressions import Walk
 from srcgrad.transform.reverse.facts import ZERO, Facts
 from srcgrad.transform.reverse.hooks import hook
 from srcgrad.transform.reverse.lists import pop, push
-from srcgrad.transform.reverse.moving import assign_moving, pop_moving, push_moving, store_moving
+from srcgrad.transform.reverse.moving import assign_moving, pop_moving, push_moving, refuse_number, store_moving
 from srcgrad.transform.reverse.statements import Env, StatementAdjoints
 from srcgrad.transform.reverse.stores import store
 from srcgrad.transform.reverse.views import adjoint_view, view_check
@@ -56,9 +56,9 @@ class Reverser(StatementAdjoints):
     """The reverse of a whole program: see `block`."""
 
     def __init__(
-        self, facts: Facts, invoke: Callable[[Reverser, Invoke, Env], Chunk], primal: Callable[[Stmt], Stmt]
+        self, facts: Facts, invoke: Callable[[Reverser, Invoke, Env], list[Chunk]], primal: Callable[[Stmt], Stmt]
     ) -> None:
-        """invoke: the chunk of a call of a function; primal: a statement with such calls as the primal makes them."""
+        """invoke: the chunks of a call of a function; primal: a statement with such calls as the primal makes them."""
         super().__init__(facts)
         self.assigned: set[str] = set(facts.entry)
         self.invoke = invoke
@@ -104,8 +104,10 @@ class Reverser(StatementAdjoints):
                 return [self.assign(stmt, env)]
             case Store(target=target, value=value):
                 moving = root(target) in self.facts.moving and root(target) in self.facts.active
-                if moving and isinstance(value.kind, Array) and changes_list(stmt):
-                    return store_moving(self, stmt, env)
+                if moving and changes_list(stmt):
+                    if isinstance(value.kind, Array):
+                        return store_moving(self, stmt, env)
+                    refuse_number(self, stmt)
                 return [store(self, stmt, env)]
             case Push(target=target):
                 moving = root(target) in self.facts.moving and root(target) in self.facts.active
@@ -129,7 +131,7 @@ class Reverser(StatementAdjoints):
             case Hook():
                 return [hook(self, stmt, env)]
             case Invoke():
-                return [self.invoke(self, stmt, env)]
+                return self.invoke(self, stmt, env)
         if isinstance(stmt, SIMPLE):
             return [Chunk(stmt=stmt)]
         raise UnsupportedError(f"{type(stmt).__name__} cannot be reversed", pos=stmt.pos)

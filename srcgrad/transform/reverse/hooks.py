@@ -15,8 +15,8 @@ from __future__ import annotations
 from srcgrad.analysis.activity import changes_adjoint
 from srcgrad.analysis.aliases import basic
 from srcgrad.ir.kinds import Array, Kind, rank
-from srcgrad.ir.nodes import Const, Expr, Hook, Load, Name, Stmt, Store
-from srcgrad.ir.walk import root
+from srcgrad.ir.nodes import Expr, Hook, Load, Name, Stmt, Store
+from srcgrad.ir.walk import contents, root
 from srcgrad.rules.build import Sym, xp
 from srcgrad.transform.reverse.chunks import Chunk
 from srcgrad.transform.reverse.facts import ZERO_FLOAT
@@ -70,8 +70,7 @@ def _buffer(adjoints: StatementAdjoints, stmt: Hook, d: Name, out: list[Stmt]) -
     seen = _seen(adjoints, stmt)
     out.append(_block(adjoints, stmt, Sym(d).copy().expr, seen))
     if changes_adjoint(source):
-        whole = Load(d, Const(Ellipsis), kind=d.kind)
-        out.append(Store(whole, seen, "", pos=stmt.pos))
+        out.append(Store(contents(d), seen, "", pos=stmt.pos))
 
 
 def _part(

@@ -11,14 +11,15 @@ import dataclasses
 from srcgrad.analysis.activity import flows
 from srcgrad.analysis.aliases import sources
 from srcgrad.errors import AliasError
-from srcgrad.ir.kinds import Scalar
-from srcgrad.ir.nodes import Assign, Call, Const, Expr, Name, Pop, Prim, Push, Store
+from srcgrad.ir.kinds import Array, DictOf, ListOf, Scalar
+from srcgrad.ir.nodes import Assign, Call, Const, Expr, Load, Name, Pop, Prim, Push, Stmt, Store
 from srcgrad.ir.walk import names_in, root
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.reverse.chunks import Chunk
 from srcgrad.transform.reverse.facts import ZERO, ZERO_FLOAT
 from srcgrad.transform.reverse.lists import pop, push
 from srcgrad.transform.reverse.statements import Env, StatementAdjoints
+from srcgrad.transform.reverse.stores import store
 from srcgrad.transform.reverse.views import adjoint_view, view_check
 
 
@@ -34,12 +35,9 @@ def assign_moving(adjoints: StatementAdjoints, stmt: Assign, env: Env) -> list[C
             chunk.after.append(view_check(stmt.target, stmt.value))
             binding.after.append(view_check(d, adjoint_view(stmt.value, facts)))
         return [chunk, binding]
-    binding = Chunk(stmt=Assign(d, facts.zero(name), pos=stmt.pos))
     if not any(n in facts.active for n in flows(stmt.value)):
-        return [chunk, binding]
-    new = Name(facts.temporary("d_new", id(stmt)), kind=d.kind)
-    facts.kinds[new.id] = d.kind
-    binding.reverse, binding.reads_target, binding.restore_first = [Assign(new, d, pos=stmt.pos)], True, False
+        return [chunk, Chunk(stmt=Assign(d, facts.zero(name), pos=stmt.pos))]
+    new, binding = birth(adjoints, stmt.target, stmt)
     walk = adjoints.walker(stmt.value, stmt.target, stmt.pos)
     walk.walk(stmt.value, new, False, name in facts.masked, name in facts.unbounded)
     if walk.reads_target and any(n == name for n in names_in(stmt.value)):
@@ -50,6 +48,17 @@ def assign_moving(adjoints: StatementAdjoints, stmt: Assign, env: Env) -> list[C
     adjoints.flush(walk.terms, env, out, stmt.pos)
     adjoints.finish(chunk, walk, stmt, out)
     return [chunk, binding]
+
+
+def birth(adjoints: StatementAdjoints, target: Name, stmt: Stmt) -> tuple[Name, Chunk]:
+    """The chunk that binds the adjoint of a new value, and the variable in which its answer leaves the adjoint."""
+    facts = adjoints.facts
+    d = facts.adjoint(target.id)
+    new = Name(facts.temporary("d_new", (id(stmt), target.id)), kind=d.kind)
+    facts.kinds[new.id] = d.kind
+    binding = Chunk(stmt=Assign(d, facts.zero(target.id), pos=stmt.pos))
+    binding.reverse, binding.reads_target, binding.restore_first = [Assign(new, d, pos=stmt.pos)], True, False
+    return new, binding
 
 
 def push_moving(adjoints: StatementAdjoints, stmt: Push, env: Env) -> list[Chunk]:
@@ -89,6 +98,11 @@ def store_moving(adjoints: StatementAdjoints, stmt: Store, env: Env) -> list[Chu
     """`xs[i] = array`: the list's adjoint, bound in the forward sweep, gets the array's adjoint at the same place."""
     facts = adjoints.facts
     if not any(facts.is_shadow(base) for base, _ in sources(stmt.value)):
+        if facts.aliases.of(root(stmt.target) or "") not in facts.aliases.written:
+            # only the list has several names: what it holds is not written, and has an adjoint of its own
+            zero = Call(Prim(HELPERS["zeros_like"], "zeros_like"), (stmt.target,), kind=stmt.value.kind)
+            binding = Chunk(stmt=Store(adjoint_view(stmt.target, facts), zero, pos=stmt.pos))
+            return [store(adjoints, stmt, env), binding]
         item = Name(facts.temporary("item", id(stmt)), kind=stmt.value.kind)
         facts.kinds[item.id] = item.kind
         facts.aliases.union(item.id, root(stmt.target) or "")
@@ -99,6 +113,18 @@ def store_moving(adjoints: StatementAdjoints, stmt: Store, env: Env) -> list[Chu
     place = adjoint_view(stmt.target, facts)
     binding = Chunk(stmt=Store(place, adjoint_view(stmt.value, facts), pos=stmt.pos), undone=True)
     return [Chunk(stmt=stmt), binding]
+
+
+def refuse_number(adjoints: StatementAdjoints, stmt: Store) -> None:
+    """Refuse a number that takes the place of an array: the array's adjoint would be lost with it."""
+    owner = stmt.target.base if isinstance(stmt.target, Load) else stmt.target
+    kind = adjoints.facts.kinds.get(owner.id, owner.kind) if isinstance(owner, Name) else owner.kind
+    if isinstance(kind, (ListOf, DictOf)) and isinstance(kind.item, Array):
+        raise AliasError(
+            "a number takes the place of an array in a list whose arrays are written in place",
+            "Keep numbers and arrays in different lists.",
+            stmt.pos,
+        )
 
 
 def pop_moving(adjoints: StatementAdjoints, stmt: Pop, env: Env) -> list[Chunk]:

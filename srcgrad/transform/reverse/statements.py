@@ -226,19 +226,21 @@ class StatementAdjoints:
         expr = term.expr
         shared = isinstance(term.place.kind, Array) and facts.aliases.of(term.name) in facts.aliases.written
         if isinstance(place.base.kind, (ListOf, DictOf)) and not isinstance(term.place.kind, Scalar) and not shared:
-            item = Sym(Load(place.base, place.index, kind=expr.kind))
+            old = Sym(Load(place.base, place.index, kind=expr.kind))
             if isinstance(term.place.kind, ListOf):
                 helper = Prim(HELPERS["add_to"], "add_to")
-                total: Expr = Call(helper, (item.expr, expr), kind=term.place.kind)
+                total: Expr = Call(helper, (old.expr, expr), kind=term.place.kind)
             else:
-                total = (item + Sym(expr)).expr
+                total = (old + Sym(expr)).expr
             out.append(Store(place, total, "", pos=pos))
             return
         if term.add_at:
             out.append(Store(place, expr, "at", pos=pos))
             return
         last = out[-1] if out else None
-        if new and isinstance(last, Assign) and last.target == facts.adjoint(term.name):
+        # an item of a list keeps its array, which may be written in place; the contribution may be a number for it
+        item = isinstance(place.base.kind, (ListOf, DictOf)) and not isinstance(term.place.kind, Scalar)
+        if new and not item and isinstance(last, Assign) and last.target == facts.adjoint(term.name):
             out.append(Store(place, expr, "", pos=pos))
             return
         out.append(Store(place, *_signed(expr), pos=pos))

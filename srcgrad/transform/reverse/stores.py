@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 
-from srcgrad.analysis.aliases import basic, sources
-from srcgrad.ir.kinds import Array, DictOf, ListOf, Scalar, dims, is_float, rank
+from srcgrad.analysis.aliases import basic, changes_list, sources
+from srcgrad.ir.kinds import Array, ListOf, Scalar, dims, is_float, rank
 from srcgrad.ir.nodes import Assign, BoolOp, Call, Const, Expr, Load, Name, Op, Pack, Prim, Slice, Stmt, Store
-from srcgrad.ir.walk import children, expressions_of, names_in, rebuild, root, statements, subexpressions
-from srcgrad.rules.build import Sym, unbroadcast
+from srcgrad.ir.walk import children, expressions_of, in_place, names_in, rebuild, root, statements, subexpressions
+from srcgrad.rules.build import Sym, unbroadcast, xp
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.conflicts import disjoint
 from srcgrad.transform.reverse.chunks import Chunk
@@ -38,7 +38,9 @@ def store(adjoints: StatementAdjoints, stmt: Store, env: Env) -> Chunk:
     tree = stmt.value
     if op not in ("", "at"):
         tree = adjoints.once(source, Op(op, (target, stmt.value), kind=target.kind, pos=stmt.pos))
-    walk = adjoints.walker(tree, target if holds_all(target, tree) else None, stmt.pos)
+    replaced = changes_list(stmt) and isinstance(target.kind, Array)  # the answer needs the array that was there
+    readable = holds_all(target, tree) and not replaced
+    walk = adjoints.walker(tree, target if readable else None, stmt.pos)
     marks = name in facts.masked, name in facts.unbounded
     for attempt in range(2):
         if attempt:
@@ -50,9 +52,9 @@ def store(adjoints: StatementAdjoints, stmt: Store, env: Env) -> Chunk:
         if winners is not None:
             given = (Sym(seed) * Sym(winners)).expr
         if op == "-":
-            walk.walk(stmt.value, (-Sym(_to_value(given, target, stmt.value, walk))).expr, False, *marks)
+            walk.walk(stmt.value, (-Sym(_to_value(given, stmt, walk))).expr, False, *marks)
         elif op in ("", "at", "+"):
-            walk.walk(stmt.value, _to_value(given, target, stmt.value, walk), False, *marks)
+            walk.walk(stmt.value, _to_value(given, stmt, walk), False, *marks)
         else:
             walk.walk(tree, given, False, *marks)
         if op in ("+", "-", "at") or not (walk.reads_target and _reads_old(adjoints, walk, target)):
@@ -116,14 +118,17 @@ def _settle(itself: list[Term], seed: Expr, stmt: Store, winners: Expr | None) -
         if winners is not None:
             total = _swap(total, Op("*", (seed, winners), kind=seed.kind), seed)
         op, value = factor(total, seed) or ("", total)
-        return Store(seed, value, op, pos=stmt.pos)
-    in_list = isinstance(target, Load) and isinstance(target.base.kind, (ListOf, DictOf))
-    return Store(seed, ZERO_FLOAT if in_list else ZERO, "", pos=stmt.pos)
+        return Store(in_place(seed) if op == "" else seed, value, op, pos=stmt.pos)
+    if not changes_list(stmt):
+        return Store(in_place(seed), ZERO, "", pos=stmt.pos)
+    array = isinstance(target.kind, Array)  # the one that was there before
+    return Store(seed, xp.zeros_like(Sym(target)).expr if array else ZERO_FLOAT, "", pos=stmt.pos)
 
 
-def _to_value(seed: Expr, target: Expr, value: Expr, walk: Walk) -> Expr:
+def _to_value(seed: Expr, stmt: Store, walk: Walk) -> Expr:
     """The slot's adjoint, summed over the axes along which the value was broadcast into the slot."""
-    if isinstance(target, Load) and isinstance(target.base.kind, (ListOf, DictOf)):
+    target, value = stmt.target, stmt.value
+    if changes_list(stmt):
         return seed
     if not is_float(value.kind) or not isinstance(value.kind, (Array, Scalar)):
         return seed
