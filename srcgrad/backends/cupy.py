@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from srcgrad.runtime import HELPERS
 
 ALIAS = "cp"
@@ -29,6 +31,9 @@ INSTEAD: dict[str, tuple[str, dict[str, Any]]] = {
 
 ON_HOST = frozenset({"repeats", "indices_or_sections", "reps", "pad_width", "shift", "axis", "axes", "shape"})
 """Parameters that CuPy's functions want as numbers or displays on the host."""
+
+OF_NUMBERS = frozenset({np.linspace, np.logspace, np.geomspace})
+"""Functions that take arrays, and numbers as well."""
 
 _METHODS = {"reduce": ("add", "multiply"), "accumulate": ("add", "multiply"), "reduceat": ("add",)}
 """The ufuncs whose methods CuPy has; those of the others are there, and raise."""

@@ -294,7 +294,8 @@ class _Device:
             )
         self.waits += cupy.waits(made.fn, len(call.args))
         places: list[tuple[Any, Expr]] = [*enumerate(call.args), *call.kwargs]
-        found = [self.argument(prim.fn, made.fn, place, arg, any(on_device)) for place, arg in places]
+        device = any(on_device) or (makes and prim.fn not in cupy.OF_NUMBERS)
+        found = [self.argument(prim.fn, made.fn, place, arg, device) for place, arg in places]
         count = len(call.args)
         kwargs = tuple((name, new) for (name, _), new in zip(call.kwargs, found[count:], strict=True))
         kwargs += tuple((name, Const(value)) for name, value in more.items())
@@ -322,7 +323,8 @@ class _Device:
             return dataclasses.replace(arg, items=items)
         if device and (display or isinstance(arg.kind, Scalar)) and not self.residence.of(arg):
             scipy = not isinstance(fn, np.ufunc) and (fn.__module__ or "").startswith("scipy")
-            if (not plain or display) and ((scipy and display) or takes_array(fn, place, display)):
+            taken = takes_array(fn, place, False) or (display and (scipy or takes_array(fn, place, True)))
+            if (not plain or display) and taken:
                 return self.moved(arg)
         if isinstance(arg.kind, Array) and arg.kind.dims is None and not plain and takes_array(fn, place, False):
             return self.moved(arg)  # it may be a number
