@@ -18,7 +18,7 @@ import numpy as np
 
 from srcgrad.api.gradient import GradientFunction
 from srcgrad.api.structure import Path, float_leaves, is_differentiable, like, part, parts
-from srcgrad.backends.homes import array_module, home_of, on_device
+from srcgrad.backends.homes import array_module, dtype_of, home_of, on_device
 from srcgrad.compile import Compiled
 from srcgrad.rules.directions import NoDirections
 from srcgrad.specialize.inputs import attributes, is_object
@@ -36,12 +36,6 @@ def rebuilt(tree: Any, make: Callable[[Path, Any], Any], path: Path = ()) -> Any
     if items and all(item is None for item in items.values()):
         return None
     return like(tree, items)
-
-
-def dtype_of(leaf: Any) -> np.dtype[Any]:
-    """The dtype of a float or an array."""
-    found: np.dtype[Any] = leaf.dtype if home_of(leaf) is not None else np.asarray(leaf).dtype
-    return found
 
 
 class Directions:

@@ -17,7 +17,6 @@ import numpy as np
 from srcgrad.api.directions import (
     Directions,
     Repeated,
-    dtype_of,
     pull_many,
     push_many,
     rebuilt,
@@ -36,7 +35,7 @@ from srcgrad.api.operators import (
 from srcgrad.api.pullback import runnable
 from srcgrad.api.structure import Path, float_leaves, held, part
 from srcgrad.api.target import Argnums, is_many, name_of, target_of
-from srcgrad.backends.homes import array_module
+from srcgrad.backends.homes import array_module, dtype_of
 from srcgrad.compile import Compiled
 from srcgrad.errors import ArgumentError, SrcgradError
 from srcgrad.transform.results import GRADIENTS

@@ -363,11 +363,12 @@ def test_cupys_own_functions_are_not_looked_into(cp, x):
     assert "`np." in info.value.remedy
 
 
-def test_checks_take_arrays_of_the_host(cp, x):
+def test_patterns_take_arrays_of_the_host(cp, x):
+    for call in (srcgrad.sparse_jacobian(np.sin, sparsity=np.eye(4)), srcgrad.sparse_hessian(chain)):
+        with pytest.raises(ArgumentError, match="takes NumPy's arrays"):
+            call(x)
     with pytest.raises(ArgumentError, match="takes NumPy's arrays"):
-        srcgrad.grad(chain, check=True)(x)
-    with pytest.raises(ArgumentError, match="takes NumPy's arrays"):
-        srcgrad.check_grads(chain, (x,))
+        srcgrad.sparsity(chain, x)
 
 
 def test_a_result_that_is_no_number(cp, x):
