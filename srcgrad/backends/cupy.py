@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import importlib
-import importlib.util
 import inspect
 import re
 import sys
@@ -28,6 +27,9 @@ INSTEAD: dict[str, tuple[str, dict[str, Any]]] = {
     "np.linalg.tensordot": ("np.tensordot", {}),
 }
 """What CuPy has under another name, and what else that has to be given."""
+
+OF_SCIPY = {"solve_by_products": ("linear_solver", ("gmres", "bicgstab"))}
+"""Runtime helpers that call SciPy for arrays of the host, and the option and its values that they are called for."""
 
 ON_HOST = frozenset({"repeats", "indices_or_sections", "reps", "pad_width", "shift", "axis", "axes", "shape"})
 """Parameters that CuPy's functions want as numbers or displays on the host."""
@@ -131,10 +133,10 @@ def helper(name: str) -> Callable[..., Any]:
 @cache
 def _device_form(module: str, cp: Any) -> types.ModuleType:
     """A module of the runtime once more, with `np` being CuPy in it: the same source for both libraries."""
-    spec = importlib.util.find_spec(module)
-    assert spec is not None and spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
+    original = importlib.import_module(module)
+    made = types.ModuleType(module)
+    made.__file__ = original.__file__
+    exec(compile(for_cupy(inspect.getsource(original), "np"), str(original.__file__), "exec"), made.__dict__)
     names = vars(made)
     names["np"] = cp
     for name, value in list(names.items()):
@@ -142,6 +144,11 @@ def _device_form(module: str, cp: Any) -> types.ModuleType:
         if home != module and home.startswith("srcgrad.runtime.") and isinstance(value, types.FunctionType):
             names[name] = getattr(_device_form(home, cp), name)
     return made
+
+
+def for_cupy(source: str, name: str) -> str:
+    """The source of helpers with CuPy by a name in NumPy's place, and what it has of SciPy in SciPy's."""
+    return re.sub(r"\bfrom scipy\b", "from cupyx.scipy", re.sub(r"\bnp\.", f"{name}.", source))
 
 
 @cache
@@ -168,7 +175,9 @@ def waits_in_helper(name: str) -> bool:
 
 
 def _decides(node: ast.AST) -> bool:
-    """Whether a statement of a helper decides by what is in an array: `if np.all(...)`."""
+    """Whether a helper decides by what is in an array, `if np.all(...)`, or asks for it: `float(np.reshape(x, ()))`."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "float":
+        return "np.reshape" in ast.unparse(node)
     if not isinstance(node, (ast.If, ast.While, ast.IfExp)):
         return False
     calls = [call.func for call in ast.walk(node.test) if isinstance(call, ast.Call)]
@@ -176,21 +185,27 @@ def _decides(node: ast.AST) -> bool:
 
 
 def _named(name: str) -> Iterator[tuple[str, ast.Call | None]]:
-    """What a helper and those that it calls name of NumPy, with the call, where it is one."""
+    """What a helper and those that it calls name of NumPy and SciPy, with the call, where it is one."""
     for source in _sources(name, set()):
-        for node in ast.walk(ast.parse(source)):
+        nodes = list(ast.walk(ast.parse(source)))
+        own = {"np": "np"}
+        for node in nodes:
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("scipy"):
+                own |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+        for node in nodes:
             call = node if isinstance(node, ast.Call) else None
             text = ast.unparse(call.func if call else node) if isinstance(node, (ast.Call, ast.Attribute)) else ""
-            if re.fullmatch(r"np(\.[a-z_]\w*)+", text):
-                yield text, call
+            head, dot, rest = text.partition(".")
+            if head in own and re.fullmatch(r"(\.[a-z_]\w*)*", dot + rest) and (dot or call):
+                yield own[head] + dot + rest, call
 
 
 def _sources(name: str, seen: set[str]) -> Iterator[str]:
-    if name in seen:
+    if name in seen or name in OF_SCIPY:
         return
     seen.add(name)
     source = inspect.getsource(HELPERS[name])
     yield source
-    for other in re.findall(r"\w+", source):
-        if other in HELPERS:
-            yield from _sources(other, seen)
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name) and node.id in HELPERS:
+            yield from _sources(node.id, seen)

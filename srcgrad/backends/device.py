@@ -72,6 +72,7 @@ class _Device:
 
     def __init__(self, body: Sequence[Stmt], residence: Residence, callees: Sequence[str]) -> None:
         self.residence = residence
+        self.callees = frozenset(callees)
         self.aliases = find_aliases(body, dict.fromkeys((*callees, *HELPERS), [True] * 100))
         self.written = set(self.aliases.written)
         for stmt in statements(list(body)):
@@ -163,6 +164,12 @@ class _Device:
         made = make or (bool if kind.dtype == "bool" else int)
         self.waits += 1
         return Call(Prim(made, made.__name__), (expr,), kind=Scalar(getattr(kind, "dtype", "int64")), pos=expr.pos)
+
+    def handed(self, arg: Expr) -> Expr:
+        """What a helper is given that calls another generated function with it."""
+        if isinstance(arg, Pack):
+            return dataclasses.replace(arg, items=tuple(map(self.handed, arg.items)))
+        return self.passed(arg)
 
     def passed(self, arg: Expr) -> Expr:
         """What another generated function is given, or gives: ints and bools are on the host there."""
@@ -260,8 +267,16 @@ class _Device:
                 raise NoRuleError(
                     f"This derivative calls {prim.text}, which needs {missing}: CuPy has none.", _REMEDY, pos
                 )
+            for option, values in cupy.OF_SCIPY.values():
+                how = dict(call.kwargs).get(option)
+                if isinstance(how, Const) and how.value in values:
+                    raise UnsupportedError(
+                        f"{option}={how.value!r} calls SciPy, for arrays in the memory of the host",
+                        "Leave it out, or give a function that solves on the device.", pos,
+                    )  # fmt: skip
             self.waits += cupy.waits_in_helper(prim.text)
-            return rebuild(call, self.value)
+            handed = any(isinstance(arg, Name) and arg.id in self.callees for arg in call.args)
+            return rebuild(call, self.handed if handed else self.value)
         on_device = [self.residence.of(part) for part in children(call)]
         if prim.style != "function" and call.args:
             return self.member(call, on_device[0], pos)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -91,7 +90,7 @@ class CuPy(NumPy):
         return cupy.helper(name)
 
     def source(self, name: str) -> str:
-        return re.sub(r"\bnp\.", f"{self.alias}.", super().source(name))
+        return cupy.for_cupy(super().source(name), self.alias)
 
     def imports(self, beside: bool) -> list[str]:
         return [f"import cupy as {self.alias}\n", *(["import numpy as np\n"] if beside else [])]

@@ -19,7 +19,13 @@ from srcgrad.runtime.banded import (
     symmetric_bands,
     symmetric_bands_adjoint,
 )
-from srcgrad.runtime.differences import numerical_jvp, numerical_vjp, stop_gradient
+from srcgrad.runtime.differences import (
+    largest_magnitude,
+    numerical_jvp,
+    numerical_vjp,
+    stop_gradient,
+    usual_step,
+)
 from srcgrad.runtime.factors import (
     banded_v,
     banded_w,
@@ -109,6 +115,7 @@ from srcgrad.runtime.implicit import (
     root_adjoint,
     root_tangent,
     solution_in_form,
+    solve_by_products,
     solve_linear,
 )
 from srcgrad.runtime.matrices import (
@@ -244,9 +251,9 @@ HELPERS = {
         tridiagonal_v, tridiagonal_w, banded_v, banded_w, banded_outer, banded_product, banded_transpose,
         diagonal_sums, symmetric_bands, symmetric_bands_adjoint,
         contents_of, put_back, Snapshots,
-        numerical_jvp, numerical_vjp, stop_gradient,
+        largest_magnitude, numerical_jvp, numerical_vjp, stop_gradient, usual_step,
         custom_root, fixed_point, fixed_point_adjoint, fixed_point_tangent, root_adjoint, root_tangent,
-        solution_in_form, solve_linear,
+        solution_in_form, solve_by_products, solve_linear,
         airy_part, ellipj_part, fresnel_part, shichi_part, sici_part, voigt_dispersion,
         convolution_left, convolution_right, correlated_back, filtfilt_back, lagged_products, savgol_back,
         sections_back, sosfilt_sections, sosfilt_tangent, sosfiltfilt_back, two_passes_back, uncropped,

@@ -32,7 +32,7 @@ def quantile_ranks(rows, q, method="linear", skip_nan=False):
     if not skip_nan:  # the same along all other axes
         between = np.reshape(np.quantile(ranks, q, method=method), -1)
         return np.broadcast_to(between, rows.shape[:-1] + between.shape)
-    number = np.count_nonzero(~np.isnan(rows), axis=-1, keepdims=True)  # nan is sorted behind them
+    number = np.sum(~np.isnan(rows), axis=-1, keepdims=True)  # nan is sorted behind them
     between = np.nanquantile(np.where(ranks < number, ranks, np.nan), q, axis=-1, method=method)
     return np.nan_to_num(np.moveaxis(np.reshape(between, (-1,) + rows.shape[:-1]), 0, -1))
 
@@ -233,7 +233,7 @@ def quantile_slope(a, q, axis=None, method="linear", skip_nan=False):
     between = quantile_ranks(rows, q, method, skip_nan)
     ends = {"linear": 2.0, "interpolated_inverted_cdf": 1.0, "hazen": 1.0, "weibull": 0.0, "median_unbiased": 2 / 3,
             "normal_unbiased": 0.75}  # fmt: skip
-    number = np.count_nonzero(~np.isnan(rows), axis=-1, keepdims=True) if skip_nan else rows.shape[-1]
+    number = np.sum(~np.isnan(rows), axis=-1, keepdims=True) if skip_nan else rows.shape[-1]
     grows = number + 1 - ends[method] if method in ends else 0.0
     before = np.maximum(np.ceil(between).astype(int) - 1, 0)
     behind = np.minimum(np.floor(between).astype(int) + 1, number - 1)
