@@ -11,12 +11,13 @@ import inspect
 import re
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 
 import numpy as np
 
+from srcgrad.ir.nodes import Const, Expr
 from srcgrad.runtime import HELPERS
 
 ALIAS = "cp"
@@ -25,11 +26,23 @@ INSTEAD: dict[str, tuple[str, dict[str, Any]]] = {
     "np.linalg.svdvals": ("np.linalg.svd", {"compute_uv": False}),
     "np.linalg.outer": ("np.outer", {}),
     "np.linalg.tensordot": ("np.tensordot", {}),
-}
+    "scipy.linalg.solve": ("np.linalg.solve", {}), "scipy.linalg.inv": ("np.linalg.inv", {}),
+    "scipy.linalg.det": ("np.linalg.det", {}), "scipy.linalg.norm": ("np.linalg.norm", {}),
+    "scipy.linalg.svd": ("np.linalg.svd", {}), "scipy.linalg.svdvals": ("np.linalg.svd", {"compute_uv": False}),
+    "scipy.linalg.eigh": ("np.linalg.eigh", {}), "scipy.linalg.eigvalsh": ("np.linalg.eigvalsh", {}),
+}  # fmt: skip
 """What CuPy has under another name, and what else that has to be given."""
 
-OF_SCIPY = {"solve_by_products": ("linear_solver", ("gmres", "bicgstab"))}
-"""Runtime helpers that call SciPy for arrays of the host, and the option and its values that they are called for."""
+REMEDIES = {
+    "np.insert": "Write np.concatenate((x[:k], values, x[k:])).",
+    "np.linalg.multi_dot": "Write A @ (B @ C), in the order that costs least.",
+}
+"""What to write for functions that CuPy lacks."""
+
+OPTIONAL = {
+    "solve_by_products": ("linear_solver", ("gmres", "bicgstab")), "ranks_of_numbers": ("skip_nan", (True,)),
+}  # fmt: skip
+"""Runtime helpers that others call only where an option has one of these values."""
 
 ON_HOST = frozenset({"repeats", "indices_or_sections", "reps", "pad_width", "shift", "axis", "axes", "shape"})
 """Parameters that CuPy's functions want as numbers or displays on the host."""
@@ -148,7 +161,15 @@ def _device_form(module: str, cp: Any) -> types.ModuleType:
 
 def for_cupy(source: str, name: str) -> str:
     """The source of helpers with CuPy by a name in NumPy's place, and what it has of SciPy in SciPy's."""
-    return re.sub(r"\bfrom scipy\b", "from cupyx.scipy", re.sub(r"\bnp\.", f"{name}.", source))
+    scipy = r"(?<=\bfrom )scipy\b|(?<=\bimport )scipy\b|(?<![\w.])scipy(?=\.\w+\.\w+\()"
+    return re.sub(scipy, "cupyx.scipy", re.sub(r"\bnp\.", f"{name}.", source))
+
+
+def missing_in_call(name: str, options: Iterable[tuple[str, Expr]]) -> str | None:
+    """What a helper needs of NumPy and SciPy, called with these options, and CuPy lacks."""
+    given = {option: value.value for option, value in options if isinstance(value, Const)}
+    called = [other for other, (option, values) in OPTIONAL.items() if given.get(option) in values]
+    return next(filter(None, map(missing_in_helper, (name, *called))), None)
 
 
 @cache
@@ -188,7 +209,7 @@ def _named(name: str) -> Iterator[tuple[str, ast.Call | None]]:
     """What a helper and those that it calls name of NumPy and SciPy, with the call, where it is one."""
     for source in _sources(name, set()):
         nodes = list(ast.walk(ast.parse(source)))
-        own = {"np": "np"}
+        own = {"np": "np", "scipy": "scipy"}
         for node in nodes:
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("scipy"):
                 own |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
@@ -201,7 +222,7 @@ def _named(name: str) -> Iterator[tuple[str, ast.Call | None]]:
 
 
 def _sources(name: str, seen: set[str]) -> Iterator[str]:
-    if name in seen or name in OF_SCIPY:
+    if name in seen or (seen and name in OPTIONAL):
         return
     seen.add(name)
     source = inspect.getsource(HELPERS[name])

@@ -25,6 +25,7 @@ from srcgrad.analysis.infer import ELEMENTWISE
 from srcgrad.backends import cupy
 from srcgrad.backends.primitives import gives_arrays, synchronises, takes_array
 from srcgrad.backends.residence import Residence, holds_arrays, index_items, is_whole
+from srcgrad.backends.spelled import spelled
 from srcgrad.codegen import text_of
 from srcgrad.errors import NoRuleError, UnsupportedError
 from srcgrad.ir.kinds import Array, ListOf, Opaque, Scalar
@@ -62,16 +63,21 @@ WAITS = "waits for the device"
 _REMEDY = "Write it with functions that CuPy has, or call the function with NumPy arrays."
 
 
-def for_device(body: Sequence[Stmt], residence: Residence, callees: Sequence[str] = ()) -> list[Stmt]:
-    """The statements of a generated function as they are for CuPy. callees: the other generated functions."""
-    return list(_Device(body, residence, callees).block(body))
+def for_device(
+    body: Sequence[Stmt], residence: Residence, callees: Sequence[str] = (), seeds: Sequence[str] = ()
+) -> list[Stmt]:
+    """The statements of a generated function as they are for CuPy. callees: the other generated functions; seeds: the
+    adjoints that it is given."""
+    return list(_Device(body, residence, callees, seeds).block(body))
 
 
 class _Device:
     """Rewrites one function."""
 
-    def __init__(self, body: Sequence[Stmt], residence: Residence, callees: Sequence[str]) -> None:
-        self.residence = residence
+    def __init__(
+        self, body: Sequence[Stmt], residence: Residence, callees: Sequence[str], seeds: Sequence[str]
+    ) -> None:
+        self.residence, self.seeds = residence, frozenset(seeds)
         self.callees = frozenset(callees)
         self.aliases = find_aliases(body, dict.fromkeys((*callees, *HELPERS), [True] * 100))
         self.written = set(self.aliases.written)
@@ -164,6 +170,13 @@ class _Device:
         made = make or (bool if kind.dtype == "bool" else int)
         self.waits += 1
         return Call(Prim(made, made.__name__), (expr,), kind=Scalar(getattr(kind, "dtype", "int64")), pos=expr.pos)
+
+    def for_helper(self, arg: Expr) -> Expr:
+        """An argument of a helper: what may be a number, as an adjoint that is 1.0, is made an array."""
+        if not isinstance(arg.kind, Scalar) or is_whole(arg.kind) or self.residence.surely(arg):
+            return self.value(arg)
+        seed = any(isinstance(part, Name) and part.id in self.seeds for part in subexpressions(arg))
+        return self.moved(arg) if seed or self.residence.of(arg) else self.value(arg)
 
     def handed(self, arg: Expr) -> Expr:
         """What a helper is given that calls another generated function with it."""
@@ -262,22 +275,18 @@ class _Device:
     def call(self, call: Call) -> Expr:
         prim, pos = call.prim, call.pos or self.pos
         if HELPERS.get(prim.text) is prim.fn and prim.style == "function":
-            missing = cupy.missing_in_helper(prim.text)
+            missing = cupy.missing_in_call(prim.text, call.kwargs)
             if missing is not None:
                 raise NoRuleError(
                     f"This derivative calls {prim.text}, which needs {missing}: CuPy has none.", _REMEDY, pos
                 )
-            for option, values in cupy.OF_SCIPY.values():
-                how = dict(call.kwargs).get(option)
-                if isinstance(how, Const) and how.value in values:
-                    raise UnsupportedError(
-                        f"{option}={how.value!r} calls SciPy, for arrays in the memory of the host",
-                        "Leave it out, or give a function that solves on the device.", pos,
-                    )  # fmt: skip
             self.waits += cupy.waits_in_helper(prim.text)
             handed = any(isinstance(arg, Name) and arg.id in self.callees for arg in call.args)
-            return rebuild(call, self.handed if handed else self.value)
+            return rebuild(call, self.handed if handed else self.for_helper)
         on_device = [self.residence.of(part) for part in children(call)]
+        if prim.style == "method" and on_device[0] and call.kwargs and self.refused(call, f"np.{prim.text}"):
+            prim = Prim(prim.fn, f"np.{prim.text}")  # methods take what functions take
+            call = dataclasses.replace(call, prim=prim)
         if prim.style != "function" and call.args:
             return self.member(call, on_device[0], pos)
         if prim.fn is float and call.pos is None and any(on_device):  # not the program's own: it stays where it is
@@ -300,8 +309,10 @@ class _Device:
         text, more = prim.text, dict[str, Any]()
         if cupy.find(text) is None:
             text, more = cupy.INSTEAD.get(text, (text, more))
+        bad = self.refused(call, text)
+        if (bad is not None or cupy.find(text) is None) and (words := spelled(call)) is not None:
+            return self.value(words)
         made = self.primitive(text, pos, own=call.pos is not None)
-        bad = cupy.refused_keyword(made.fn, len(call.args), tuple(name for name, _ in call.kwargs))
         if bad is not None:
             given = f"`{bad}`" if not bad.startswith("argument") else bad
             raise NoRuleError(
@@ -315,6 +326,12 @@ class _Device:
         kwargs = tuple((name, new) for (name, _), new in zip(call.kwargs, found[count:], strict=True))
         kwargs += tuple((name, Const(value)) for name, value in more.items())
         return dataclasses.replace(call, prim=made, args=tuple(found[:count]), kwargs=kwargs)
+
+    def refused(self, call: Call, text: str) -> str | None:
+        """What CuPy's function of a name does not take of a call's arguments: see cupy.refused_keyword."""
+        found = cupy.find(text)
+        names = tuple(name for name, _ in call.kwargs)
+        return None if found is None else cupy.refused_keyword(found[0], len(call.args), names)
 
     def converted(self, call: Call, dtype: type[np.generic], pos: Pos | None) -> Expr:
         """A number of a dtype, as NumPy's types make it of their argument."""
@@ -384,4 +401,5 @@ def _is_array(expr: Expr) -> bool:
 
 def _lacking(text: str, pos: Pos | None, own: bool = True) -> NoRuleError:
     why = "." if own else ", which the derivative of this calls."
-    return NoRuleError(f"CuPy has no {text.removeprefix('np.')}{why}", _REMEDY, pos)
+    remedy = cupy.REMEDIES.get(text, _REMEDY)
+    return NoRuleError(f"CuPy has no {text.removeprefix('np.')}{why}", remedy, pos)

@@ -80,7 +80,7 @@ class CuPy(NumPy):
             for f in made.functions
         ]
         seeds = () if wish.mode in ("grad", "sum") else made.seeds  # 1.0, or an adjoint on the device
-        body = for_device(made.body, Residence(made.body, seeds), callees)
+        body = for_device(made.body, Residence(made.body, seeds), callees, made.seeds)
         return dataclasses.replace(made, body=body, functions=functions)
 
     def namespace(self) -> dict[str, Any]:

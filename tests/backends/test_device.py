@@ -328,12 +328,36 @@ def test_what_cupy_lacks_is_refused_by_name(cp, x):
     assert info.value.pos.line == line_of(inserted) and "^^^" in str(info.value) and info.value.remedy
 
 
+def test_what_cupy_lacks_is_written_with_what_it_has(cp, x):
+    import scipy.linalg
+
+    def f(x, y):
+        top = np.max(x, initial=0.1) + y.max(axis=0, initial=-0.5).sum() + y.min(initial=9.0)
+        curve = np.polyval(x, y) + np.polyval([1.0, 2.0, 3.0], y)
+        middle = np.quantile(y, 0.3) + np.sum(np.percentile(x, [20.0, 70.0]))
+        return top * np.sum(curve) * middle + np.logaddexp.reduce(x)
+
+    y = np.array([[0.3, 1.2], [-0.4, 0.8], [0.1, 0.7]])
+    for dtype in ("f8", "f4"):
+        hold_on_device(cp, f, (X4.astype(dtype), y.astype(dtype)))
+
+    def solved(x):
+        a = np.outer(x, x) + 2 * np.eye(4)
+        return np.sum(scipy.linalg.solve(a, x)) + scipy.linalg.det(scipy.linalg.inv(a)) + scipy.linalg.svdvals(a)[0]
+
+    assert "cp.linalg.solve(a, x)" in hold_on_device(cp, solved, (X4,))
+
+
 def test_keywords_that_cupy_lacks_are_refused_by_name(cp, x):
     def f(x):
-        return np.max(x, initial=0.0)
+        return np.sum(x[np.argsort(x, stable=True)])
 
-    with pytest.raises(NoRuleError, match="CuPy's max does not take `initial`"):
-        grad(f)(x)
+    def method(x):
+        return np.sum(x[x.argsort(stable=True)])
+
+    for function in (f, method):
+        with pytest.raises(NoRuleError, match="CuPy's argsort does not take `stable`"):
+            grad(function)(x)
 
 
 def test_what_only_the_derivative_lacks(cp):

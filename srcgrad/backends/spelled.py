@@ -1,0 +1,65 @@
+"""What CuPy lacks, in what it has, where that costs the same. Functions of the parameters that a call gives, as rules
+are; None where they do not stand for it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from srcgrad import runtime
+from srcgrad.analysis.signatures import bind
+from srcgrad.errors import KindError
+from srcgrad.ir.kinds import rank
+from srcgrad.ir.nodes import Call, Expr, Pack
+from srcgrad.rules.build import Sym, helper, xp
+from srcgrad.rules.reductions import options
+
+SPELLED: dict[Callable[..., Any], Callable[..., Sym | None]] = {}
+
+
+def spelled(call: Call) -> Expr | None:
+    """A call in other words; None where there are none."""
+    try:
+        words = SPELLED.get(call.prim.fn)
+    except TypeError:  # not hashable
+        return None
+    bound = bind(call.prim, call.args, call.kwargs) if words is not None else None
+    if words is None or bound is None:
+        return None
+    try:
+        made = words(**{name: Sym(expr) for name, expr in bound.items()})
+    except (TypeError, KindError):  # an argument that they do not know
+        return None
+    return None if made is None else dataclasses.replace(made.expr, kind=call.kind)
+
+
+def _instead_of(*functions: Callable[..., Any]) -> Callable[[Callable[..., Sym | None]], None]:
+    return lambda words: SPELLED.update(dict.fromkeys(functions, words))
+
+
+@_instead_of(np.polyder)
+def _polyder(p: Sym) -> Sym:
+    p = xp.asarray(p) if isinstance(p.expr, Pack) else p
+    return p[:-1] * xp.arange(p.size - 1, 0, -1)
+
+
+@_instead_of(np.max, np.amax)
+def _max(a: Sym, initial: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
+    return helper(runtime.max_from)(a, initial, **options(axis, keepdims))
+
+
+@_instead_of(np.min, np.amin)
+def _min(a: Sym, initial: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
+    return helper(runtime.min_from)(a, initial, **options(axis, keepdims))
+
+
+@_instead_of(np.logaddexp.reduce)
+def _logaddexp(array: Sym, axis: Sym | None = None) -> Sym | None:
+    if axis is None and rank(array.kind) != 1:
+        return None
+    from srcgrad.rules.special import special  # which imports SciPy
+
+    return special.logsumexp(array) if axis is None else special.logsumexp(array, axis=axis)
