@@ -47,8 +47,11 @@ OPTIONAL = {
 ON_HOST = frozenset({"repeats", "indices_or_sections", "reps", "pad_width", "shift", "axis", "axes", "shape"})
 """Parameters that CuPy's functions want as numbers or displays on the host."""
 
-OF_NUMBERS = frozenset({np.linspace, np.logspace, np.geomspace})
-"""Functions that take arrays, and numbers as well."""
+_OF_NUMBERS: dict[Callable[..., Any], tuple[str, ...]] = {
+    np.linspace: ("start", "stop"), np.logspace: ("start", "stop"), np.geomspace: ("start", "stop"),
+    np.quantile: ("q",), np.percentile: ("q",),
+}  # fmt: skip
+"""Parameters that are arrays or numbers, and better numbers: CuPy looks into arrays there."""
 
 _METHODS = {"reduce": ("add", "multiply"), "accumulate": ("add", "multiply"), "reduceat": ("add",)}
 """The ufuncs whose methods CuPy has; those of the others are there, and raise."""
@@ -101,6 +104,14 @@ def wants_host(fn: Any, place: int | str) -> bool:
     if isinstance(place, int):
         place = names[0][place] if names is not None and place < len(names[0]) else ""
     return place in ON_HOST
+
+
+def takes_numbers(fn: Any, place: int | str) -> bool:
+    """Whether a function of NumPy's takes numbers at a place as they are, also where it takes arrays."""
+    names = _OF_NUMBERS.get(fn, ())
+    if isinstance(place, int) and names:
+        place = list(inspect.signature(fn).parameters)[place]
+    return place in names
 
 
 def waits(fn: Any, positional: int) -> bool:

@@ -22,6 +22,7 @@ import numpy as np
 
 from srcgrad.analysis.aliases import find_aliases
 from srcgrad.analysis.infer import ELEMENTWISE
+from srcgrad.analysis.signatures import signature
 from srcgrad.backends import cupy
 from srcgrad.backends.primitives import gives_arrays, synchronises, takes_array
 from srcgrad.backends.residence import Residence, holds_arrays, index_items, is_whole
@@ -284,7 +285,7 @@ class _Device:
             handed = any(isinstance(arg, Name) and arg.id in self.callees for arg in call.args)
             return rebuild(call, self.handed if handed else self.for_helper)
         on_device = [self.residence.of(part) for part in children(call)]
-        if prim.style == "method" and on_device[0] and call.kwargs and self.refused(call, f"np.{prim.text}"):
+        if prim.style == "method" and on_device[0] and self.refused(call, f"np.{prim.text}", method=True):
             prim = Prim(prim.fn, f"np.{prim.text}")  # methods take what functions take
             call = dataclasses.replace(call, prim=prim)
         if prim.style != "function" and call.args:
@@ -320,18 +321,21 @@ class _Device:
             )
         self.waits += cupy.waits(made.fn, len(call.args))
         places: list[tuple[Any, Expr]] = [*enumerate(call.args), *call.kwargs]
-        device = any(on_device) or (makes and prim.fn not in cupy.OF_NUMBERS)
-        found = [self.argument(prim.fn, made.fn, place, arg, device) for place, arg in places]
+        found = [self.argument(prim.fn, made.fn, place, arg, makes or any(on_device)) for place, arg in places]
         count = len(call.args)
         kwargs = tuple((name, new) for (name, _), new in zip(call.kwargs, found[count:], strict=True))
         kwargs += tuple((name, Const(value)) for name, value in more.items())
         return dataclasses.replace(call, prim=made, args=tuple(found[:count]), kwargs=kwargs)
 
-    def refused(self, call: Call, text: str) -> str | None:
-        """What CuPy's function of a name does not take of a call's arguments: see cupy.refused_keyword."""
+    def refused(self, call: Call, text: str, method: bool = False) -> str | None:
+        """What CuPy's function of a name does not take of a call's arguments: see cupy.refused_keyword. method: it is
+        a method that is called, of which only those keywords count that NumPy's function takes too."""
         found = cupy.find(text)
-        names = tuple(name for name, _ in call.kwargs)
-        return None if found is None else cupy.refused_keyword(found[0], len(call.args), names)
+        taken = signature(call.prim.fn) if method else None
+        names = tuple(name for name, _ in call.kwargs if taken is None or name in taken.parameters)
+        if found is None or (method and (taken is None or not names)):
+            return None
+        return cupy.refused_keyword(found[0], 0 if method else len(call.args), names)
 
     def converted(self, call: Call, dtype: type[np.generic], pos: Pos | None) -> Expr:
         """A number of a dtype, as NumPy's types make it of their argument."""
@@ -353,6 +357,8 @@ class _Device:
         if isinstance(arg, Pack) and display and any(map(self.residence.of, arg.items)):
             items = tuple(item if isinstance(item, Slice) else self.moved(item) for item in arg.items)
             return dataclasses.replace(arg, items=items)
+        if cupy.takes_numbers(fn, place) and not self.residence.of(arg):
+            return rebuild(arg, self.value)
         if device and (display or isinstance(arg.kind, Scalar)) and not self.residence.of(arg):
             scipy = not isinstance(fn, np.ufunc) and (fn.__module__ or "").startswith("scipy")
             taken = takes_array(fn, place, False) or (display and (scipy or takes_array(fn, place, True)))

@@ -12,7 +12,6 @@ import numpy as np
 from srcgrad import runtime
 from srcgrad.analysis.signatures import bind
 from srcgrad.errors import KindError
-from srcgrad.ir.kinds import rank
 from srcgrad.ir.nodes import Call, Expr, Pack
 from srcgrad.rules.build import Sym, helper, xp
 from srcgrad.rules.reductions import options
@@ -42,8 +41,10 @@ def _instead_of(*functions: Callable[..., Any]) -> Callable[[Callable[..., Sym |
 
 @_instead_of(np.polyder)
 def _polyder(p: Sym) -> Sym:
-    p = xp.asarray(p) if isinstance(p.expr, Pack) else p
-    return p[:-1] * xp.arange(p.size - 1, 0, -1)
+    if not isinstance(p.expr, Pack):
+        return p[:-1] * xp.arange(p.size - 1, 0, -1)
+    coefficients = p.expr.items
+    return xp.asarray([Sym(c) * (len(coefficients) - 1 - k) for k, c in enumerate(coefficients[:-1])])
 
 
 @_instead_of(np.max, np.amax)
@@ -56,10 +57,13 @@ def _min(a: Sym, initial: Sym, axis: Any = None, keepdims: Any = False) -> Sym:
     return helper(runtime.min_from)(a, initial, **options(axis, keepdims))
 
 
+@_instead_of(np.clip)
+def _clip(a: Sym, a_min: Any = None, a_max: Any = None) -> Sym:
+    return xp.clip(a, a_min, a_max)
+
+
 @_instead_of(np.logaddexp.reduce)
-def _logaddexp(array: Sym, axis: Sym | None = None) -> Sym | None:
-    if axis is None and rank(array.kind) != 1:
-        return None
+def _logaddexp(array: Sym, axis: Any = 0, keepdims: Any = False) -> Sym:
     from srcgrad.rules.special import special  # which imports SciPy
 
-    return special.logsumexp(array) if axis is None else special.logsumexp(array, axis=axis)
+    return special.logsumexp(array, **options(axis, keepdims))

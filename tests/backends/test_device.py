@@ -335,7 +335,7 @@ def test_what_cupy_lacks_is_written_with_what_it_has(cp, x):
         top = np.max(x, initial=0.1) + y.max(axis=0, initial=-0.5).sum() + y.min(initial=9.0)
         curve = np.polyval(x, y) + np.polyval([1.0, 2.0, 3.0], y)
         middle = np.quantile(y, 0.3) + np.sum(np.percentile(x, [20.0, 70.0]))
-        return top * np.sum(curve) * middle + np.logaddexp.reduce(x)
+        return top * np.sum(curve) * middle + np.logaddexp.reduce(y)[1] + np.sum(np.clip(x, min=0.1))
 
     y = np.array([[0.3, 1.2], [-0.4, 0.8], [0.1, 0.7]])
     for dtype in ("f8", "f4"):
@@ -355,6 +355,10 @@ def test_keywords_that_cupy_lacks_are_refused_by_name(cp, x):
     def method(x):
         return np.sum(x[x.argsort(stable=True)])
 
+    def fine(x):
+        return np.sum(x.astype(np.float32, copy=True).reshape(2, 2, order="C").sum(axis=0, keepdims=True))
+
+    assert grad(fine)(x).dtype == np.float64
     for function in (f, method):
         with pytest.raises(NoRuleError, match="CuPy's argsort does not take `stable`"):
             grad(function)(x)
