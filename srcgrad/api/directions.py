@@ -89,7 +89,7 @@ class Directions:
                 return type(leaf)(at == 0)
             made = array_module(leaf).zeros(leaf.shape, leaf.dtype)
             if 0 <= at < leaf.size:
-                made[np.unravel_index(at, leaf.shape)] = 1
+                made[tuple(map(int, np.unravel_index(at, leaf.shape)))] = 1
             return made
 
         return rebuilt(self.values, unit)

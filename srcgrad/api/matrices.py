@@ -252,7 +252,7 @@ class MatrixFunction(Operator):
                 shape = np.shape(leaf)
                 block = stack[start:stop].reshape((*shape, *stack.shape[1:]))
                 xp = array_module(block)
-                block = xp.moveaxis(block, range(len(shape)), range(at, at + len(shape)))
+                block = xp.moveaxis(block, tuple(range(len(shape))), tuple(range(at, at + len(shape))))
                 for asked in by.asked(whole):
                     arrays[path, asked, *others] = xp.array(block, _joined(stack.dtype, leaf), order="C")
         return Found(arrays, [found.trees[0], by.template(call.bound), *found.trees[1:]], found.ndim)
