@@ -4,7 +4,8 @@
 `linearize` tangents; `jacobian`, `jacfwd`, `jacrev` and `hessian` give matrices, `hvp` and `gauss_newton_vp` products
 with them. `emit` writes the gradient as a module that imports only NumPy. `rule` gives a callable derivatives of its
 own, which `check_rule` tests; `numerical` has them taken by differences, `fixed_point` and `custom_root` by the
-implicit function theorem, and `stop_gradient` holds a value constant. Errors are subclasses of `SrcgradError`.
+implicit function theorem, and `stop_gradient` holds a value constant. `primal` runs a function itself where its
+arguments live. Errors are subclasses of `SrcgradError`.
 """
 
 from srcgrad.api import (
@@ -20,6 +21,7 @@ from srcgrad.api import (
     jacrev,
     jvp,
     linearize,
+    primal,
     sparse_hessian,
     sparse_jacobian,
     sparsity,
@@ -38,7 +40,7 @@ from srcgrad.runtime import custom_root, fixed_point, stop_gradient
 __all__ = [
     "GradientFunction", "SrcgradError", "adjoint", "check_grads", "check_rule", "checkpoint", "checkpointed",
     "custom_root", "elementwise_grad", "emit", "fixed_point", "gauss_newton_vp", "grad", "hessian", "hvp", "jacfwd",
-    "jacobian", "jacrev", "jvp", "linearize", "numerical", "rule", "sparse_hessian", "sparse_jacobian", "sparsity",
-    "stop_gradient", "value_and_grad", "vjp",
+    "jacobian", "jacrev", "jvp", "linearize", "numerical", "primal", "rule", "sparse_hessian", "sparse_jacobian",
+    "sparsity", "stop_gradient", "value_and_grad", "vjp",
 ]  # fmt: skip
 __version__ = "0.1.0"

@@ -2,8 +2,9 @@
 
     python tools/cupy_table.py        # writes tests/standin/table.json; needs CuPy, but no GPU
 
-For each public function of NumPy that CuPy has: its parameters, "ufunc" or "value"; and which may make the host
-wait. CuPy is too large for every test run to install it, and what it lacks is what matters.
+For each public function of NumPy that CuPy has, and each method of arrays: its parameters, "ufunc" or "value"; and
+which functions may make the host wait. CuPy is too large for every test run to install it, and what it lacks is what
+matters.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
-import re
 import types
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from srcgrad.backends.cupy import signature_of, waits
 
 MODULES = ("", "linalg", "fft", "random", "lib.stride_tricks")
 SCIPY = ("special", "linalg", "fft", "ndimage", "signal", "stats", "integrate", "interpolate", "spatial.distance")
@@ -33,11 +35,16 @@ def parameters(value: Any) -> str | None:
         signature = inspect.signature(value)
     except (TypeError, ValueError):
         return "*args, **kwargs"
-    bare = [
+    return bare(signature)
+
+
+def bare(signature: inspect.Signature) -> str:
+    """Parameters without annotations, and with None for what they are by default."""
+    found = [
         p.replace(annotation=p.empty, default=p.empty if p.default is p.empty else None)
         for p in signature.parameters.values()
     ]
-    return str(inspect.Signature(bare))[1:-1]
+    return str(inspect.Signature(found))[1:-1]
 
 
 def names_of(own: Any, theirs: Any) -> dict[str, str]:
@@ -50,19 +57,10 @@ def names_of(own: Any, theirs: Any) -> dict[str, str]:
     return found
 
 
-def find(owner: Any, module: str, name: str) -> Any:
-    for part in [*filter(None, module.split(".")), name]:
-        owner = getattr(owner, part)
-    return owner
-
-
-def says_so(function: Any) -> bool:
-    """Whether a function's documentation or source says that it synchronises."""
-    try:
-        source = inspect.getsource(function)
-    except (TypeError, OSError):
-        source = ""
-    return re.search(r"synchroni[sz]e\b", f"{getattr(function, '__doc__', '')} {source}") is not None
+def member(owner: type, name: str) -> str:
+    """The parameters of a method, as those of a lambda; "value" where it is none."""
+    signature = signature_of(getattr(owner, name))
+    return "value" if signature is None else bare(signature)
 
 
 def table() -> dict[str, Any]:
@@ -80,11 +78,21 @@ def table() -> dict[str, Any]:
         except ImportError:
             continue
         made["scipy"][module] = names_of(own, importlib.import_module(f"scipy.{module}"))
-    made["members"] = sorted(name for name in dir(np.ndarray) if hasattr(cupy.ndarray, name))
-    made["waits"] = sorted(
-        f"{module}.{name}".lstrip(".")
-        for module, names in made["numpy"].items() for name in names if says_so(find(cupy, module, name))
-    )  # fmt: skip
+    def public(name: str) -> bool:
+        return not name.startswith("_") and hasattr(cupy.ndarray, name)
+
+    made["generator"] = {
+        name: member(cupy.random.Generator, name)
+        for name in dir(cupy.random.Generator) if not name.startswith("_")
+    }  # fmt: skip
+    made["members"] = {name: member(cupy.ndarray, name) for name in sorted(dir(np.ndarray)) if public(name)}
+    modules = [("cupy", made["numpy"]), ("cupyx.scipy", made["scipy"])]
+    found = [
+        (f"{home}.{module}".rstrip("."), name) for home, group in modules for module in group for name in group[module]
+    ]
+    functions = {f"{module}.{name}": getattr(importlib.import_module(module), name) for module, name in found}
+    functions |= {f"cupy.ndarray.{name}": getattr(cupy.ndarray, name) for name in made["members"]}
+    made["waits"] = sorted(name for name, function in functions.items() if waits(function, 1))
     ufuncs = {name: getattr(cupy, name) for name in made["numpy"][""] if made["numpy"][""][name] == "ufunc"}
     made["at"] = sorted(name for name, value in ufuncs.items() if getattr(value, "_scatter_op", None))
     return made

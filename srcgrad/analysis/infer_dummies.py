@@ -256,10 +256,13 @@ def _of_kind(kind: Kind, size: Size, number: int, which: int) -> Any:
         return "x"
     if isinstance(kind, Opaque) and kind.type is range:
         return range(size)
-    if isinstance(kind, Opaque) and kind.type is np.random.Generator:
-        return np.random.default_rng(0)
+    if isinstance(kind, Opaque) and kind.type in _SEEDED:
+        return _SEEDED[kind.type](0)
     name = kind.type.__name__ if isinstance(kind, Opaque) else "value"
     raise _Unknown(f"the kind of the result for a {name} is not known")
+
+
+_SEEDED = {np.random.Generator: np.random.default_rng, np.random.RandomState: np.random.RandomState}
 
 
 def _array(shape: tuple[int, ...], which: int) -> Any:

@@ -33,7 +33,7 @@ _LARGEST_ARRAY = 100
 
 MODES = {
     "grad": ("grad", False), "value_and_grad": ("grad", True), "elementwise_grad": ("sum", False),
-    "vjp": ("vjp", False), "jvp": ("jvp", True),
+    "vjp": ("vjp", False), "jvp": ("jvp", True), "primal": ("primal", False),
 }  # fmt: skip
 """What can be asked for: the transform's mode, and whether the value comes too."""
 
@@ -45,7 +45,8 @@ OPERATORS: dict[str, Callable[..., Any]] = {
 _TITLES = {
     "hvp": "Hessian-vector product", "hessian": "Hessian", "jacobian": "Jacobian", "jacfwd": "Forward Jacobian",
     "jacrev": "Reverse Jacobian",
-    "grad": "Gradient", "value_and_grad": "Value and gradient", "elementwise_grad": "Elementwise gradient",
+    "primal": "Value", "grad": "Gradient", "value_and_grad": "Value and gradient",
+    "elementwise_grad": "Elementwise gradient",
     "vjp": "Vector-Jacobian product", "jvp": "Value and Jacobian-vector product",
 }  # fmt: skip
 
@@ -90,7 +91,7 @@ def wanted(
     if isinstance(function, Operator) and mode is None:
         if function.suffix not in OPERATORS or not isinstance(function.argnums, int):
             raise ArgumentError(f"emit cannot write {function!r} as a module.", "Give argnums as one position.")
-        return GradientFunction(function, (), mode="primal")
+        return GradientFunction(function, (), mode="operator")
     if isinstance(function, GradientFunction):
         own = mode_of(function)
         if mode is None and own not in MODES:
@@ -100,12 +101,13 @@ def wanted(
         argnums, outputs = function.argnums, function.outputs if outputs is None else outputs
         function = function.primal
     inner, value = MODES[mode or "grad"]
+    argnums = () if inner == "primal" else argnums
     return GradientFunction(function, argnums, mode=inner, with_value=value, outputs=outputs)
 
 
 def mode_of(made: GradientFunction) -> str:
     """What emit calls the mode of an object."""
-    if made._mode == "primal":
+    if made._mode == "operator":
         return str(made.primal.suffix)  # type: ignore[attr-defined]
     if made._mode == "grad":
         return "value_and_grad" if made._with_value else "grad"

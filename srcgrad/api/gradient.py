@@ -281,10 +281,10 @@ class GradientFunction(TransformedFunction):
 
     def __repr__(self) -> str:
         what = "elementwise gradient" if self._mode.endswith("sum") else "gradient"
-        what = what if self._mode in GRADIENTS else "pullback"
+        what = what if self._mode in GRADIENTS else "primal" if self._mode == "primal" else "pullback"
         if self._with_value:
             what = "value and " + what
-        by = "" if self.argnums == 0 else f" by argnums={self.argnums!r}"
+        by = "" if self.argnums in (0, ()) else f" by argnums={self.argnums!r}"
         return f"<srcgrad {what} of {self.__name__}{by}>"
 
     def _repr_html_(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from srcgrad.api.gradient import GradientFunction
+from srcgrad.api.primals import primal
 from srcgrad.api.structure import held, matching, part
 from srcgrad.api.target import Outputs, live_places
 from srcgrad.backends.targets import NUMPY, device_arrays
@@ -60,25 +61,20 @@ def value_of(made: GradientFunction, compiled: Compiled, args: tuple[Any, ...]) 
     """The value of the function itself, called in such a way that the arguments stay as they are."""
     bound = args if made.outputs is None else made._target.bind(args, {}, made.__name__)
     if compiled.backend is not NUMPY:
-        return on_its_device(made.primal, made.outputs)(*args)
+        return primal(made.primal, made.outputs)(*args)
     # an array that the function does not write is as good as a copy of it; of what else it changes there is no record
     copies = tuple(v if hasattr(v, "dtype") and not compiled.overwritten else held(v) for v in bound)
     return made.primal(*copies) if made.outputs is None else made._target.call(copies)
 
 
-def on_its_device(function: Callable[..., Any], outputs: Outputs | None = None) -> GradientFunction:
-    """What is generated of a function for arrays of a device: the function itself is NumPy's."""
-    return GradientFunction(function, (), mode="primal", outputs=outputs)
-
-
 def runnable(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[..., Any]:
     """A function as it is to be called with arguments like these: itself, or what is generated of it for a device."""
     if next(device_arrays((args, kwargs)), None) is not None:
-        return on_its_device(function)
+        return primal(function)
     if "cupy" not in sys.modules:
         return function
     try:  # what it reads from outside may be on a device
-        made = on_its_device(function)
+        made = primal(function)
         return function if made._find(made._plain, args, kwargs)[0].backend is NUMPY else made
     except SrcgradError:
         return function

@@ -169,7 +169,7 @@ def target_of(function: Any) -> Target:
             what = f"the class {fn.__name__}" if isinstance(fn, type) else type(fn).__name__
             raise ArgumentError(f"grad takes a function, not {what}.", "Write a function that returns a float.")
         elif isinstance(fn, TransformedFunction):
-            fn = wrapper_of(fn)
+            fn = fn.primal if fn.options.mode == "primal" else wrapper_of(fn)
         elif not isinstance(fn, type) and is_known(fn) and (params := required(fn)):
             fn = caller_of(fn, params)
         elif isinstance(fn, WrittenFunction):

@@ -10,6 +10,7 @@ import importlib
 import inspect
 import re
 import sys
+import textwrap
 import types
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
@@ -49,7 +50,7 @@ ON_HOST = frozenset({"repeats", "indices_or_sections", "reps", "pad_width", "shi
 
 _OF_NUMBERS: dict[Callable[..., Any], tuple[str, ...]] = {
     np.linspace: ("start", "stop"), np.logspace: ("start", "stop"), np.geomspace: ("start", "stop"),
-    np.quantile: ("q",), np.percentile: ("q",),
+    np.quantile: ("q",), np.percentile: ("q",), np.ix_: ("args",),
 }  # fmt: skip
 """Parameters that are arrays or numbers, and better numbers: CuPy looks into arrays there."""
 
@@ -98,6 +99,13 @@ def refused_keyword(fn: Any, positional: int, keywords: tuple[str, ...]) -> str 
     return next((name for name in keywords if name not in by_name and not more), None)
 
 
+def unlike(text: str, ranks: list[int | None]) -> str | None:
+    """What a function wants of its arguments' numbers of axes, where these are not so. It does not repeat stacks."""
+    if text == "np.linalg.solve" and None not in ranks and ranks[1] != 1 and ranks[0] != ranks[1]:
+        return "stacks of the same shape"
+    return None
+
+
 def wants_host(fn: Any, place: int | str) -> bool:
     """Whether a function of CuPy wants what stands at a place, a position or a name, on the host."""
     names = _parameters(fn)
@@ -110,22 +118,47 @@ def takes_numbers(fn: Any, place: int | str) -> bool:
     """Whether a function of NumPy's takes numbers at a place as they are, also where it takes arrays."""
     names = _OF_NUMBERS.get(fn, ())
     if isinstance(place, int) and names:
-        place = list(inspect.signature(fn).parameters)[place]
+        known = list(inspect.signature(fn).parameters)
+        place = known[min(place, len(known) - 1)]
     return place in names
 
 
-def waits(fn: Any, positional: int) -> bool:
-    """Whether a function of CuPy may make the host wait for the device: its documentation or its source says so."""
-    return _may_wait(fn) and not (getattr(fn, "__name__", "") == "where" and positional > 1)
-
-
 @cache
-def _may_wait(fn: Any) -> bool:
+def waits(fn: Any, positional: int, keywords: tuple[str, ...] = ()) -> bool:
+    """Whether a function of CuPy may make the host wait for the device in a call: its documentation or its source says
+    so, or the source looks at values, in what is run with these arguments."""
+    source = _source(fn)
+    if re.search(r"synchroni[sz]e\b", f"{getattr(fn, '__doc__', None)} {source}"):
+        return getattr(fn, "__name__", "") != "where" or positional == 1
+    names = _parameters(fn)
+    if names is None or not source:
+        return False
+    absent = {*names[0], *names[1]} - {*names[0][:positional], *keywords}
+    off = {name for name in absent if inspect.signature(fn).parameters[name].default in (None, False)}
+    return any(_looks(node) for node in _run_without(off, ast.parse(source)))
+
+
+def _source(fn: Any) -> str:
     try:
-        source = inspect.getsource(fn)
+        return textwrap.dedent(inspect.getsource(fn))
     except (TypeError, OSError):
-        source = ""
-    return re.search(r"synchroni[sz]e\b", f"{getattr(fn, '__doc__', '')} {source}") is not None
+        return ""
+
+
+def _run_without(off: set[str], node: ast.AST) -> Iterator[ast.AST]:
+    """What is run of a function where some parameters are None or False: what they guard is left out."""
+    yield node
+    inside = list(ast.iter_child_nodes(node))
+    if isinstance(node, ast.If):
+        test = node.test.values[0] if isinstance(node.test, ast.BoolOp) else node.test
+        both = isinstance(node.test, ast.BoolOp) and isinstance(node.test.op, ast.And)
+        match test:
+            case ast.Name(id=name) | ast.Compare(ast.Name(id=name), [ast.IsNot()], [ast.Constant(None)]) if name in off:
+                inside = list(node.orelse) if test is node.test or both else inside
+            case ast.Compare(ast.Name(id=name), [ast.Is()], [ast.Constant(None)]) if name in off:
+                inside = inside if both else list(node.body)
+    for child in inside:
+        yield from _run_without(off, child)
 
 
 @cache
@@ -133,16 +166,30 @@ def _parameters(fn: Any) -> tuple[tuple[str, ...], frozenset[str], bool, bool] |
     """What a function takes by position, what by name, and whether it takes more than those."""
     if type(fn).__name__ == "ufunc":
         return ("",) * fn.nargs, frozenset(_UFUNC_KEYWORDS), False, False
-    try:
-        found = inspect.signature(fn).parameters.values()
-    except (TypeError, ValueError):
+    signature = signature_of(fn)
+    if signature is None:
         return None
+    found = signature.parameters.values()
     return (
         tuple(p.name for p in found if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)),
         frozenset(p.name for p in found if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)),
         any(p.kind is p.VAR_POSITIONAL for p in found),
         any(p.kind is p.VAR_KEYWORD for p in found),
     )
+
+
+def signature_of(fn: Any) -> inspect.Signature | None:
+    """The signature of a function, without `self`; that of a compiled method stands in its documentation."""
+    try:
+        found = inspect.signature(fn)
+        return found.replace(parameters=[p for p in found.parameters.values() if p.name != "self"])
+    except (TypeError, ValueError):
+        line = (getattr(fn, "__doc__", None) or "").partition("\n")[0]
+    text = re.match(r"\w+\.\w+\(self(?:, )?(.*?)\)( -> \w+)?$", line)
+    if text is None:
+        return None
+    bare = re.sub(r"\b[A-Za-z_]\w* (?=\w)", "", text[1])  # C's types
+    return inspect.signature(eval(f"lambda {bare}: 0"))
 
 
 # ---- runtime helpers ---------------------------------------------------------------------------------------------
@@ -190,8 +237,7 @@ def missing_in_helper(name: str) -> str | None:
         found = find(text)
         if found is None:
             return text
-        given = tuple(keyword.arg for keyword in call.keywords if keyword.arg) if call else ()
-        bad = refused_keyword(found[0], len(call.args) if call else 0, given)
+        bad = refused_keyword(found[0], *_given(call))
         if bad is not None:
             return f"{text} with {bad}"
     return None
@@ -200,20 +246,34 @@ def missing_in_helper(name: str) -> str | None:
 @cache
 def waits_in_helper(name: str) -> bool:
     """Whether a helper, or one that it calls, may make the host wait for the device."""
-    if any(_decides(node) for source in _sources(name, set()) for node in ast.walk(ast.parse(source))):
+    if any(_looks(node) for source in _sources(name, set()) for node in ast.walk(ast.parse(source))):
         return True
     found = [(find(text), call) for text, call in _named(name)]
-    return any(one is not None and waits(one[0], len(call.args) if call else 0) for one, call in found)
+    return any(one is not None and waits(one[0], *_given(call)) for one, call in found)
 
 
-def _decides(node: ast.AST) -> bool:
-    """Whether a helper decides by what is in an array, `if np.all(...)`, or asks for it: `float(np.reshape(x, ()))`."""
+def _given(call: ast.Call | None) -> tuple[int, tuple[str, ...]]:
+    """How many arguments a call gives by position, and which by name."""
+    if call is None:
+        return 0, ()
+    return len(call.args), tuple(keyword.arg for keyword in call.keywords if keyword.arg)
+
+
+def _looks(node: ast.AST) -> bool:
+    """Whether a part of a function asks for what is in an array: `if np.all(...)`, `x.tolist()`, `float(...)`."""
+    if isinstance(node, ast.Attribute):
+        return node.attr in ("item", "tolist")
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "float":
         return "np.reshape" in ast.unparse(node)
     if not isinstance(node, (ast.If, ast.While, ast.IfExp)):
         return False
     calls = [call.func for call in ast.walk(node.test) if isinstance(call, ast.Call)]
-    return any(isinstance(func, ast.Attribute) and func.attr in ("all", "any", "array_equal") for func in calls)
+    return any(
+        isinstance(func, ast.Attribute)
+        and func.attr in ("all", "any", "array_equal")
+        and ast.unparse(func.value) != "numpy"  # of shapes
+        for func in calls
+    )
 
 
 def _named(name: str) -> Iterator[tuple[str, ast.Call | None]]:

@@ -20,16 +20,15 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.analysis.aliases import find_aliases
+from srcgrad.analysis.aliases import find_aliases, sources
 from srcgrad.analysis.infer import ELEMENTWISE
-from srcgrad.analysis.signatures import signature
 from srcgrad.backends import cupy
 from srcgrad.backends.primitives import gives_arrays, synchronises, takes_array
 from srcgrad.backends.residence import Residence, holds_arrays, index_items, is_whole
 from srcgrad.backends.spelled import spelled
 from srcgrad.codegen import text_of
 from srcgrad.errors import NoRuleError, UnsupportedError
-from srcgrad.ir.kinds import Array, ListOf, Opaque, Scalar
+from srcgrad.ir.kinds import Array, Kind, ListOf, Opaque, Scalar, rank
 from srcgrad.ir.nodes import (
     Assert,
     Assign,
@@ -123,13 +122,14 @@ class _Device:
                     stmt, target=self.value(target), value=new, index=index and self.host(index, int)
                 )
             case Store(target=Load() as target, value=value, op="at" | "|at"):
-                function = "np.add.at" if stmt.op == "at" else "np.bitwise_or.at"
                 args = (self.value(target.base), self.index(target.index), self.value(value))
-                return Effect(Call(self.primitive(function, stmt.pos), args, kind=Opaque(type(None))), pos=stmt.pos,
-                              note=stmt.note)  # fmt: skip
+                added = self.added(args, target.base.kind, "np.add.at" if stmt.op == "at" else "np.bitwise_or.at")
+                return Effect(added, pos=stmt.pos, note=stmt.note)
             case Store(target=Load(base=base) as target, value=value, op=op):
                 place = self.value(target)
                 new = self.value(value) if isinstance(base.kind, Array) else self.kept(value)
+                if not op and self.overlaps(value, base):
+                    new = Call(Prim(np.copy, "copy", "method"), (new,), kind=value.kind)
                 if op and isinstance(target.kind, Scalar) and not isinstance(base.kind, Array):
                     new, op = Op(op, (place, new), kind=Array(target.kind.dtype, ())), ""
                 return dataclasses.replace(stmt, target=place, value=new, op=op)
@@ -149,6 +149,18 @@ class _Device:
             case Pop():
                 return stmt
         return map_own(stmt, self.value)
+
+    def overlaps(self, value: Expr, base: Expr) -> bool:
+        """Whether a value may be memory of the array that it is written into: CuPy copies such memory as it comes."""
+        owner = root(base)
+        shared = {self.aliases.of(name) for name, _ in sources(value)}
+        return isinstance(base.kind, Array) and owner is not None and self.aliases.of(owner) in shared
+
+    def added(self, args: tuple[Expr, ...], kind: Kind, function: str) -> Call:
+        """`args[2]` added to an array where an index may repeat. CuPy adds no complex numbers there."""
+        if _is_complex(kind):
+            return Call(Prim(HELPERS["add_parts_at"], "add_parts_at"), args, kind=kind)
+        return Call(self.primitive(function, self.pos), args, kind=Opaque(type(None)))
 
     # ---- what the host must know ----
 
@@ -229,9 +241,8 @@ class _Device:
             case Op(args=args):
                 device = isinstance(expr.kind, (Array, Scalar)) and self.residence.of(expr)
                 new_args = tuple(self.moved(a) if device and isinstance(a, Pack) else self.value(a) for a in args)
-                kind = expr.kind
-                if device and isinstance(kind, Scalar):  # so that `s += e` is not printed for `s = s + e`
-                    kind = Array(kind.dtype, ())
+                # an array, so that `s += e` is not printed for `s = s + e`
+                kind = Array(expr.kind.dtype, ()) if device and isinstance(expr.kind, Scalar) else expr.kind
                 return dataclasses.replace(expr, args=new_args, kind=kind)
             case Load(base=base, index=index):
                 return dataclasses.replace(expr, base=self.value(base), index=self.index(index))
@@ -282,12 +293,20 @@ class _Device:
                     f"This derivative calls {prim.text}, which needs {missing}: CuPy has none.", _REMEDY, pos
                 )
             self.waits += cupy.waits_in_helper(prim.text)
+            if prim.text == "add_at" and _is_complex(call.kind):
+                x, index, values = map(self.value, call.args)
+                zeros = Call(self.primitive("np.zeros_like", pos), (x,), kind=call.kind)
+                return self.added((zeros, index, values), call.kind, "np.add.at")
             handed = any(isinstance(arg, Name) and arg.id in self.callees for arg in call.args)
             return rebuild(call, self.handed if handed else self.for_helper)
         on_device = [self.residence.of(part) for part in children(call)]
-        if prim.style == "method" and on_device[0] and self.refused(call, f"np.{prim.text}", method=True):
-            prim = Prim(prim.fn, f"np.{prim.text}")  # methods take what functions take
-            call = dataclasses.replace(call, prim=prim)
+        names = tuple(name for name, _ in call.kwargs)
+        if prim.style == "method" and on_device[0]:
+            method = getattr(cupy.library().ndarray, prim.text, None)
+            if method is not None and cupy.refused_keyword(method, len(call.args) - 1, names) is not None:
+                words = spelled(dataclasses.replace(call, prim=Prim(prim.fn, f"np.{prim.text}")))
+                if words is not None:
+                    return self.value(words)
         if prim.style != "function" and call.args:
             return self.member(call, on_device[0], pos)
         if prim.fn is float and call.pos is None and any(on_device):  # not the program's own: it stays where it is
@@ -310,39 +329,37 @@ class _Device:
         text, more = prim.text, dict[str, Any]()
         if cupy.find(text) is None:
             text, more = cupy.INSTEAD.get(text, (text, more))
-        bad = self.refused(call, text)
-        if (bad is not None or cupy.find(text) is None) and (words := spelled(call)) is not None:
-            return self.value(words)
+        own = cupy.find(text)
+        if own is None or cupy.refused_keyword(own[0], len(call.args), names) is not None:
+            words = spelled(call)
+            if words is not None:
+                return self.value(words)
         made = self.primitive(text, pos, own=call.pos is not None)
-        if bad is not None:
-            given = f"`{bad}`" if not bad.startswith("argument") else bad
-            raise NoRuleError(
-                f"CuPy's {prim.text.removeprefix('np.')} does not take {given}.", f"Leave {given} out.", pos
-            )
-        self.waits += cupy.waits(made.fn, len(call.args))
+        self.check_arguments(made.fn, prim.text.removeprefix("np."), len(call.args), call, pos)
+        unlike = cupy.unlike(prim.text, [rank(arg.kind) for arg in call.args])
+        if unlike is not None:
+            raise NoRuleError(f"CuPy's {prim.text.removeprefix('np.')} wants {unlike}.", "Use np.broadcast_to.", pos)
+        self.waits += any(on_device) and cupy.waits(made.fn, len(call.args), names)
         places: list[tuple[Any, Expr]] = [*enumerate(call.args), *call.kwargs]
-        found = [self.argument(prim.fn, made.fn, place, arg, makes or any(on_device)) for place, arg in places]
+        found = [self.argument(prim.fn, made.fn, place, arg) for place, arg in places]
         count = len(call.args)
         kwargs = tuple((name, new) for (name, _), new in zip(call.kwargs, found[count:], strict=True))
         kwargs += tuple((name, Const(value)) for name, value in more.items())
         return dataclasses.replace(call, prim=made, args=tuple(found[:count]), kwargs=kwargs)
 
-    def refused(self, call: Call, text: str, method: bool = False) -> str | None:
-        """What CuPy's function of a name does not take of a call's arguments: see cupy.refused_keyword. method: it is
-        a method that is called, of which only those keywords count that NumPy's function takes too."""
-        found = cupy.find(text)
-        taken = signature(call.prim.fn) if method else None
-        names = tuple(name for name, _ in call.kwargs if taken is None or name in taken.parameters)
-        if found is None or (method and (taken is None or not names)):
-            return None
-        return cupy.refused_keyword(found[0], 0 if method else len(call.args), names)
+    def check_arguments(self, own: Any, name: str, positional: int, call: Call, pos: Pos | None) -> None:
+        """Refuse a call by the first argument that CuPy's function does not take."""
+        bad = cupy.refused_keyword(own, positional, tuple(given for given, _ in call.kwargs))
+        if bad is not None:
+            given = f"`{bad}`" if not bad.startswith("argument") else bad
+            raise NoRuleError(f"CuPy's {name} does not take {given}.", f"Leave {given} out.", pos)
 
     def converted(self, call: Call, dtype: type[np.generic], pos: Pos | None) -> Expr:
         """A number of a dtype, as NumPy's types make it of their argument."""
         args = (self.value(call.args[0]), self.value(Const(dtype)))
         return Call(self.primitive("np.asarray", pos), args, kind=call.kind, pos=call.pos)
 
-    def argument(self, fn: Any, own: Any, place: int | str, arg: Expr, device: bool) -> Expr:
+    def argument(self, fn: Any, own: Any, place: int | str, arg: Expr) -> Expr:
         """An argument of a function of NumPy's for CuPy's own: numbers and displays that it takes for arrays are made
         arrays."""
         if cupy.wants_host(own, place):
@@ -359,7 +376,7 @@ class _Device:
             return dataclasses.replace(arg, items=items)
         if cupy.takes_numbers(fn, place) and not self.residence.of(arg):
             return rebuild(arg, self.value)
-        if device and (display or isinstance(arg.kind, Scalar)) and not self.residence.of(arg):
+        if (display or isinstance(arg.kind, Scalar)) and not self.residence.of(arg):
             scipy = not isinstance(fn, np.ufunc) and (fn.__module__ or "").startswith("scipy")
             taken = takes_array(fn, place, False) or (display and (scipy or takes_array(fn, place, True)))
             if (not plain or display) and taken:
@@ -374,6 +391,8 @@ class _Device:
         """A method or an attribute."""
         prim, receiver = call.prim, call.args[0]
         if isinstance(receiver.kind, Opaque) and holds_arrays(call.kind):
+            if receiver.kind.type is np.random.Generator:
+                return self.drawn(call, pos)
             raise UnsupportedError(
                 f"`{prim.text}` of a {receiver.kind.type.__name__} makes an array in the memory of the host",
                 "Make it on the device, outside of the function, and pass it as an argument.", pos,
@@ -381,13 +400,27 @@ class _Device:
         if device and isinstance(receiver.kind, (Array, Scalar)):
             if not hasattr(cupy.library().ndarray, prim.text):
                 raise _lacking(f"ndarray.{prim.text}", pos)
-            self.waits += synchronises(prim.fn)
+            own = getattr(cupy.library().ndarray, prim.text)
+            if prim.style == "method":
+                self.check_arguments(own, f"ndarray.{prim.text}", len(call.args) - 1, call, pos)
+            self.waits += synchronises(prim.fn) or cupy.waits(own, len(call.args) - 1)
         places: list[tuple[Any, Expr]] = [*enumerate(call.args), *call.kwargs]
         asked = {
             id(arg) for place, arg in places[1:]
             if is_whole(arg.kind) and prim.style == "method" and not takes_array(prim.fn, place, False)
         }
         return rebuild(call, lambda arg: self.host(arg, int) if id(arg) in asked else self.value(arg))
+
+    def drawn(self, call: Call, pos: Pos | None) -> Expr:
+        """An array of random numbers, from a generator on the device that the program's own seeds."""
+        name, (receiver, *rest) = call.prim.text, call.args
+        own = getattr(cupy.library().random.Generator, name, None)
+        if own is None:
+            raise _lacking(f"random.Generator.{name}", pos)
+        self.check_arguments(own, f"random.Generator.{name}", len(rest), call, pos)
+        made = Call(Prim(HELPERS["device_generator"], "device_generator"), (self.value(receiver),), kind=receiver.kind)
+        kwargs = tuple((key, self.value(arg)) for key, arg in call.kwargs)
+        return dataclasses.replace(call, args=(made, *map(self.value, rest)), kwargs=kwargs)
 
     def primitive(self, text: str, pos: Pos | None, own: bool = True) -> Prim:
         """What CuPy has for a function of NumPy or SciPy. own: the program itself calls it."""
@@ -399,6 +432,10 @@ class _Device:
 
 def _is_element(kind: Any) -> bool:
     return isinstance(kind, Scalar) or (isinstance(kind, Array) and kind.dims == ())
+
+
+def _is_complex(kind: Kind) -> bool:
+    return isinstance(kind, Array) and kind.dtype.startswith("complex")
 
 
 def _is_array(expr: Expr) -> bool:

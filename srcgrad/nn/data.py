@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from srcgrad.backends.homes import array_module
 from srcgrad.errors import ArgumentError
 from srcgrad.nn.lazy import needed
 
@@ -53,10 +54,15 @@ class ArrayDataset:
         return len(self.fields[0])
 
     def __getitem__(self, rows: Any, /) -> Batch:
-        return tuple(field[rows] for field in self.fields)
+        return tuple(field[_indices(rows, field)] for field in self.fields)
 
     def __repr__(self) -> str:
         return f"ArrayDataset({', '.join(f'{field.dtype} {field.shape}' for field in self.fields)})"
+
+
+def _indices(rows: Any, field: Any) -> Any:
+    """Indices of rows where the field lives."""
+    return array_module(field).asarray(rows) if isinstance(rows, np.ndarray) else rows
 
 
 class Subset:

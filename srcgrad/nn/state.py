@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.backends.homes import array_module
 from srcgrad.nn.interrupts import uninterrupted
 from srcgrad.nn.module import Array, children, modules, named_arrays, named_parameters
 
@@ -45,11 +46,7 @@ def assign(arrays: Mapping[str, Array], values: Mapping[str, Array]) -> None:
 
 def like(value: Array, array: Array | None) -> Array:
     """A value where an array lives: NumPy's are copied to the GPU for CuPy's."""
-    if array is None or type(value) is type(array) or not hasattr(array, "set"):
-        return value
-    made = np.empty_like(array, order="C")
-    made.set(value)
-    return made
+    return value if array is None else array_module(array).asarray(value)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from srcgrad.runtime.adjoints import (
     add_at,
+    add_parts_at,
     add_windows,
     grid,
     products_of_others,
@@ -26,6 +27,7 @@ from srcgrad.runtime.differences import (
     stop_gradient,
     usual_step,
 )
+from srcgrad.runtime.draws import device_generator
 from srcgrad.runtime.factors import (
     banded_v,
     banded_w,
@@ -229,9 +231,9 @@ from srcgrad.runtime.steps import (
 HELPERS = {
     function.__name__: function
     for function in (
-        add_to, check_finite, check_view, copy_of, reshape_like, scalar_adjoint, unbroadcast, winners,
+        add_to, check_finite, check_view, copy_of, device_generator, reshape_like, scalar_adjoint, unbroadcast, winners,
         instance, with_attributes, with_items, zero_directions, zeros_like,
-        add_at, grid, products_of_others, split_like, undiagonal, untile,
+        add_at, add_parts_at, grid, products_of_others, split_like, undiagonal, untile,
         cholesky_adjoint, cholesky_tangent, diagonal_part, eig_values, eig_values_adjoint, eig_values_tangent,
         eig_vectors, eig_vectors_adjoint, eig_vectors_tangent, eigenvalues_adjoint, eigenvalues_tangent, from_lower,
         log_abs_det, phase_of_det, sign_of_det, singular_values_adjoint, singular_values_tangent, to_lower,

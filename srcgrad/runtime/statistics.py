@@ -235,9 +235,8 @@ def reduceat_adjoint(d_sums, x, indices, axis=0):
     """The adjoint of x from that of np.add.reduceat(x, indices, axis)."""
     result = np.zeros_like(x)
     rows, parts = np.moveaxis(result, axis, 0), np.moveaxis(d_sums, axis, 0)
-    for k in range(len(indices)):
-        start = indices[k]
-        end = indices[k + 1] if k + 1 < len(indices) else len(rows)
+    starts = np.asarray(indices).tolist()
+    for k, (start, end) in enumerate(zip(starts, [*starts[1:], len(rows)], strict=True)):
         rows[start : max(end, start + 1)] += parts[k]
     return result
 

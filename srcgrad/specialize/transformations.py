@@ -65,6 +65,8 @@ def transformation(function: Callable[..., Any], mode: str, with_value: bool = F
 
 def transformed(function: Value, options: Options, pos: Pos | None) -> Value:
     """The transformation of a function value."""
+    if options.mode == "primal":  # what the function does, it does in generated code too
+        return function
     if isinstance(function, Either):
         return Either(
             function.test, transformed(function.body, options, pos), transformed(function.orelse, options, pos)
@@ -108,6 +110,8 @@ def method_of(s: State, found: TransformedFunction, owner: Struct) -> Value:
     """A transformation that stands in a class, as the method of an object: argnums count the object."""
     primal = found.primal.__func__ if isinstance(found.primal, staticmethod) else found.primal
     inner = s.describe_constant(primal, found.__name__)
+    if found.options.mode == "primal":
+        return inner if isinstance(found.primal, staticmethod) else Bound(inner, [owner])
     if isinstance(found.primal, staticmethod):
         return Transformed(inner, [], {}, options=found.options)
     options = Options(**{**vars(found.options), "counted": 1})

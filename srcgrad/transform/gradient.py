@@ -200,11 +200,11 @@ def differentiate(specialised: Specialised, wish: Wish) -> Gradient:
 
 
 def function_name(program: Program, suffix: str) -> str:
-    """The name of a generated function: f_grad, f_jvp; that of the function itself where it is not differentiated."""
-    name = program.definition.name if program.definition.name.isidentifier() else "f"
-    if suffix == "primal":
-        return name
-    return f"{name.strip('_') if name.endswith('__') else name}_{suffix}"
+    """The name of a generated function: f_grad, f_jvp."""
+    if suffix == "operator":
+        return program.definition.name
+    name = program.definition.name.strip("_") if program.definition.name.endswith("__") else program.definition.name
+    return f"{name if name.isidentifier() else 'f'}_{suffix}"
 
 
 def remarks(body: Sequence[Stmt]) -> list[Stmt]:

@@ -50,8 +50,8 @@ class Wish:
     wrt: parameters, or items of `*args` and `**kwargs`. mode: "grad" (the result is a scalar), "sum" (the gradient of
     the sum of the result), "holomorphic grad" and "holomorphic sum" (the same of a complex result), "vjp" (an adjoint
     of the result is given), "jvp" (tangents of the arguments are given), "jvps" (tangents
-    in many directions), "deps" (index sets of the arguments are), "primal" (the function itself, with the derivatives
-    that it calls written out).
+    in many directions), "deps" (index sets of the arguments are), "primal" (the function itself), "operator" (likewise,
+    of one that is made of derivatives, such as a Jacobian).
     value: also return the result. aux: the result is a pair (differentiated, passed through).
     debug_nans: check each adjoint for nan and inf. again: what is generated is to be differentiated itself.
     """

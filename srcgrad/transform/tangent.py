@@ -35,7 +35,7 @@ from srcgrad.transform.results import (
 from srcgrad.transform.reverse.facts import ZERO, Facts
 
 ALGEBRAS: dict[str, type[Tangents]] = {
-    "jvp": Tangents, "jvps": Directions, "deps": IndexSets, "primal": Tangents,
+    "jvp": Tangents, "jvps": Directions, "deps": IndexSets, "primal": Tangents, "operator": Tangents,
 }  # fmt: skip
 """What tangents are, by the mode of the wish."""
 
@@ -64,7 +64,7 @@ def push_forward(specialised: Specialised, wish: Wish) -> Gradient:
     found = {r.id: forwarder.dot(r.id) if r.id in facts.active else forwarder.zero(r.id) for r in results}
     tangents = _result(program.result, found, program)
     outputs = [_value(program.result), tangents] if wish.value else [tangents]
-    if wish.mode == "primal":  # nothing is differentiated but by what is called inside
+    if wish.mode in ("primal", "operator"):  # nothing is differentiated but by what is called inside
         outputs = [_value(program.result)]
     returned = outputs[0] if len(outputs) == 1 else tuple_of(outputs)
     text_body = optimize_forward([*start, *forward], Return(returned), facts)

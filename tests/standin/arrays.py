@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import operator
 import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -215,12 +217,17 @@ class ndarray:
     def __setitem__(self, index: Any, value: Any) -> None:
         if not isinstance(value, (ndarray, *NUMBER)):
             raise TypeError(f"Unsupported type {type(value)}")
-        self._value[unwrap(index)] = unwrap(value)
+        inner = unwrap(index)
+        if not _is_advanced(inner) and isinstance(value, ndarray):
+            _refuse_overlap(self._value[inner], value._value)
+        self._value[inner] = unwrap(value)
 
-    def scatter_add(self, index: Any, value: Any) -> None:
-        if self._value.dtype.name not in SCATTERED:
-            raise TypeError(f"scatter_add does not take {self._value.dtype}")
-        np.add.at(self._value, unwrap(index), unwrap(value))
+    def scatter(self, function: np.ufunc, index: Any, value: Any) -> None:
+        """What `ufunc.at` does: atomically, where arrays are indices."""
+        inner = unwrap(index)
+        if _is_advanced(inner) and self._value.dtype.name not in SCATTERED[function.__name__]:
+            raise TypeError(f"{function.__name__}.at does not take {self._value.dtype}")
+        function.at(self._value, inner, unwrap(value))
 
     # ---- methods that are not quite NumPy's ----
 
@@ -228,13 +235,44 @@ class ndarray:
         return wrap(self._value.astype(dtype, order=order, copy=copy))
 
     def fill(self, value: Any) -> None:
+        if isinstance(value, ndarray) and self._value.flags.c_contiguous:
+            wait()  # whether it is zero
         self._value.fill(unwrap(value))
 
+    def sort(self, axis: int = -1, kind: Any = None) -> None:
+        if not self._value.flags.c_contiguous:
+            raise NotImplementedError("Sorting non-contiguous array is not supported.")
+        self._value.sort(axis)
 
+    @property
+    def flags(self) -> Any:
+        own = self._value.flags
+        return types.SimpleNamespace(
+            c_contiguous=own.c_contiguous, f_contiguous=own.f_contiguous, owndata=own.owndata
+        )
+
+
+_REAL = {"int32", "int64", "float16", "float32", "float64", "uint32", "uint64"}
+_WHOLE = {"int32", "int64", "uint32", "uint64"}
 SCATTERED = {
-    "int32", "float16", "float32", "float64", "complex64", "complex128", "uint32", "uint64",
+    "add": _REAL, "maximum": _REAL - {"float16"}, "minimum": _REAL - {"float16"}, "subtract": {"int32", "uint32"},
+    "bitwise_and": _WHOLE, "bitwise_or": _WHOLE, "bitwise_xor": _WHOLE,
 }  # fmt: skip
-"""The dtypes that CUDA adds to atomically."""
+"""The dtypes that CuPy writes atomically, by ufunc."""
+
+
+def _is_advanced(index: Any) -> bool:
+    """Whether an index has arrays in it."""
+    items = index if isinstance(index, tuple) else (index,)
+    return any(isinstance(item, (np.ndarray, list, bool, np.bool_)) for item in items)
+
+
+def _refuse_overlap(target: Any, source: np.ndarray) -> None:
+    """CuPy copies memory as it comes, where layouts agree: what that gives of memory that overlaps is not defined."""
+    alike = isinstance(target, np.ndarray) and target.shape == source.shape and target.strides == source.strides
+    moved = alike and target.ctypes.data != source.ctypes.data
+    if moved and target.dtype == source.dtype and target.flags.c_contiguous and np.may_share_memory(target, source):
+        raise AssertionError("memory is copied onto itself")
 
 
 def _binary(name: str, function: Any, reflected: bool, inplace: bool) -> Any:
@@ -279,12 +317,18 @@ for _word in ("neg", "pos", "abs", "invert"):
     setattr(ndarray, f"__{_word}__", lambda self, _function=_function: wrap(np.asarray(_function(self._value))))
 
 
-def _method(name: str) -> Any:
+def _method(name: str, parameters: str) -> Any:
+    signature = inspect.signature(eval(f"lambda {parameters}: 0"))
+
     def method(self: ndarray, *args: Any, **kwargs: Any) -> Any:
+        signature.bind(*args, **kwargs)
+        if f"cupy.ndarray.{name}" in TABLE["waits"]:
+            wait()
         with np.errstate(all="ignore"):
             return wrap(getattr(self._value, name)(*map(unwrap, args), **unwrap(kwargs)))
 
-    method.__name__ = name
+    method.__name__, method.__signature__ = name, signature  # type: ignore[attr-defined]
+    method.__doc__ = "May synchronize." if f"cupy.ndarray.{name}" in TABLE["waits"] else None
     return method
 
 
@@ -293,11 +337,10 @@ def _attribute(array: ndarray, name: str) -> Any:
     return wrap(value) if isinstance(value, np.ndarray) else value
 
 
-for _name in TABLE["members"]:
-    if not hasattr(ndarray, _name) or (not _name.startswith("_") and _name not in vars(ndarray)):
+for _name, _parameters in TABLE["members"].items():
+    if _name not in vars(ndarray):
         if callable(getattr(np.ndarray, _name)):
-            if not _name.startswith("_"):
-                setattr(ndarray, _name, _method(_name))
+            setattr(ndarray, _name, _method(_name, _parameters))
         else:
             setattr(ndarray, _name, property(lambda self, _name=_name: _attribute(self, _name)))
 

@@ -56,10 +56,7 @@ class ufunc:
     def at(self, a: ndarray, index: Any, value: Any = None) -> None:
         if self.name not in TABLE["at"]:
             raise NotImplementedError(f"`{self.name}.at` is not supported yet")
-        if self.name == "add":
-            a.scatter_add(index, value)
-        else:
-            self._function.at(a._value, unwrap(index), unwrap(value))
+        a.scatter(self._function, index, value)
 
     def outer(self, a: Any, b: Any, **kwargs: Any) -> Any:
         return wrap(self._function.outer(unwrap(a), unwrap(b), **kwargs))
@@ -73,6 +70,11 @@ class ufunc:
         if self.name not in ("add", "multiply"):
             raise NotImplementedError(f"`{self.name}.accumulate` is not supported yet")
         return wrap(self._function.accumulate(unwrap(a), axis, dtype, unwrap(out)))
+
+    def reduceat(self, a: Any, indices: Any, axis: Any = 0, dtype: Any = None, out: Any = None) -> Any:
+        if self.name != "add":
+            raise NotImplementedError(f"`{self.name}.reduceat` is not supported yet")
+        return wrap(self._function.reduceat(unwrap(a), unwrap(indices), axis, dtype, unwrap(out)))
 
 
 ufunc.__module__ = "cupy._core._kernel"
@@ -110,8 +112,23 @@ def _array_parameters(theirs: Any, names: tuple[str, ...]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _function(theirs: Any, name: str, parameters: str, waits: bool) -> Any:
+def _check_solve(a: ndarray, b: ndarray) -> None:
+    if b.ndim > 1 and a.shape[:-1] != b.shape[:-1]:
+        raise ValueError("a must have (..., M, M) shape and b must have (..., M, K) for multidimensional b")
+
+
+def _check_interp(x: ndarray, *args: Any, **kwargs: Any) -> None:
+    if not x.flags.c_contiguous:
+        raise NotImplementedError("Non-C-contiguous x is currently not supported")
+
+
+CHECKS = {"cupy.linalg.solve": _check_solve, "cupy.interp": _check_interp}
+"""What functions refuse that NumPy's take."""
+
+
+def _function(theirs: Any, name: str, parameters: str, path: str) -> Any:
     """A function of NumPy's or SciPy's with the parameters that CuPy's has."""
+    waits, check = path in TABLE["waits"], CHECKS.get(path)
     signature = inspect.signature(eval(f"lambda {parameters}: 0"))
     names = tuple(signature.parameters)
 
@@ -127,12 +144,15 @@ def _function(theirs: Any, name: str, parameters: str, waits: bool) -> Any:
                 optional = name == "where" and given != "condition" or name in ("clip", "histogram", "pad", "split")
                 if any(isinstance(item, NUMBER) for item in items) and not optional:
                     raise TypeError(f"{name}: only cupy arrays can be given for {given}")
+        if check is not None:
+            check(*args, **kwargs)
         if name in MAKES and args and isinstance(args[0], np.ndarray):
             args = (np.array(args[0]), *args[1:])
             inner: Any = args
         else:
             inner = unwrap(args)
-        if waits and not (name == "where" and len(args) > 1):
+        looked = any(isinstance(item, ndarray) for item in (*args, *kwargs.values()))
+        if waits and looked and not (name == "where" and len(args) > 1):
             wait()
         with np.errstate(all="ignore"):
             result = theirs(*inner, **unwrap({k: v for k, v in kwargs.items() if k != "blocking"}))
@@ -148,7 +168,6 @@ def _function(theirs: Any, name: str, parameters: str, waits: bool) -> Any:
 
 
 def _fill(module: Any, theirs: Any, names: dict[str, str]) -> None:
-    inside = module.__name__.removeprefix("cupy").lstrip(".")
     for name, parameters in names.items():
         other = getattr(theirs, name, None)
         if other is None or hasattr(module, name):
@@ -160,8 +179,37 @@ def _fill(module: Any, theirs: Any, names: dict[str, str]) -> None:
         elif callable(other):
             setattr(module, name, _function(
                 other, name, "*args" if parameters == "ufunc" else parameters,
-                f"{inside}.{name}".lstrip(".") in TABLE["waits"],
+                f"{module.__name__}.{name}",
             ))  # fmt: skip
+
+
+class Philox4x3210:
+    """A source of random bits."""
+
+    def __init__(self, seed: int) -> None:
+        self.generator = np.random.default_rng(seed)
+
+
+class Generator:
+    """A generator on the device, with the methods that CuPy's has."""
+
+    def __init__(self, bits: Philox4x3210) -> None:
+        self.host = bits.generator
+
+
+def _draw(name: str, parameters: str) -> Any:
+    signature = inspect.signature(eval(f"lambda {parameters}: 0"))
+
+    def method(self: Generator, *args: Any, **kwargs: Any) -> Any:
+        signature.bind(*args, **kwargs)
+        return wrap(np.asarray(getattr(self.host, name)(*unwrap(args), **unwrap(kwargs))))
+
+    method.__signature__ = signature  # type: ignore[attr-defined]
+    return method
+
+
+for _name, _parameters in TABLE["generator"].items():
+    setattr(Generator, _name, _draw(_name, _parameters))
 
 
 class Device:
@@ -199,11 +247,12 @@ def _modules() -> dict[str, Any]:
     cp.ndarray, cp.__version__, cp.asnumpy, cp.newaxis = ndarray, VERSION, _asnumpy, None
     cp.get_array_module = lambda *args: cp if any(isinstance(a, ndarray) for a in args) else np
     module("cupy.cuda").Device = Device
+    module("cupy.random").Generator, module("cupy.random").Philox4x3210 = Generator, Philox4x3210
     module("cupy.cuda.runtime").getDevice = lambda: 0
     for name, names in TABLE["numpy"].items():
         path = f".{name}" if name else ""
         _fill(module(f"cupy{path}"), importlib.import_module(f"numpy{path}"), names)
-    module("cupyx").scatter_add = lambda a, index, value: a.scatter_add(index, value)
+    module("cupyx").scatter_add = lambda a, index, value: a.scatter(np.add, index, value)
     for name, names in TABLE["scipy"].items():
         _fill(module(f"cupyx.scipy.{name}"), importlib.import_module(f"scipy.{name}"), names)
     return made

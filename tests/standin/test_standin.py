@@ -81,7 +81,7 @@ def test_what_cupy_lacks_is_lacking(cp):
 
 
 def test_what_is_added_to_atomically(cp):
-    for dtype, fine in (("float32", True), ("float64", True), ("int64", False)):
+    for dtype, fine in (("float32", True), ("float64", True), ("int64", True), ("complex128", False)):
         x, places = cp.zeros(3, dtype), cp.asarray([0, 0, 2])
         if fine:
             cp.add.at(x, places, 1)
@@ -102,3 +102,22 @@ def test_it_goes_as_it_came():
     with installed():
         assert "cupy" in sys.modules
     assert {name for name in sys.modules if name.split(".")[0] in ("cupy", "cupyx")} == before
+
+
+def test_memory_is_not_copied_onto_itself(x):
+    with pytest.raises(AssertionError, match="onto itself"):
+        x[1:] = x[:-1]
+    x[1:] = x[:-1].copy()
+    x[:] = x  # nothing moves
+    x[::2] = x[1:]  # not copied as it lies
+    x[1:] += x[:-1]  # CuPy sees to that
+    assert x.get().tolist() == [1.0, 2.0, 3.0]
+
+
+def test_methods_take_what_cupys_do(cp, x):
+    for call in (lambda: x.max(initial=0.0), lambda: x.sum(where=x > 0), lambda: x.mean(0, None, None, False, 1)):
+        with pytest.raises(TypeError):
+            call()
+    with pytest.raises(NotImplementedError):
+        cp.zeros((3, 2)).T.sort()
+    assert not hasattr(x.flags, "writeable")
