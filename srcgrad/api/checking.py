@@ -12,7 +12,7 @@ import numpy as np
 from srcgrad.api.agreement import allowance, noise_cap
 from srcgrad.api.differences import COARSE_STEPS, STEPS, Quotient, quotients, roughness
 from srcgrad.api.problems import FAILS, MODES, Forward, Mode, Problem, Reverse, derivative, problem_of
-from srcgrad.api.vectors import Mismatch, Vector, element, inner, only, places, size
+from srcgrad.api.vectors import Mismatch, Vector, component, element, inner, only, places, size
 from srcgrad.errors import ArgumentError, SrcgradError
 
 FEW = 64  # components that are looked at one by one when the wrong ones are sought
@@ -107,7 +107,7 @@ def _directions(problem: Problem, rng: np.random.Generator) -> Iterable[tuple[Ve
 
 
 def _check_finite(problem: Problem, trail: tuple[str, ...]) -> None:
-    bad = [path for path, leaf in problem.results if not np.all(np.isfinite(leaf))]
+    bad = [path for path, leaf in problem.results if not np.all(np.isfinite(component(leaf)))]
     if bad:
         raise WrongDerivative(
             f"{_title(problem, trail)}: {bad[0]} is not finite at the given point, so there is no derivative to check.",

@@ -18,7 +18,7 @@ import numpy as np
 
 from srcgrad.api.gradient import GradientFunction
 from srcgrad.api.structure import Path, float_leaves, is_differentiable, like, part, parts
-from srcgrad.backends.homes import on_device
+from srcgrad.backends.homes import array_module, dtype_of, home_of, on_device
 from srcgrad.compile import Compiled
 from srcgrad.rules.directions import NoDirections
 from srcgrad.specialize.inputs import attributes, is_object
@@ -36,11 +36,6 @@ def rebuilt(tree: Any, make: Callable[[Path, Any], Any], path: Path = ()) -> Any
     if items and all(item is None for item in items.values()):
         return None
     return like(tree, items)
-
-
-def dtype_of(leaf: Any) -> np.dtype[Any]:
-    """The dtype of a float or an array."""
-    return np.asarray(leaf).dtype
 
 
 class Directions:
@@ -70,31 +65,34 @@ class Directions:
         if not self.count:
             yield 0, 1
 
-    def stack(self, start: int, stop: int) -> Any:
-        """The directions from start to stop. A range behind the last one gives zeros."""
+    def stack(self, start: int, stop: int, xp: Any = np) -> Any:
+        """The directions from start to stop, as arrays of the library xp. A range behind the last one gives zeros."""
         first = {path: begin for path, _, begin, _ in self.places}
 
-        def units(path: Path, leaf: Any) -> np.ndarray:
-            made = np.zeros((stop - start, int(np.size(leaf))), dtype_of(leaf))
+        def units(path: Path, leaf: Any) -> Any:
+            made = xp.zeros((stop - start, int(np.size(leaf))), dtype_of(leaf))
             own = first.get(path, stop)
             begin, end = max(start, own), min(stop, own + made.shape[1])
             if begin < end:
-                made[np.arange(begin, end) - start, np.arange(begin, end) - own] = 1
+                made[xp.arange(begin, end) - start, xp.arange(begin, end) - own] = 1
             return made.reshape((stop - start, *np.shape(leaf)))
 
         return rebuilt(self.values, units)
 
+    def one(self, k: int) -> Any:
+        """The direction k, in the types of the values. One behind the last is zero."""
+        first = {path: begin for path, _, begin, _ in self.places}
 
-def one_of(stack: Any, values: Any, k: int) -> Any:
-    """The direction k of a stack, in the types of the values."""
+        def unit(path: Path, leaf: Any) -> Any:
+            at = k - first.get(path, k + 1)
+            if home_of(leaf) is None:
+                return type(leaf)(at == 0)
+            made = array_module(leaf).zeros(leaf.shape, leaf.dtype)
+            if 0 <= at < leaf.size:
+                made[tuple(map(int, np.unravel_index(at, leaf.shape)))] = 1
+            return made
 
-    def taken(path: Path, leaf: Any) -> Any:
-        found = part(stack, path)[k, ...]
-        if isinstance(leaf, np.ndarray):
-            return found
-        return leaf.dtype.type(found) if isinstance(leaf, np.generic) else float(found)
-
-    return rebuilt(values, taken)
+        return rebuilt(self.values, unit)
 
 
 class Repeated:
@@ -138,7 +136,7 @@ class Collected:
     def __init__(self, count: int) -> None:
         self.count = count
         self.tree: Any = None
-        self.stacks: dict[Path, np.ndarray] = {}
+        self.stacks: dict[Path, Any] = {}
 
     def put(self, start: int, results: Any) -> None:
         """Take a stack of results from the direction `start` on; what is behind the last one only for its structure."""
@@ -146,8 +144,9 @@ class Collected:
         if not self.stacks:
             self.tree = results
             self.stacks = {
-                path: np.zeros((self.count, *leaf.shape[1:]), leaf.dtype) for path, leaf in leaves.items()
-            }  # fmt: skip
+                path: array_module(leaf).zeros((self.count, *leaf.shape[1:]), leaf.dtype)
+                for path, leaf in leaves.items()
+            }
         for path, leaf in leaves.items():
             self.stacks[path][start : start + len(leaf)] = leaf[: self.count - start]
 
@@ -156,10 +155,10 @@ class Collected:
         return rebuilt(self.tree, lambda path, _: self.stacks[path])
 
 
-def stacked(results: list[Any]) -> Any:
-    """Results of the same structure as a stack."""
+def stacked(results: list[Any], xp: Any = np) -> Any:
+    """Results of the same structure as a stack of arrays of the library xp."""
     columns = [dict(float_leaves(result)) for result in results]
-    return rebuilt(results[0], lambda path, _: np.stack([column[path] for column in columns]))
+    return rebuilt(results[0], lambda path, _: xp.stack([xp.asarray(column[path]) for column in columns]))
 
 
 def push_many(
@@ -188,20 +187,21 @@ def _pushed(
 ) -> Any:  # fmt: skip
     """The stacked tangents in the directions from start to stop: one sweep for all, or else one for each."""
     compiled, given = made._find(made._plain, args, dict(kwargs))
-    stack, repeated = directions.stack(start, stop), Repeated(given)
+    xp, repeated = compiled.backend.library(), Repeated(given)
     many, single = _STACKED.get(made) or (GradientFunction(made.primal, made.argnums, mode="jvps"), {})
     _STACKED[made] = many, single
     if stop - start > 1 and id(compiled) not in single and made.outputs is None:
         try:
             found, _ = many._find(many._plain, args, dict(kwargs))
+            stack = directions.stack(start, stop, xp)
             return many._run(found, (*repeated.run(last=stop >= directions.count), *stack))
         except NoDirections:
             single[id(compiled)] = compiled
     results = []
-    for k in range(stop - start):
-        given = repeated.run(last=start + k + 1 >= directions.count)
-        results.append(made._run(compiled, (*given, *one_of(stack, directions.values, k))))
-    return stacked(results)
+    for k in range(start, stop):
+        given = repeated.run(last=k + 1 >= directions.count)
+        results.append(made._run(compiled, (*given, *directions.one(k))))
+    return stacked(results, xp)
 
 
 def pull_many(
@@ -224,11 +224,11 @@ def _pulled(
 ) -> Any:  # fmt: skip
     """The stacked adjoints for the adjoints of the result from start to stop: one sweep for each of them."""
     compiled, given = made._find(made._plain, args, dict(kwargs))
-    stack, repeated = directions.stack(start, stop), Repeated(given)
+    repeated = Repeated(given)
     results = []
-    for k in range(stop - start):
-        given = repeated.run(last=start + k + 1 >= directions.count)
-        adjoint = one_of(stack, directions.values, k)
+    for k in range(start, stop):
+        given = repeated.run(last=k + 1 >= directions.count)
+        adjoint = directions.one(k)
         result = made._run(compiled, (*given, *[part(adjoint, path) for path in compiled.seed_paths]))
         results.append(result if compiled.outputs > 1 else (result,))
-    return stacked(results)
+    return stacked(results, compiled.backend.library())

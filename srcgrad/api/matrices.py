@@ -17,8 +17,6 @@ import numpy as np
 from srcgrad.api.directions import (
     Directions,
     Repeated,
-    dtype_of,
-    one_of,
     pull_many,
     push_many,
     rebuilt,
@@ -34,8 +32,10 @@ from srcgrad.api.operators import (
     refuse_result,
     wrt,
 )
-from srcgrad.api.structure import Path, float_leaves, held, part, refuse_device
+from srcgrad.api.pullback import runnable
+from srcgrad.api.structure import Path, float_leaves, held, part
 from srcgrad.api.target import Argnums, is_many, name_of, target_of
+from srcgrad.backends.homes import array_module, dtype_of
 from srcgrad.compile import Compiled
 from srcgrad.errors import ArgumentError, SrcgradError
 from srcgrad.transform.results import GRADIENTS
@@ -61,20 +61,21 @@ class Turn:
 
 @dataclass
 class Call:
-    """A function to be differentiated, and the arguments. bound: these by parameter; generated: whether it is ours."""
+    """A function to be differentiated, and the arguments. bound: these by parameter; compiled: the generated function
+    that it is the source of, None for the user's."""
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     bound: tuple[Any, ...]
-    generated: bool = False
+    compiled: Compiled | None = None
 
     def run(self) -> Any:
         """The value. The arguments stay as they are; generated functions do not write into arrays."""
-        if self.generated:
-            return self.function(*Repeated(self.args).run(last=False))
+        if self.compiled is not None:
+            return self.compiled.backend.run(self.compiled.call, Repeated(self.args).run(last=False))
         kwargs = {name: held(value) for name, value in self.kwargs.items()}
-        return self.function(*(held(arg) for arg in self.args), **kwargs)
+        return runnable(self.function, self.args, kwargs)(*(held(arg) for arg in self.args), **kwargs)
 
 
 @dataclass
@@ -162,7 +163,6 @@ class MatrixFunction(Operator):
 
     def _start(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         bound = self._target.bind(args, kwargs, self.__name__)
-        refuse_device(bound, f"the {self._name} of {self.__name__}")
         return Call(self._target.function, *arguments_of(self._target, bound), bound)
 
     def _wrt(self, turn: Turn, call: Call) -> Wrt:
@@ -177,9 +177,22 @@ class MatrixFunction(Operator):
         if turn.mode == "gradient":
             compiled, further = self._gradient(call)
             return self._by_parts(self._evaluate(further, rest), by, call, compiled.outputs > 1)
-        if self._chosen(turn, by, call) == "forward":
-            return self._forward(call, turn, rest, by)
-        return self._reverse(call, turn, rest, by)
+        mode = self._chosen(turn, by, call)
+        made, compiled, given = self._made(call, turn, by, mode)
+        self._last = compiled
+        with compiled.backend.at(given):
+            if mode == "forward":
+                return self._forward(made, compiled, given, call, turn, rest, by)
+            return self._reverse(made, compiled, given, call, turn, rest, by)
+
+    def _made(self, call: Call, turn: Turn, by: Wrt, mode: str) -> tuple[GradientFunction, Compiled, tuple[Any, ...]]:
+        """The derivative in one direction, as an object, compiled for the call, and what it is given beside it."""
+        names = by.names(call.function)
+        if mode == "forward":
+            made = self._derivatives.of(call.function, names, "jvp")
+        else:
+            made = self._derivatives.of(call.function, names, "vjp", turn.has_aux)
+        return made, *made._find(made._plain, call.args, call.kwargs)
 
     def _gradient(self, call: Call) -> tuple[Compiled, Call]:
         names = self._wrt(self._turns[0], call).names(call.function)
@@ -188,7 +201,7 @@ class MatrixFunction(Operator):
         if compiled.overwritten:
             made._check_disjoint(compiled, given)
         given = (*given, *[1.0] * len(compiled.seeds))
-        return compiled, Call(compiled.call, given, {}, given, generated=True)
+        return compiled, Call(compiled.plain, given, {}, given, compiled)
 
     def _chosen(self, turn: Turn, by: Wrt, call: Call) -> str:
         """Forward where there are no more inputs than results: one sweep for each input, or for each result."""
@@ -215,10 +228,10 @@ class MatrixFunction(Operator):
                 position(self._target),
             )
 
-    def _forward(self, call: Call, turn: Turn, rest: tuple[Turn, ...], by: Wrt) -> Found:
-        made = self._derivatives.of(call.function, by.names(call.function), "jvp")
-        compiled, given = made._find(made._plain, call.args, call.kwargs)
-        self._last = compiled
+    def _forward(
+        self, made: GradientFunction, compiled: Compiled, given: tuple[Any, ...], call: Call, turn: Turn,
+        rest: tuple[Turn, ...], by: Wrt,
+    ) -> Found:  # fmt: skip
         units = by.units(call.bound)
         self._refuse_complex(units, turn, "the arguments")
         if rest:
@@ -238,15 +251,16 @@ class MatrixFunction(Operator):
             for whole, leaf, start, stop in units.places:
                 shape = np.shape(leaf)
                 block = stack[start:stop].reshape((*shape, *stack.shape[1:]))
-                block = np.moveaxis(block, range(len(shape)), range(at, at + len(shape)))
+                xp = array_module(block)
+                block = xp.moveaxis(block, tuple(range(len(shape))), tuple(range(at, at + len(shape))))
                 for asked in by.asked(whole):
-                    arrays[path, asked, *others] = np.array(block, _joined(stack.dtype, leaf), order="C")
+                    arrays[path, asked, *others] = xp.array(block, _joined(stack.dtype, leaf), order="C")
         return Found(arrays, [found.trees[0], by.template(call.bound), *found.trees[1:]], found.ndim)
 
-    def _reverse(self, call: Call, turn: Turn, rest: tuple[Turn, ...], by: Wrt) -> Found:
-        made = self._derivatives.of(call.function, by.names(call.function), "vjp", turn.has_aux)
-        compiled, given = made._find(made._plain, call.args, call.kwargs)
-        self._last = compiled
+    def _reverse(
+        self, made: GradientFunction, compiled: Compiled, given: tuple[Any, ...], call: Call, turn: Turn,
+        rest: tuple[Turn, ...], by: Wrt,
+    ) -> Found:  # fmt: skip
         if compiled.overwritten:
             made._check_disjoint(compiled, given)
         out = call.run()
@@ -271,7 +285,7 @@ class MatrixFunction(Operator):
                 dtype = _joined(dtype_of(leaf), argument)
                 if others:
                     dtype = np.promote_types(dtype, stack.dtype)
-                arrays[outer, path, *others] = np.array(block, dtype, order="C")
+                arrays[outer, path, *others] = array_module(block).array(block, dtype, order="C")
         return Found(arrays, [out, *found.trees], {path: np.ndim(leaf) for path, leaf, _, _ in units.places})
 
     def _each(
@@ -283,12 +297,11 @@ class MatrixFunction(Operator):
         found = None
         repeated = Repeated(given)
         for k in range(max(1, units.count)):  # in the direction zero, if there is none, for the structure
-            unit = one_of(units.stack(k, k + 1), units.values, 0)
-            args = (*repeated.run(last=k + 1 >= units.count), *taken(unit))
-            found = self._evaluate(Call(compiled.call, args, {}, args, generated=True), rest)
+            args = (*repeated.run(last=k + 1 >= units.count), *taken(units.one(k)))
+            found = self._evaluate(Call(compiled.plain, args, {}, args, compiled), rest)
             for paths, array in found.arrays.items():
                 if k == 0:
-                    stacks[paths] = np.zeros((units.count, *array.shape), array.dtype)
+                    stacks[paths] = array_module(array).zeros((units.count, *array.shape), array.dtype)
                 if units.count:
                     stacks[paths][k] = array
         assert found is not None
@@ -334,9 +347,7 @@ class MatrixFunction(Operator):
             raise
         except Exception:  # the primal's own, at arguments that are only an example
             chosen = "forward"
-        mode = "jvp" if chosen == "forward" else "vjp"
-        made = self._derivatives.of(call.function, by.names(call.function), mode, turn.has_aux and mode == "vjp")
-        compiled, given = made._find(made._plain, call.args, call.kwargs)
+        _, compiled, given = self._made(call, turn, by, chosen)
         if not rest:
             return compiled
         if chosen == "forward":
@@ -344,7 +355,7 @@ class MatrixFunction(Operator):
         else:
             out = call.run()
             given = (*given, *[part(out, path) for path in compiled.seed_paths])
-        return self._compiled(Call(compiled.call, given, {}, given, generated=True), rest)
+        return self._compiled(Call(compiled.plain, given, {}, given, compiled), rest)
 
     def _what(self) -> str:
         mode = "" if self._name != "Jacobian" or self.mode == "auto" else f"{self.mode} "
@@ -355,7 +366,7 @@ class MatrixFunction(Operator):
 
 
 def _is_complex(units: Directions) -> bool:
-    return any(np.iscomplexobj(leaf) for _, leaf, _, _ in units.places)
+    return any(dtype_of(leaf).kind == "c" for _, leaf, _, _ in units.places)
 
 
 def _joined(dtype: np.dtype[Any], argument: Any) -> np.dtype[Any]:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from srcgrad.api.gradient import GradientFunction
-from srcgrad.api.structure import is_differentiable, like, parts, refuse_device
+from srcgrad.api.structure import is_differentiable, like, parts
+from srcgrad.backends.targets import device_arrays
 from srcgrad.errors import ArgumentError
 
 
@@ -36,12 +37,21 @@ def pattern(made: GradientFunction, place: Any, args: tuple[Any, ...], kwargs: d
 
     made: the function's index sets (mode "deps"); place: the argument's value.
     """
-    refuse_device((args, kwargs), "sparsity")
+    refuse_device(args, kwargs)
     sets, count = index_sets(place)
     compiled, given = made._find(made._plain, args, kwargs)
     found = made._run(compiled, (*given, sets))
     rows = [item for leaf in set_leaves(found) for item in (leaf.ravel().tolist() if np.ndim(leaf) else [leaf])]
     return _matrix(rows, count)
+
+
+def refuse_device(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raise ArgumentError for arrays on a device: patterns and sparse matrices are in the memory of the host."""
+    if next(device_arrays((args, kwargs)), None) is not None:
+        raise ArgumentError(
+            "a sparse derivative, or its pattern, takes NumPy's arrays, and is given one of CuPy's.",
+            "Use jacobian, vjp or jvp on the device, or move the arrays to the host: cupy.asnumpy(a).",
+        )
 
 
 def set_leaves(value: Any) -> Iterator[Any]:

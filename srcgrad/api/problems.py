@@ -14,8 +14,8 @@ import numpy as np
 
 from srcgrad.api.forward import jvp
 from srcgrad.api.gradient import GradientFunction
-from srcgrad.api.pullback import part_of
-from srcgrad.api.structure import float_leaves, held, refuse_device
+from srcgrad.api.pullback import part_of, runnable
+from srcgrad.api.structure import float_leaves, held
 from srcgrad.api.vectors import (
     Vector,
     component,
@@ -28,6 +28,7 @@ from srcgrad.api.vectors import (
     typed,
     vector_of,
 )
+from srcgrad.backends.homes import dtype_of
 from srcgrad.errors import ArgumentError
 
 FAILS = (ArithmeticError, ValueError, np.linalg.LinAlgError)
@@ -38,12 +39,13 @@ FAILS = (ArithmeticError, ValueError, np.linalg.LinAlgError)
 class Problem:
     """A function of positional arguments at a point, to be differentiated by the arguments at the places `wrt`.
 
-    labels: what to call the arguments; what: what to call the function. value: its value at the point; leaves: the
-    float leaves of the arguments at `wrt`; results: those of the value. eps: the relative rounding error of the
-    coarsest of them.
+    function: what is differentiated; run: what gives its value, which on a device is another. labels: what to call the
+    arguments; what: what to call the function. value: its value at the point; leaves: the float leaves of the arguments
+    at `wrt`; results: those of the value. eps: the relative rounding error of the coarsest of them.
     """
 
     function: Callable[..., Any]
+    run: Callable[..., Any]
     args: tuple[Any, ...]
     wrt: tuple[int, ...]
     labels: tuple[str, ...]
@@ -55,14 +57,13 @@ class Problem:
 
     def __post_init__(self) -> None:
         self.leaves = [leaf for k in self.wrt for leaf in spelled_leaves(self.args[k], self.labels[k])]
-        self.value = self.function(*map(held, self.args))
+        self.value = self.run(*map(held, self.args))
         self.results = list(spelled_leaves(self.value, "result"))
         if not self.leaves:
             raise ArgumentError(f"the arguments of {self.what} hold no floats to differentiate by.")
         if not self.results:
             raise ArgumentError(f"the result of {self.what} holds no floats.", "Return what is to be differentiated.")
-        dtypes = [np.asarray(leaf).dtype for _, leaf in self.leaves + self.results]
-        self.eps = max(float(np.finfo(dtype).eps) for dtype in dtypes)
+        self.eps = max(float(np.finfo(dtype_of(leaf)).eps) for _, leaf in self.leaves + self.results)
 
     def directions(self, rng: np.random.Generator) -> tuple[Vector, Vector]:
         """A random direction of the arguments, and a random adjoint of the result: 1 for a number."""
@@ -80,7 +81,7 @@ class Problem:
             args = [moved(arg, rest, step) if k in self.wrt else held(arg) for k, arg in self._in_order()]
             try:
                 with np.errstate(all="ignore"):
-                    out = self.function(*args)
+                    out = self.run(*args)
             except FAILS:
                 return float("nan")
             found = [component(leaf) for _, leaf in float_leaves(out)]
@@ -101,8 +102,7 @@ class Problem:
         """Whether the function answers in single precision though it is asked in double."""
         args = [moved(a, iter([np.zeros(())] * len(self.leaves)), 0.0) if k in self.wrt else held(a)
                 for k, a in self._in_order()]  # fmt: skip
-        out = self.function(*args)
-        return any(np.asarray(leaf).dtype.itemsize < 8 for _, leaf in float_leaves(out))
+        return any(dtype_of(leaf).itemsize < 8 for _, leaf in float_leaves(self.run(*args)))
 
 
 class Forward:
@@ -198,14 +198,14 @@ def derivative(problem: Problem, mode: str, vector: Vector) -> Problem:
     names = [place if isinstance(place, str) else place[0] for place in target.places(made.argnums, bound, "")]
     wrt = tuple(sorted({target.names.index(name) for name in names}))
     labels = (*target.names, *compiled.hidden, *("" for _ in given))[: len(given)]
-    return Problem(compiled.call, given, wrt, labels, f"the {mode} derivative of {problem.what}")
+    what = f"the {mode} derivative of {problem.what}"
+    return Problem(compiled.plain, lambda *args: compiled.backend.run(compiled.call, args), given, wrt, labels, what)
 
 
 def problem_of(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Any
 ) -> Problem:
     """The problem of a call f(*args, **kwargs) of a user's function. argnums: None for all that hold floats."""
-    refuse_device((args, kwargs), "check_grads")
     named = functools.partial(function, **{name: held(value) for name, value in kwargs.items()}) if kwargs else function
     made = GradientFunction(named, 0)
     target = made._target
@@ -218,7 +218,8 @@ def problem_of(
     else:
         wrt = tuple(_place(item, labels, made.__name__)
                     for item in ((argnums,) if isinstance(argnums, (int, str)) else argnums))  # fmt: skip
-    return Problem(named, tuple(map(held, args)), wrt, labels, made.__name__)
+    args = tuple(map(held, args))
+    return Problem(named, runnable(named, args, {}), args, wrt, labels, made.__name__)
 
 
 def _place(item: int | str, labels: tuple[str, ...], name: str) -> int:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from srcgrad.api.gradient import GradientFunction
+from srcgrad.api.primals import primal
 from srcgrad.api.structure import held, matching, part
 from srcgrad.api.target import Outputs, live_places
-from srcgrad.backends.targets import NUMPY
+from srcgrad.backends.targets import NUMPY, device_arrays
 from srcgrad.compile import Compiled
+from srcgrad.errors import SrcgradError
 from srcgrad.specialize.builtins import HANDLERS
 from srcgrad.specialize.transformations import vjp_of
 
@@ -57,12 +60,24 @@ HANDLERS[vjp] = vjp_of
 def value_of(made: GradientFunction, compiled: Compiled, args: tuple[Any, ...]) -> Any:
     """The value of the function itself, called in such a way that the arguments stay as they are."""
     bound = args if made.outputs is None else made._target.bind(args, {}, made.__name__)
-    if compiled.backend is not NUMPY:  # the function itself is NumPy's
-        primal = GradientFunction(made.primal, (), mode="primal", outputs=made.outputs)
-        return primal(*args)
+    if compiled.backend is not NUMPY:
+        return primal(made.primal, made.outputs)(*args)
     # an array that the function does not write is as good as a copy of it; of what else it changes there is no record
     copies = tuple(v if hasattr(v, "dtype") and not compiled.overwritten else held(v) for v in bound)
     return made.primal(*copies) if made.outputs is None else made._target.call(copies)
+
+
+def runnable(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[..., Any]:
+    """A function as it is to be called with arguments like these: itself, or what is generated of it for a device."""
+    if next(device_arrays((args, kwargs)), None) is not None:
+        return primal(function)
+    if "cupy" not in sys.modules:
+        return function
+    try:  # what it reads from outside may be on a device
+        made = primal(function)
+        return function if made._find(made._plain, args, kwargs)[0].backend is NUMPY else made
+    except SrcgradError:
+        return function
 
 
 def part_of(adjoint: Any, value: Any, path: tuple[Any, ...]) -> Any:

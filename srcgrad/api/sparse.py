@@ -15,7 +15,7 @@ import numpy as np
 
 from srcgrad.api.directions import BYTES, stacked
 from srcgrad.api.gradient import GradientFunction, grad
-from srcgrad.api.patterns import argument_of, pattern, scipy_sparse
+from srcgrad.api.patterns import argument_of, pattern, refuse_device, scipy_sparse
 from srcgrad.api.structure import float_leaves, is_differentiable, like, parts
 from srcgrad.api.target import name_of, target_of
 from srcgrad.errors import ArgumentError
@@ -61,6 +61,7 @@ class SparseDerivative:
         return int(colors.max(initial=-1)) + 1
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        refuse_device(args, kwargs)
         found = self._pattern(args, kwargs)
         mode, colors = self._groups(found)
         place = argument_of(self._sets, self.argnums, args, kwargs)

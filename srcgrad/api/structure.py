@@ -32,18 +32,6 @@ def parts(value: Any) -> dict[Any, Any] | None:
     return None
 
 
-def refuse_device(value: Any, what: str) -> None:
-    """Raise ArgumentError if a value is, or holds, an array on a device. what: names what takes none."""
-    inside = parts(value)
-    for item in () if inside is None else inside.values():
-        refuse_device(item, what)
-    if on_device(value):
-        raise ArgumentError(
-            f"{what} takes NumPy's arrays, and is given one of CuPy's.",
-            "Use vjp, jvp or hvp on the device, or move the arrays to the host: cupy.asnumpy(a).",
-        )
-
-
 def like(value: Any, items: dict[Any, Any]) -> Any:
     """A container like `value` with other parts."""
     if isinstance(value, dict):

@@ -1,7 +1,7 @@
 """Arguments and results as points of a vector space: their float leaves, in order, each with its path as text.
 
 A vector of the space is a list with one array per leaf, of float64, or of complex128 where the leaf is complex. What
-is not a float takes no part in it.
+is not a float takes no part in it. Vectors are on the host, also those of what is on a device.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.api.structure import float_leaves, held, is_differentiable, like, part, parts
+from srcgrad.backends.homes import beside, dtype_of, fetched, home_of
 
 Vector = list[np.ndarray]
 
@@ -47,9 +48,9 @@ def filled(value: Any, leaves: Iterator[Any], keep: bool) -> Any:
 
 
 def wide(leaf: Any) -> Any:
-    """A float leaf in double precision (or its own, where that is finer), of the same type otherwise."""
-    if isinstance(leaf, np.ndarray):
-        return leaf.astype(np.result_type(leaf.dtype, np.float64), order="K", subok=False)
+    """A float leaf on the host, in double precision (or its own, where that is finer), of the same type otherwise."""
+    if home_of(leaf) is not None:
+        return fetched(leaf).astype(np.result_type(leaf.dtype, np.float64), order="K", subok=False)
     return np.result_type(leaf.dtype, np.float64).type(leaf) if isinstance(leaf, np.generic) else leaf
 
 
@@ -58,8 +59,9 @@ def moved(value: Any, direction: Iterator[np.ndarray], step: float) -> Any:
 
     def leaves(values: Iterable[Any]) -> Iterator[Any]:
         for leaf in values:
-            there = wide(leaf) + step * next(direction)
-            yield np.asarray(there) if isinstance(leaf, np.ndarray) else type(wide(leaf))(there)
+            here = wide(leaf)
+            there = here + step * next(direction)
+            yield beside(there, leaf) if home_of(leaf) is not None else type(here)(there)
 
     return filled(value, leaves([leaf for _, leaf in float_leaves(value)]), keep=True)
 
@@ -70,8 +72,8 @@ def typed(value: Any, vector: Iterator[np.ndarray], keep: bool = False) -> Any:
     def leaves(values: Iterable[Any]) -> Iterator[Any]:
         for leaf in values:
             part = next(vector)
-            if isinstance(leaf, np.ndarray):
-                yield np.asarray(part, leaf.dtype)
+            if home_of(leaf) is not None:
+                yield beside(part, leaf, leaf.dtype)
             else:
                 yield leaf.dtype.type(part) if isinstance(leaf, np.generic) else type(leaf)(part)
 
@@ -98,15 +100,14 @@ def vector_of(value: Any, tangent: Any, name: str) -> Vector:
     if tangent is None or np.shape(tangent) != np.shape(value):
         what = "None" if tangent is None else f"of the shape {np.shape(tangent)}"
         raise Mismatch(f"{name} has the shape {np.shape(value)}, but its derivative is {what}")
-    dtype = getattr(value, "dtype", None)
-    if isinstance(value, np.ndarray) and np.asarray(tangent).dtype != dtype:
-        raise Mismatch(f"{name} is of {dtype}, but its derivative is of {np.asarray(tangent).dtype}")
+    if home_of(value) is not None and dtype_of(tangent) != value.dtype:
+        raise Mismatch(f"{name} is of {value.dtype}, but its derivative is of {dtype_of(tangent)}")
     return [component(tangent)]
 
 
 def component(leaf: Any) -> np.ndarray:
     """The part of a vector that a leaf is."""
-    return np.asarray(leaf, np.complex128 if np.iscomplexobj(leaf) else np.float64)
+    return np.asarray(fetched(leaf), np.complex128 if dtype_of(leaf).kind == "c" else np.float64)
 
 
 def inner(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> float:
@@ -135,7 +136,7 @@ def random_direction(leaves: Iterable[Any], rng: np.random.Generator) -> Vector:
     found = []
     for leaf in leaves:
         drawn = rng.standard_normal(np.shape(leaf))
-        if np.iscomplexobj(leaf):
+        if dtype_of(leaf).kind == "c":
             drawn = drawn + 1j * rng.standard_normal(np.shape(leaf))
         drawn = np.where(np.abs(drawn) < 0.1, 0.1, drawn)  # no element is left out by chance
         found.append(np.asarray(drawn * scale_of(leaf)))

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import ast
 import importlib
-import importlib.util
 import inspect
 import re
 import sys
 import textwrap
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 
+import numpy as np
+
+from srcgrad.ir.nodes import Const, Expr
 from srcgrad.runtime import HELPERS
 
 ALIAS = "cp"
@@ -25,14 +27,32 @@ INSTEAD: dict[str, tuple[str, dict[str, Any]]] = {
     "np.linalg.svdvals": ("np.linalg.svd", {"compute_uv": False}),
     "np.linalg.outer": ("np.outer", {}),
     "np.linalg.tensordot": ("np.tensordot", {}),
-}
+    "scipy.linalg.solve": ("np.linalg.solve", {}), "scipy.linalg.inv": ("np.linalg.inv", {}),
+    "scipy.linalg.det": ("np.linalg.det", {}), "scipy.linalg.norm": ("np.linalg.norm", {}),
+    "scipy.linalg.svd": ("np.linalg.svd", {}), "scipy.linalg.svdvals": ("np.linalg.svd", {"compute_uv": False}),
+    "scipy.linalg.eigh": ("np.linalg.eigh", {}), "scipy.linalg.eigvalsh": ("np.linalg.eigvalsh", {}),
+}  # fmt: skip
 """What CuPy has under another name, and what else that has to be given."""
+
+REMEDIES = {
+    "np.insert": "Write np.concatenate((x[:k], values, x[k:])).",
+    "np.linalg.multi_dot": "Write A @ (B @ C), in the order that costs least.",
+}
+"""What to write for functions that CuPy lacks."""
+
+OPTIONAL = {
+    "solve_by_products": ("linear_solver", ("gmres", "bicgstab")), "ranks_of_numbers": ("skip_nan", (True,)),
+}  # fmt: skip
+"""Runtime helpers that others call only where an option has one of these values."""
 
 ON_HOST = frozenset({"repeats", "indices_or_sections", "reps", "pad_width", "shift", "axis", "axes", "shape"})
 """Parameters that CuPy's functions want as numbers or displays on the host."""
 
-NUMBERS_TOO = frozenset({"linspace", "logspace", "geomspace"})
-"""Functions that make arrays of numbers on the host: others that take arrays take nothing else."""
+_OF_NUMBERS: dict[Callable[..., Any], tuple[str, ...]] = {
+    np.linspace: ("start", "stop"), np.logspace: ("start", "stop"), np.geomspace: ("start", "stop"),
+    np.quantile: ("q",), np.percentile: ("q",), np.ix_: ("args",),
+}  # fmt: skip
+"""Parameters that are arrays or numbers, and better numbers: CuPy looks into arrays there."""
 
 _METHODS = {"reduce": ("add", "multiply"), "accumulate": ("add", "multiply"), "reduceat": ("add",)}
 """The ufuncs whose methods CuPy has; those of the others are there, and raise."""
@@ -92,6 +112,15 @@ def wants_host(fn: Any, place: int | str) -> bool:
     if isinstance(place, int):
         place = names[0][place] if names is not None and place < len(names[0]) else ""
     return place in ON_HOST
+
+
+def takes_numbers(fn: Any, place: int | str) -> bool:
+    """Whether a function of NumPy's takes numbers at a place as they are, also where it takes arrays."""
+    names = _OF_NUMBERS.get(fn, ())
+    if isinstance(place, int) and names:
+        known = list(inspect.signature(fn).parameters)
+        place = known[min(place, len(known) - 1)]
+    return place in names
 
 
 @cache
@@ -175,10 +204,10 @@ def helper(name: str) -> Callable[..., Any]:
 @cache
 def _device_form(module: str, cp: Any) -> types.ModuleType:
     """A module of the runtime once more, with `np` being CuPy in it: the same source for both libraries."""
-    spec = importlib.util.find_spec(module)
-    assert spec is not None and spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
+    original = importlib.import_module(module)
+    made = types.ModuleType(module)
+    made.__file__ = original.__file__
+    exec(compile(for_cupy(inspect.getsource(original), "np"), str(original.__file__), "exec"), made.__dict__)
     names = vars(made)
     names["np"] = cp
     for name, value in list(names.items()):
@@ -186,6 +215,19 @@ def _device_form(module: str, cp: Any) -> types.ModuleType:
         if home != module and home.startswith("srcgrad.runtime.") and isinstance(value, types.FunctionType):
             names[name] = getattr(_device_form(home, cp), name)
     return made
+
+
+def for_cupy(source: str, name: str) -> str:
+    """The source of helpers with CuPy by a name in NumPy's place, and what it has of SciPy in SciPy's."""
+    scipy = r"(?<=\bfrom )scipy\b|(?<=\bimport )scipy\b|(?<![\w.])scipy(?=\.\w+\.\w+\()"
+    return re.sub(scipy, "cupyx.scipy", re.sub(r"\bnp\.", f"{name}.", source))
+
+
+def missing_in_call(name: str, options: Iterable[tuple[str, Expr]]) -> str | None:
+    """What a helper needs of NumPy and SciPy, called with these options, and CuPy lacks."""
+    given = {option: value.value for option, value in options if isinstance(value, Const)}
+    called = [other for other, (option, values) in OPTIONAL.items() if given.get(option) in values]
+    return next(filter(None, map(missing_in_helper, (name, *called))), None)
 
 
 @cache
@@ -218,9 +260,11 @@ def _given(call: ast.Call | None) -> tuple[int, tuple[str, ...]]:
 
 
 def _looks(node: ast.AST) -> bool:
-    """Whether a part of a function asks for what is in an array: `if np.all(...)`, `x.tolist()`."""
+    """Whether a part of a function asks for what is in an array: `if np.all(...)`, `x.tolist()`, `float(...)`."""
     if isinstance(node, ast.Attribute):
         return node.attr in ("item", "tolist")
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "float":
+        return "np.reshape" in ast.unparse(node)
     if not isinstance(node, (ast.If, ast.While, ast.IfExp)):
         return False
     calls = [call.func for call in ast.walk(node.test) if isinstance(call, ast.Call)]
@@ -233,21 +277,27 @@ def _looks(node: ast.AST) -> bool:
 
 
 def _named(name: str) -> Iterator[tuple[str, ast.Call | None]]:
-    """What a helper and those that it calls name of NumPy, with the call, where it is one."""
+    """What a helper and those that it calls name of NumPy and SciPy, with the call, where it is one."""
     for source in _sources(name, set()):
-        for node in ast.walk(ast.parse(source)):
+        nodes = list(ast.walk(ast.parse(source)))
+        own = {"np": "np", "scipy": "scipy"}
+        for node in nodes:
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("scipy"):
+                own |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+        for node in nodes:
             call = node if isinstance(node, ast.Call) else None
             text = ast.unparse(call.func if call else node) if isinstance(node, (ast.Call, ast.Attribute)) else ""
-            if re.fullmatch(r"np(\.[a-z_]\w*)+", text):
-                yield text, call
+            head, dot, rest = text.partition(".")
+            if head in own and re.fullmatch(r"(\.[a-z_]\w*)*", dot + rest) and (dot or call):
+                yield own[head] + dot + rest, call
 
 
 def _sources(name: str, seen: set[str]) -> Iterator[str]:
-    if name in seen:
+    if name in seen or (seen and name in OPTIONAL):
         return
     seen.add(name)
     source = inspect.getsource(HELPERS[name])
     yield source
-    for other in re.findall(r"\w+", source):
-        if other in HELPERS:
-            yield from _sources(other, seen)
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name) and node.id in HELPERS:
+            yield from _sources(node.id, seen)

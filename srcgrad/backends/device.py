@@ -25,6 +25,7 @@ from srcgrad.analysis.infer import ELEMENTWISE
 from srcgrad.backends import cupy
 from srcgrad.backends.primitives import gives_arrays, synchronises, takes_array
 from srcgrad.backends.residence import Residence, holds_arrays, index_items, is_whole
+from srcgrad.backends.spelled import spelled
 from srcgrad.codegen import text_of
 from srcgrad.errors import NoRuleError, UnsupportedError
 from srcgrad.ir.kinds import Array, Kind, ListOf, Opaque, Scalar, rank
@@ -62,16 +63,22 @@ WAITS = "waits for the device"
 _REMEDY = "Write it with functions that CuPy has, or call the function with NumPy arrays."
 
 
-def for_device(body: Sequence[Stmt], residence: Residence, callees: Sequence[str] = ()) -> list[Stmt]:
-    """The statements of a generated function as they are for CuPy. callees: the other generated functions."""
-    return list(_Device(body, residence, callees).block(body))
+def for_device(
+    body: Sequence[Stmt], residence: Residence, callees: Sequence[str] = (), seeds: Sequence[str] = ()
+) -> list[Stmt]:
+    """The statements of a generated function as they are for CuPy. callees: the other generated functions; seeds: the
+    adjoints that it is given."""
+    return list(_Device(body, residence, callees, seeds).block(body))
 
 
 class _Device:
     """Rewrites one function."""
 
-    def __init__(self, body: Sequence[Stmt], residence: Residence, callees: Sequence[str]) -> None:
-        self.residence = residence
+    def __init__(
+        self, body: Sequence[Stmt], residence: Residence, callees: Sequence[str], seeds: Sequence[str]
+    ) -> None:
+        self.residence, self.seeds = residence, frozenset(seeds)
+        self.callees = frozenset(callees)
         self.aliases = find_aliases(body, dict.fromkeys((*callees, *HELPERS), [True] * 100))
         self.written = set(self.aliases.written)
         for stmt in statements(list(body)):
@@ -177,6 +184,19 @@ class _Device:
         self.waits += 1
         return Call(Prim(made, made.__name__), (expr,), kind=Scalar(getattr(kind, "dtype", "int64")), pos=expr.pos)
 
+    def for_helper(self, arg: Expr) -> Expr:
+        """An argument of a helper: what may be a number, as an adjoint that is 1.0, is made an array."""
+        if not isinstance(arg.kind, Scalar) or is_whole(arg.kind) or self.residence.surely(arg):
+            return self.value(arg)
+        seed = any(isinstance(part, Name) and part.id in self.seeds for part in subexpressions(arg))
+        return self.moved(arg) if seed or self.residence.of(arg) else self.value(arg)
+
+    def handed(self, arg: Expr) -> Expr:
+        """What a helper is given that calls another generated function with it."""
+        if isinstance(arg, Pack):
+            return dataclasses.replace(arg, items=tuple(map(self.handed, arg.items)))
+        return self.passed(arg)
+
     def passed(self, arg: Expr) -> Expr:
         """What another generated function is given, or gives: ints and bools are on the host there."""
         if is_whole(arg.kind):
@@ -267,7 +287,7 @@ class _Device:
     def call(self, call: Call) -> Expr:
         prim, pos = call.prim, call.pos or self.pos
         if HELPERS.get(prim.text) is prim.fn and prim.style == "function":
-            missing = cupy.missing_in_helper(prim.text)
+            missing = cupy.missing_in_call(prim.text, call.kwargs)
             if missing is not None:
                 raise NoRuleError(
                     f"This derivative calls {prim.text}, which needs {missing}: CuPy has none.", _REMEDY, pos
@@ -277,8 +297,16 @@ class _Device:
                 x, index, values = map(self.value, call.args)
                 zeros = Call(self.primitive("np.zeros_like", pos), (x,), kind=call.kind)
                 return self.added((zeros, index, values), call.kind, "np.add.at")
-            return rebuild(call, self.value)
+            handed = any(isinstance(arg, Name) and arg.id in self.callees for arg in call.args)
+            return rebuild(call, self.handed if handed else self.for_helper)
         on_device = [self.residence.of(part) for part in children(call)]
+        names = tuple(name for name, _ in call.kwargs)
+        if prim.style == "method" and on_device[0]:
+            method = getattr(cupy.library().ndarray, prim.text, None)
+            if method is not None and cupy.refused_keyword(method, len(call.args) - 1, names) is not None:
+                words = spelled(dataclasses.replace(call, prim=Prim(prim.fn, f"np.{prim.text}")))
+                if words is not None:
+                    return self.value(words)
         if prim.style != "function" and call.args:
             return self.member(call, on_device[0], pos)
         if prim.fn is float and call.pos is None and any(on_device):  # not the program's own: it stays where it is
@@ -301,15 +329,19 @@ class _Device:
         text, more = prim.text, dict[str, Any]()
         if cupy.find(text) is None:
             text, more = cupy.INSTEAD.get(text, (text, more))
+        own = cupy.find(text)
+        if own is None or cupy.refused_keyword(own[0], len(call.args), names) is not None:
+            words = spelled(call)
+            if words is not None:
+                return self.value(words)
         made = self.primitive(text, pos, own=call.pos is not None)
         self.check_arguments(made.fn, prim.text.removeprefix("np."), len(call.args), call, pos)
-        given = tuple(name for name, _ in call.kwargs)
         unlike = cupy.unlike(prim.text, [rank(arg.kind) for arg in call.args])
         if unlike is not None:
             raise NoRuleError(f"CuPy's {prim.text.removeprefix('np.')} wants {unlike}.", "Use np.broadcast_to.", pos)
-        self.waits += any(on_device) and cupy.waits(made.fn, len(call.args), given)
+        self.waits += any(on_device) and cupy.waits(made.fn, len(call.args), names)
         places: list[tuple[Any, Expr]] = [*enumerate(call.args), *call.kwargs]
-        found = [self.argument(prim.fn, made.fn, place, arg, any(on_device)) for place, arg in places]
+        found = [self.argument(prim.fn, made.fn, place, arg) for place, arg in places]
         count = len(call.args)
         kwargs = tuple((name, new) for (name, _), new in zip(call.kwargs, found[count:], strict=True))
         kwargs += tuple((name, Const(value)) for name, value in more.items())
@@ -327,7 +359,7 @@ class _Device:
         args = (self.value(call.args[0]), self.value(Const(dtype)))
         return Call(self.primitive("np.asarray", pos), args, kind=call.kind, pos=call.pos)
 
-    def argument(self, fn: Any, own: Any, place: int | str, arg: Expr, device: bool) -> Expr:
+    def argument(self, fn: Any, own: Any, place: int | str, arg: Expr) -> Expr:
         """An argument of a function of NumPy's for CuPy's own: numbers and displays that it takes for arrays are made
         arrays."""
         if cupy.wants_host(own, place):
@@ -342,10 +374,12 @@ class _Device:
         if isinstance(arg, Pack) and display and any(map(self.residence.of, arg.items)):
             items = tuple(item if isinstance(item, Slice) else self.moved(item) for item in arg.items)
             return dataclasses.replace(arg, items=items)
-        arrays_only = device or own.__name__ not in cupy.NUMBERS_TOO
-        if arrays_only and (display or isinstance(arg.kind, Scalar)) and not self.residence.of(arg):
+        if cupy.takes_numbers(fn, place) and not self.residence.of(arg):
+            return rebuild(arg, self.value)
+        if (display or isinstance(arg.kind, Scalar)) and not self.residence.of(arg):
             scipy = not isinstance(fn, np.ufunc) and (fn.__module__ or "").startswith("scipy")
-            if (not plain or display) and ((scipy and display) or takes_array(fn, place, display)):
+            taken = takes_array(fn, place, False) or (display and (scipy or takes_array(fn, place, True)))
+            if (not plain or display) and taken:
                 return self.moved(arg)
         if isinstance(arg.kind, Array) and arg.kind.dims is None and not plain and takes_array(fn, place, False):
             return self.moved(arg)  # it may be a number
@@ -410,4 +444,5 @@ def _is_array(expr: Expr) -> bool:
 
 def _lacking(text: str, pos: Pos | None, own: bool = True) -> NoRuleError:
     why = "." if own else ", which the derivative of this calls."
-    return NoRuleError(f"CuPy has no {text.removeprefix('np.')}{why}", _REMEDY, pos)
+    remedy = cupy.REMEDIES.get(text, _REMEDY)
+    return NoRuleError(f"CuPy has no {text.removeprefix('np.')}{why}", remedy, pos)

@@ -32,6 +32,25 @@ def on_device(value: Any) -> bool:
     return home_of(value) == "cupy"
 
 
+def dtype_of(value: Any) -> np.dtype[Any]:
+    """The dtype of a number or an array."""
+    found: np.dtype[Any] = value.dtype if home_of(value) is not None else np.asarray(value).dtype
+    return found
+
+
+def fetched(value: Any) -> Any:
+    """A number or an array in the memory of the host. Waits for a device."""
+    return value.get() if on_device(value) else value
+
+
+def beside(value: Any, array: Any, dtype: Any = None) -> Any:
+    """What NumPy holds, as an array of the library of `array` and on its device."""
+    if not on_device(array):
+        return np.asarray(value, dtype)
+    with array.device:
+        return array_module(array).asarray(value, dtype)
+
+
 def array_module(value: Any) -> Any:
     """The module that makes arrays where this value lives: NumPy for numbers."""
     return sys.modules["cupy"] if on_device(value) else np

@@ -7,11 +7,13 @@ has the last word before a derivative is printed.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
+
+import numpy as np
 
 from srcgrad.backends import cupy
 from srcgrad.backends.device import for_device
@@ -51,9 +53,18 @@ class NumPy:
         """What a module of generated code imports. beside: whether it calls NumPy beside the library."""
         return ["import numpy as np\n"]
 
+    def library(self) -> Any:
+        """The module that makes arrays."""
+        return np
+
+    def at(self, given: tuple[Any, ...]) -> contextlib.AbstractContextManager[Any]:
+        """In it new arrays are made where those are that a generated function is given."""
+        return contextlib.nullcontext()
+
     def run(self, call: Callable[..., Any], given: tuple[Any, ...]) -> Any:
         """Call a generated function."""
-        return call(*given)
+        with self.at(given):
+            return call(*given)
 
 
 class CuPy(NumPy):
@@ -69,41 +80,44 @@ class CuPy(NumPy):
             for f in made.functions
         ]
         seeds = () if wish.mode in ("grad", "sum") else made.seeds  # 1.0, or an adjoint on the device
-        body = for_device(made.body, Residence(made.body, seeds), callees)
+        body = for_device(made.body, Residence(made.body, seeds), callees, made.seeds)
         return dataclasses.replace(made, body=body, functions=functions)
 
     def namespace(self) -> dict[str, Any]:
-        return {self.alias: cupy.library()}
+        return {self.alias: self.library()}
 
     def helper(self, name: str) -> Callable[..., Any]:
         return cupy.helper(name)
 
     def source(self, name: str) -> str:
-        return re.sub(r"\bnp\.", f"{self.alias}.", super().source(name))
+        return cupy.for_cupy(super().source(name), self.alias)
 
     def imports(self, beside: bool) -> list[str]:
         return [f"import cupy as {self.alias}\n", *(["import numpy as np\n"] if beside else [])]
 
-    def run(self, call: Callable[..., Any], given: tuple[Any, ...]) -> Any:
-        """Call a generated function on the device of its arguments, in that device's current stream."""
-        device = next((array.device for array in _arrays(given)), None)
+    def library(self) -> Any:
+        return cupy.library()
+
+    def at(self, given: tuple[Any, ...]) -> contextlib.AbstractContextManager[Any]:
+        """The device of the arrays, and its current stream."""
+        device = next((array.device for array in device_arrays(given)), None)
         if device is None or device.id == cupy.library().cuda.runtime.getDevice():
-            return call(*given)
-        with device:
-            return call(*given)
+            return contextlib.nullcontext()
+        found: contextlib.AbstractContextManager[Any] = device
+        return found
 
 
-def _arrays(value: Any) -> Iterator[Any]:
+def device_arrays(value: Any) -> Iterator[Any]:
     """The arrays on a device in nested containers."""
     if on_device(value):
         yield value
     elif isinstance(value, (list, tuple)):
         for item in value:
-            yield from _arrays(item)
+            yield from device_arrays(item)
     elif isinstance(value, dict):
-        yield from _arrays(list(value.values()))
+        yield from device_arrays(list(value.values()))
     elif is_object(value):
-        yield from _arrays(list(attributes(value).values()))
+        yield from device_arrays(list(attributes(value).values()))
 
 
 NUMPY, CUPY = NumPy(), CuPy()

@@ -9,7 +9,7 @@ from srcgrad.codegen.folding import fold
 
 WIDTH = 118
 MAX_PADDING = 40  # a comment farther than this from its statement is not read as belonging to it
-MIN_NOTE = 20  # what is left of a comment below this length tells nothing
+MIN_NOTE = 23  # what is left of a comment below this length tells nothing: "waits for the device..."
 
 
 @dataclass

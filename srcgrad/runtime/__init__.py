@@ -20,7 +20,13 @@ from srcgrad.runtime.banded import (
     symmetric_bands,
     symmetric_bands_adjoint,
 )
-from srcgrad.runtime.differences import numerical_jvp, numerical_vjp, stop_gradient
+from srcgrad.runtime.differences import (
+    largest_magnitude,
+    numerical_jvp,
+    numerical_vjp,
+    stop_gradient,
+    usual_step,
+)
 from srcgrad.runtime.draws import device_generator
 from srcgrad.runtime.factors import (
     banded_v,
@@ -111,6 +117,7 @@ from srcgrad.runtime.implicit import (
     root_adjoint,
     root_tangent,
     solution_in_form,
+    solve_by_products,
     solve_linear,
 )
 from srcgrad.runtime.matrices import (
@@ -195,12 +202,15 @@ from srcgrad.runtime.statistics import (
     gradient_rates,
     histogram_adjoint,
     histogram_of_weights,
+    max_from,
+    min_from,
     places_of,
     quantile_adjoint,
     quantile_parts,
     quantile_ranks,
     quantile_slope,
     quantile_tangent,
+    ranks_of_numbers,
     record_places,
     reduceat_adjoint,
     standardized,
@@ -235,7 +245,7 @@ HELPERS = {
         histogram_adjoint, histogram_of_weights, places_of, quantile_adjoint, quantile_parts, quantile_ranks,
         quantile_slope,
         gradient_places_adjoint, gradient_places_tangent, gradient_rates,
-        reduceat_adjoint, quantile_tangent,
+        reduceat_adjoint, quantile_tangent, ranks_of_numbers, max_from, min_from,
         record_places, standardized, correlate_adjoint, correlate_adjoint_right, correlation_in_full,
         flip, gaps_between, inverse_of, least_squares, with_direction, direction_of, undiagonals, add_windows, unpad,
         check_thin, qr_adjoint, qr_q, qr_q_adjoint, qr_q_tangent, qr_r, qr_r_adjoint, qr_r_tangent,
@@ -246,9 +256,9 @@ HELPERS = {
         tridiagonal_v, tridiagonal_w, banded_v, banded_w, banded_outer, banded_product, banded_transpose,
         diagonal_sums, symmetric_bands, symmetric_bands_adjoint,
         contents_of, put_back, Snapshots,
-        numerical_jvp, numerical_vjp, stop_gradient,
+        largest_magnitude, numerical_jvp, numerical_vjp, stop_gradient, usual_step,
         custom_root, fixed_point, fixed_point_adjoint, fixed_point_tangent, root_adjoint, root_tangent,
-        solution_in_form, solve_linear,
+        solution_in_form, solve_by_products, solve_linear,
         airy_part, ellipj_part, fresnel_part, shichi_part, sici_part, voigt_dispersion,
         convolution_left, convolution_right, correlated_back, filtfilt_back, lagged_products, savgol_back,
         sections_back, sosfilt_sections, sosfilt_tangent, sosfiltfilt_back, two_passes_back, uncropped,

@@ -5,6 +5,8 @@ on the others here. An adjoint that it takes is called g.
 """
 # mypy: allow-untyped-defs, allow-untyped-calls
 
+import math
+
 import numpy as np
 
 
@@ -202,7 +204,7 @@ def valid_correlation(in1, in2):
     from scipy import signal
 
     shape = tuple([n - m + 1 for n, m in zip(in1.shape, in2.shape, strict=True)])
-    if np.prod(shape) > 100:
+    if math.prod(shape) > 100:
         return signal.correlate(in1, in2, mode="valid")
     result = np.zeros(shape, np.result_type(in1, in2))
     for place in np.ndindex(shape):

@@ -3,6 +3,8 @@
 
 import numpy as np
 
+from srcgrad.runtime.differences import largest_magnitude
+
 
 def fixed_point(f, x0, *args, solve=None, tol=1e-12, maxiter=1000, linear_solver="dense"):
     """The x with x = f(x, *args), by iteration from x0.
@@ -22,11 +24,11 @@ def fixed_point(f, x0, *args, solve=None, tol=1e-12, maxiter=1000, linear_solver
     x = x0
     for _ in range(maxiter):
         before, x = x, f(x, *args)
-        change = np.max(np.abs(np.subtract(x, before)), initial=0.0)
-        if change <= tol * max(1.0, np.max(np.abs(x), initial=0.0)):
+        change = largest_magnitude(x - before)
+        if not np.any(change > tol * np.maximum(1.0, largest_magnitude(x))):
+            if not np.isfinite(change):
+                break
             return np.array(x) if isinstance(x, np.ndarray) else x
-        if not np.isfinite(change):
-            break
     raise ArithmeticError(f"fixed_point: no convergence in {maxiter} steps, the last change was {change}")
 
 
@@ -43,7 +45,7 @@ def custom_root(residual, solve, x0, *args, linear_solver="dense"):
     shape = np.shape(x0)
 
     def equation(x):
-        value = np.reshape(x, shape) if shape else float(np.reshape(x, ()))
+        value = np.reshape(x, shape) if shape else x if isinstance(x, float) else float(np.reshape(x, ()))
         return np.reshape(residual(value, *args), np.shape(x))
 
     return solution_in_form(solve(equation, x0), x0)
@@ -123,18 +125,22 @@ def solve_linear(product, d, how):
     if how == "dense":
         matrix = np.stack([flat(unit) for unit in np.eye(d.size, dtype=d.dtype)], axis=1)
         return np.reshape(np.linalg.solve(matrix, np.reshape(d, -1)), d.shape)
-    if callable(how):
-        return np.reshape(how(flat, np.reshape(d, -1)), d.shape)
+    w = how(flat, np.reshape(d, -1)) if callable(how) else solve_by_products(flat, np.reshape(d, -1), how)
+    return np.reshape(w, d.shape)
+
+
+def solve_by_products(product, d, how):
+    """The vector w with product(w) = d, by SciPy. how: "gmres" or "bicgstab"."""
     from scipy.sparse import linalg
 
-    operator = linalg.LinearOperator((d.size, d.size), matvec=flat, dtype=d.dtype)
+    operator = linalg.LinearOperator((d.size, d.size), matvec=product, dtype=d.dtype)
     tolerance = 100 * np.finfo(d.dtype).eps
     w, failed = {"gmres": linalg.gmres, "bicgstab": linalg.bicgstab}[how](
-        operator, np.reshape(d, -1), rtol=tolerance, atol=0.0, maxiter=10 * d.size + 100
+        operator, d, rtol=tolerance, atol=0.0, maxiter=10 * d.size + 100
     )
     if failed:
         raise ArithmeticError(f"{how}: the adjoint of the solution was not found in {failed} steps")
-    return np.reshape(w, d.shape).astype(d.dtype)
+    return w.astype(d.dtype)
 
 
 def integral_of(function, a, b, args=()):

@@ -32,7 +32,12 @@ def quantile_ranks(rows, q, method="linear", skip_nan=False):
     if not skip_nan:  # the same along all other axes
         between = np.reshape(np.quantile(ranks, q, method=method), -1)
         return np.broadcast_to(between, rows.shape[:-1] + between.shape)
-    number = np.count_nonzero(~np.isnan(rows), axis=-1, keepdims=True)  # nan is sorted behind them
+    return ranks_of_numbers(rows, ranks, q, method)
+
+
+def ranks_of_numbers(rows, ranks, q, method):
+    """The same where nan does not count: it is sorted behind the numbers."""
+    number = np.sum(~np.isnan(rows), axis=-1, keepdims=True)
     between = np.nanquantile(np.where(ranks < number, ranks, np.nan), q, axis=-1, method=method)
     return np.nan_to_num(np.moveaxis(np.reshape(between, (-1,) + rows.shape[:-1]), 0, -1))
 
@@ -206,6 +211,20 @@ def bins_of(a, bins=10, range=None):
     return np.clip(np.where(a == edges[-1], len(edges) - 2, k), 0, len(edges) - 2), (a >= edges[0]) & (a <= edges[-1])
 
 
+def max_from(x, initial, axis=None, keepdims=False):
+    """np.max(x, axis, keepdims=keepdims, initial=initial) of NumPy."""
+    if x.size == 0:
+        return np.sum(x, axis=axis, keepdims=keepdims) + initial
+    return np.maximum(np.max(x, axis=axis, keepdims=keepdims), initial)
+
+
+def min_from(x, initial, axis=None, keepdims=False):
+    """np.min(x, axis, keepdims=keepdims, initial=initial) of NumPy."""
+    if x.size == 0:
+        return np.sum(x, axis=axis, keepdims=keepdims) + initial
+    return np.minimum(np.min(x, axis=axis, keepdims=keepdims), initial)
+
+
 def histogram_adjoint(d, a, bins=10, range=None):
     """The adjoint of the weights from that of their sums in each bin."""
     k, inside = bins_of(a, bins, range)
@@ -232,7 +251,7 @@ def quantile_slope(a, q, axis=None, method="linear", skip_nan=False):
     between = quantile_ranks(rows, q, method, skip_nan)
     ends = {"linear": 2.0, "interpolated_inverted_cdf": 1.0, "hazen": 1.0, "weibull": 0.0, "median_unbiased": 2 / 3,
             "normal_unbiased": 0.75}  # fmt: skip
-    number = np.count_nonzero(~np.isnan(rows), axis=-1, keepdims=True) if skip_nan else rows.shape[-1]
+    number = np.sum(~np.isnan(rows), axis=-1, keepdims=True) if skip_nan else rows.shape[-1]
     grows = number + 1 - ends[method] if method in ends else 0.0
     before = np.maximum(np.ceil(between).astype(int) - 1, 0)
     behind = np.minimum(np.floor(between).astype(int) + 1, number - 1)

@@ -217,7 +217,10 @@ def _compile(s: Any, key: str, fn: Closure, template: dict[Any, Value], pos: Pos
         originals: list[tuple[Struct, dict[Any, Value]]] = []
         for slot, value in env.items():
             _name_leaves(sub, value, params)
-            sub.env[(path, slot[1]) if slot[0] == "argument" else slot[1]] = value
+            at = (path, slot[1]) if slot[0] == "argument" else slot[1]
+            sub.env[at] = value
+            if at in sub.knowledge.canonical:  # some path binds it anew
+                sub.bind(at, value, definition.pos)
             originals += [(st, dict(st.items)) for st in _structs(value)]
         sub.names[(path, definition.result)] = sub.fresh("result")
         try:

@@ -122,6 +122,14 @@ def test_numbers_beside_arrays_become_arrays(cp):
     hold_on_device(cp, f, (X4,))
 
 
+def test_arrays_of_numbers_alone_are_made_on_the_device(cp):
+    def f(x, a):
+        y = np.zeros_like(a) + np.ones_like([a, 2.0]) @ np.broadcast_to(a, (2,))
+        return np.sum(x * y) + np.sum(np.linspace(0, a, 4) * x) + np.linalg.det(np.array([[a, 1.0], [2.0, 3.0]]))
+
+    assert "linspace(0, a, 4)" in hold_on_device(cp, f, (X4, 3.0))
+
+
 def test_a_value_that_may_be_a_number(cp):
     def f(x, n):
         total = 0.0
@@ -320,21 +328,61 @@ def test_what_cupy_lacks_is_refused_by_name(cp, x):
     assert info.value.pos.line == line_of(inserted) and "^^^" in str(info.value) and info.value.remedy
 
 
+def test_what_cupy_lacks_is_written_with_what_it_has(cp, x):
+    import scipy.linalg
+
+    def f(x, y):
+        top = np.max(x, initial=0.1) + y.max(axis=0, initial=-0.5).sum() + y.min(initial=9.0)
+        curve = np.polyval(x, y) + np.polyval([1.0, 2.0, 3.0], y)
+        middle = np.quantile(y, 0.3) + np.sum(np.percentile(x, [20.0, 70.0]))
+        return top * np.sum(curve) * middle + np.logaddexp.reduce(y)[1] + np.sum(np.clip(x, min=0.1))
+
+    y = np.array([[0.3, 1.2], [-0.4, 0.8], [0.1, 0.7]])
+    for dtype in ("f8", "f4"):
+        hold_on_device(cp, f, (X4.astype(dtype), y.astype(dtype)))
+
+    def solved(x):
+        a = np.outer(x, x) + 2 * np.eye(4)
+        return np.sum(scipy.linalg.solve(a, x)) + scipy.linalg.det(scipy.linalg.inv(a)) + scipy.linalg.svdvals(a)[0]
+
+    assert "cp.linalg.solve(a, x)" in hold_on_device(cp, solved, (X4,))
+
+
+@pytest.mark.parametrize("name", ["i1", "i1e", "j1"])
+def test_bessel_functions_of_order_one(cp, name):
+    import scipy.special
+
+    x = np.array([0.0, 1e-12, -1e-7, 1e-3, -0.4, 2.0, 9.0])
+    for dtype in ("f8", "f4"):
+        hold_on_device(cp, lambda x: np.sum(getattr(scipy.special, name)(x) * x), (x.astype(dtype),))  # noqa: B023
+        value = srcgrad.vjp(lambda x: getattr(scipy.special, name)(x), x)[1](np.ones(7))[0]  # noqa: B023
+        device = srcgrad.vjp(lambda x: getattr(scipy.special, name)(x), cp.asarray(x))[1](cp.ones(7))[0]  # noqa: B023
+        np.testing.assert_allclose(device.get(), value, rtol=1e-13, atol=1e-15)
+
+
 def test_keywords_that_cupy_lacks_are_refused_by_name(cp, x):
     def f(x):
-        return np.max(x, initial=0.0)
+        return np.sum(x[np.argsort(x, stable=True)])
 
-    with pytest.raises(NoRuleError, match="CuPy's max does not take `initial`"):
-        grad(f)(x)
+    def method(x):
+        return np.sum(x[x.argsort(stable=True)])
+
+    def fine(x):
+        return np.sum(x.astype(np.float32, copy=True).reshape(2, 2, order="C").sum(axis=0, keepdims=True))
+
+    assert grad(fine)(x).dtype == np.float64
+    for function in (f, method):
+        with pytest.raises(NoRuleError, match="argsort does not take `stable`"):
+            grad(function)(x)
 
 
 def test_what_only_the_derivative_lacks(cp):
     import scipy.special
 
     def f(x):
-        return np.sum(scipy.special.i1(x))
+        return np.sum(scipy.special.kn(2, x))
 
-    with pytest.raises(NoRuleError, match="no scipy.special.iv, which the derivative of this calls"):
+    with pytest.raises(NoRuleError, match="no scipy.special.kn, which the derivative of this calls"):
         grad(f)(cp.asarray(X4))
 
 
@@ -372,12 +420,12 @@ def test_cupys_own_functions_are_not_looked_into(cp, x):
     assert "`np." in info.value.remedy
 
 
-def test_matrices_and_checks_take_arrays_of_the_host(cp, x):
-    for made in (srcgrad.jacobian(np.sin), srcgrad.hessian(chain), srcgrad.grad(chain, check=True)):
+def test_patterns_take_arrays_of_the_host(cp, x):
+    for call in (srcgrad.sparse_jacobian(np.sin, sparsity=np.eye(4)), srcgrad.sparse_hessian(chain)):
         with pytest.raises(ArgumentError, match="takes NumPy's arrays"):
-            made(x)
+            call(x)
     with pytest.raises(ArgumentError, match="takes NumPy's arrays"):
-        srcgrad.check_grads(chain, (x,))
+        srcgrad.sparsity(chain, x)
 
 
 def test_a_result_that_is_no_number(cp, x):
@@ -410,6 +458,10 @@ def test_pullbacks(cp):
     with pytest.raises(ArgumentError, match="an array of NumPy, but the value is one of CuPy"):
         pull_2(host)
     assert np.all(pull_2(None)[0].get() == 0)
+
+
+def test_pullbacks_of_functions_without_a_name(cp, x):
+    close(srcgrad.vjp(lambda x: x * 2.0, x)[0], X4 * 2)
 
 
 def test_tangents(cp, x):

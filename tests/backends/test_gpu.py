@@ -5,9 +5,34 @@ import pytest
 
 import srcgrad
 from tests.backends.test_device import loss
-from tests.backends.tools import hold_on_device, to_device
+from tests.backends.test_implicit import CASES as SOLUTIONS
+from tests.backends.tools import hold_on_device, hold_operator, to_device
+from tests.forward import test_duality
+from tests.matrices import test_hessian
+from tests.trust.test_check_grads import RIGHT
 
 pytestmark = pytest.mark.gpu
+
+
+@pytest.mark.parametrize("f, args", test_duality.PROGRAMS)
+def test_matrices(gpu, f, args):
+    for op in (srcgrad.jacobian, srcgrad.jacfwd, srcgrad.jacrev):
+        hold_operator(gpu, op(f), args)
+
+
+@pytest.mark.parametrize("f", test_hessian.PROGRAMS)
+def test_hessians(gpu, f):
+    hold_operator(gpu, srcgrad.hessian(f), (test_hessian.X,))
+
+
+@pytest.mark.parametrize("f, args", RIGHT.values(), ids=RIGHT)
+def test_checks(gpu, f, args):
+    srcgrad.check_grads(f, to_device(gpu, args), order=1)
+
+
+@pytest.mark.parametrize("f, args", SOLUTIONS[:-1])
+def test_solutions(gpu, f, args):
+    hold_on_device(gpu, f, args)
 
 
 def test_places_that_occur_often_are_added(gpu):

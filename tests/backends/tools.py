@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import srcgrad
-from tests.standin import syncs
+from tests.standin import Waited, syncs
 from tests.support import children, differentiable_args
 
 
@@ -74,14 +74,35 @@ def hold_on_device(cp: Any, f: Callable[..., Any], args: tuple[Any, ...], argnum
     source = both.source_for(*given)
     with syncs() as waited:
         got = both(*given)
-    for file, number in waited.lines:
-        text = statement_at("".join(linecache.getlines(file)), number)
-        assert "waits for the device" in text, f"{text}\nwaits for the device, and does not say so, in\n{source}"
+    all_said(waited)
     for before, after in zip(args, given, strict=True):
         same(before, after, 0.0) if not callable(before) else None
     single = any(getattr(a, "dtype", None) == np.float32 for a in args)
     same(want, got, 1e-4 if single else 1e-9)
     return source
+
+
+def all_said(waited: Waited) -> None:
+    """Whatever waited for the device says so."""
+    for file, number in waited.lines:
+        whole = "".join(linecache.getlines(file))
+        text = statement_at(whole, number)
+        assert "waits for the device" in text, f"{text}\nwaits for the device, and does not say so, in\n{whole}"
+
+
+def hold_operator(cp: Any, op: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    """An operator applied to a function gives for CuPy's arrays what it gives for NumPy's, as arrays on the device;
+    nothing but the generated code waits for it."""
+    want = op(*copy.deepcopy(args))
+    given = to_device(cp, args)
+    with syncs() as waited:
+        got = op(*given)
+    assert waited.count == len(waited.lines), "something beside the generated code waits for the device"
+    all_said(waited)
+    for before, after in zip(args, given, strict=True):
+        same(before, after, 0.0) if not callable(before) else None
+    single = any(getattr(leaf, "dtype", None) == np.float32 for leaf in args)
+    same(want, got, 1e-4 if single else 1e-9)
 
 
 def statement_at(text: str, number: int) -> str:

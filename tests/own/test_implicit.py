@@ -130,6 +130,26 @@ def test_solvers_of_scipy():
     np.testing.assert_allclose(custom_root(lambda x: x**2 - 2, scipy.optimize.fsolve, 1.0), np.sqrt(2.0))
 
 
+def test_a_step_that_binds_its_parameter_anew_on_one_path():
+    def step(u, x, n):
+        if n > 1:
+            u = u * x
+        return 0.3 * np.cos(u) + n
+
+    for n in (1, 2):
+        check(lambda x, n=n: np.sum(fixed_point(step, np.zeros(3), x, n)), X)
+
+
+def halved(u, n):
+    if n > 1:
+        u = u * u
+    return u if n == 0 else halved(np.cos(u), n - 1)
+
+
+def test_a_recursive_function_that_binds_its_parameter_anew_on_one_path():
+    check(lambda x: np.sum(halved(x, 3)), X)
+
+
 def test_a_solver_in_place_of_the_iteration():
     def f(a):
         return fixed_point(heron, 1.0, a, solve=lambda step, x0: scipy.optimize.fixed_point(step, x0, xtol=1e-14))

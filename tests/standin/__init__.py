@@ -9,7 +9,7 @@ counted. What CuPy lacks is lacking: table.json, which tools/cupy_table.py write
         with syncs() as waited: ...
 """
 
-from tests.standin.arrays import syncs
+from tests.standin.arrays import Waited, syncs
 from tests.standin.modules import VERSION, installed
 
-__all__ = ["VERSION", "installed", "syncs"]
+__all__ = ["VERSION", "Waited", "installed", "syncs"]

@@ -26,8 +26,8 @@ RAW = {"shape", "ndim", "size", "isscalar", "result_type", "promote_types", "can
 MAKES = {"array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray"}
 """Functions that take what the host has."""
 
-ANY = {"isclose", "allclose", "array_equal", "meshgrid", "copyto", "full", "full_like", "arange", "linspace", "einsum",
-       "average", "gradient", "quantile", "percentile", "select", *RAW}  # fmt: skip
+ANY = {"isclose", "allclose", "array_equal", "meshgrid", "copyto", "full", "full_like", "arange", "linspace",
+       "logspace", "einsum", "average", "gradient", "quantile", "percentile", "select", *RAW}  # fmt: skip
 """Functions that take numbers where others take arrays."""
 
 HOST_ONLY = {"shape", "axis", "axes", "newshape", "n", "N", "k", "repeats", "reps", "indices_or_sections",
