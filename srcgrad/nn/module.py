@@ -36,7 +36,7 @@ class Module:
 
     A subclass may have, or inherit, an `__init__` of its own. A gradient by a model is an instance of the same class,
     made without calling it: arrays hold derivatives, all else is None. `training` says whether the model is being
-    trained, `frozen` names the parts that optimisers leave alone.
+    trained, `frozen` names the parts that are not.
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -46,7 +46,7 @@ class Module:
 
     def _start(self) -> None:
         self.training = True
-        self.frozen: tuple[str, ...] = ()
+        self.__frozen__: tuple[str, ...] = ()  # fields of its own: gradients have None there
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -77,19 +77,33 @@ class Module:
         return self
 
     def freeze(self, *names: str) -> Self:
-        """Exclude parts, by dotted names as in `freeze("encoder", "layers.0.bias")`, from what optimisers change; all
-        parts without a name. Returns the model. Raises ArgumentError for a name that there is not."""
+        """Exclude parts from the training, by dotted names as in `freeze("encoder", "layers.0.bias")`, all without a
+        name: gradients have None for them, which costs nothing, and optimisers leave them alone. Returns the model.
+        Raises ArgumentError for a name that there is not."""
+        self._check_names(names)
+        for part, below in _inside(self, names or ("",)):
+            part.__frozen__ = tuple(dict.fromkeys((*part.__frozen__, *below)))
+        return self
+
+    def unfreeze(self, *names: str) -> Self:
+        """Train these parts again, all without a name. Returns the model. Raises ArgumentError for a name that there is
+        not."""
+        self._check_names(names)
+        for part, below in _inside(self, names or ("",)):
+            part.__frozen__ = tuple(name for name in part.__frozen__ if name not in below)
+        return self
+
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """The dotted names of the parameters that `freeze` excluded from the training."""
+        trained = named_parameters(self, trainable=True)
+        return tuple(name for name in named_parameters(self) if name not in trained)
+
+    def _check_names(self, names: tuple[str, ...]) -> None:
         known = named_parameters(self)
         for name in names:
             if not any(_under(path, name) for path in known):
                 raise ArgumentError(f"{type(self).__name__} has no parameter {name!r}.", f"It has {', '.join(known)}.")
-        self.frozen = tuple(dict.fromkeys((*self.frozen, *(names or ("",)))))
-        return self
-
-    def unfreeze(self, *names: str) -> Self:
-        """Take back what `freeze` did for these names, for all without a name. Returns the model."""
-        self.frozen = tuple(name for name in self.frozen if names and name not in names)
-        return self
 
     def astype(self, dtype: Any) -> Self:
         """A copy whose arrays of floats have this dtype."""
@@ -140,7 +154,7 @@ def _arrays(value: Any, name: str, is_static: bool, frozen: bool) -> Iterator[tu
     if is_array(value):
         yield name, value, is_static, frozen
         return
-    held = getattr(value, "frozen", ()) if isinstance(value, Module) else ()
+    held = value.__frozen__ if isinstance(value, Module) else ()
     for key, part, static_field in children(value):
         path = f"{name}.{key}" if name else key
         for found, array, fixed, off in _arrays(part, path, is_static or static_field, frozen):
@@ -150,6 +164,27 @@ def _arrays(value: Any, name: str, is_static: bool, frozen: bool) -> Iterator[tu
 
 def _under(path: str, name: str) -> bool:
     return name in ("", path) or path.startswith(name + ".")
+
+
+def _inside(value: Any, names: tuple[str, ...], owner: Module | None = None, path: str = "") -> Iterator[
+    tuple[Module, tuple[str, ...]]
+]:  # fmt: skip
+    """For the arrays in a model that these dotted names mean: the module around each, and its name there, which is that
+    of the field where all of the field is meant."""
+    if isinstance(value, Module):
+        owner, path = value, ""
+    whole = any(name == "" for name in names)
+    if owner is not None and path and "." not in path and whole and not any(modules(value)):
+        yield owner, (path,)
+        return
+    if is_array(value):
+        if owner is not None and whole:
+            yield owner, (path,)
+        return
+    for key, part, _ in children(value):
+        below = tuple(name[len(key) + 1 :] for name in names if _under(key, name) or _under(name, key))
+        if below:
+            yield from _inside(part, below, owner, f"{path}.{key}" if path else key)
 
 
 def named_arrays(model: Any) -> dict[str, Array]:
@@ -206,6 +241,8 @@ def summary(model: Any) -> str:
         rows.append((name + ("" if name in trained else " (frozen)"), shape, str(array.dtype), f"{array.size:,}"))
     total = sum(array.size for array in named_parameters(model).values())
     rows.append(("total", "", "", f"{total:,}"))
+    if len(trained) < len(rows) - 2:
+        rows.append(("trained", "", "", f"{sum(array.size for array in trained.values()):,}"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join((*(cell.ljust(w) for cell, w in zip(row[:3], widths, strict=False)), row[3].rjust(widths[3])))
              for row in rows]  # fmt: skip
