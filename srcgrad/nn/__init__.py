@@ -6,20 +6,32 @@ arrays in place. Nothing in the compiler knows of this package. See docs/nn.md.
 
 from srcgrad.nn import initialisers
 from srcgrad.nn.activations import (
+    PReLU,
+    celu,
     elu,
     gelu,
+    glu,
+    hard_sigmoid,
+    hard_swish,
+    hard_tanh,
     leaky_relu,
+    log_sigmoid,
     log_softmax,
+    mish,
     relu,
+    relu6,
+    selu,
     sigmoid,
     silu,
     softmax,
     softplus,
+    softsign,
     tanh,
 )
 from srcgrad.nn.attention import MultiHeadAttention, TransformerBlock, attention, causal_mask
 from srcgrad.nn.callbacks import Callback, EarlyStopping
-from srcgrad.nn.convolution import Conv1d, Conv2d, convolve
+from srcgrad.nn.convolution import convolve
+from srcgrad.nn.convolutional import Conv1d, Conv2d, ConvTranspose2d
 from srcgrad.nn.data import ArrayDataset, DataLoader, Subset, load_dataset, split
 from srcgrad.nn.evaluation import evaluate
 from srcgrad.nn.history import History
@@ -37,24 +49,36 @@ from srcgrad.nn.losses import (
 from srcgrad.nn.metrics import accuracy, confusion_matrix, f1, precision, recall
 from srcgrad.nn.minimise import minimize
 from srcgrad.nn.module import Module, map_arrays, named_arrays, named_parameters, static, summary
-from srcgrad.nn.normalisation import BatchNorm, Dropout, LayerNorm, follow
+from srcgrad.nn.normalisation import BatchNorm, Dropout, GroupNorm, LayerNorm, RMSNorm, follow
 from srcgrad.nn.optimisers import SGD, Adam, AdamW, Optimiser, RMSProp, clip_by_norm, clip_by_value
-from srcgrad.nn.pooling import AvgPool, MaxPool, global_avg_pool, global_max_pool, max_pool, mean_pool
+from srcgrad.nn.pooling import (
+    AvgPool,
+    AvgPool1d,
+    MaxPool,
+    MaxPool1d,
+    global_avg_pool,
+    global_max_pool,
+    max_pool,
+    mean_pool,
+)
 from srcgrad.nn.recurrent import GRU, LSTM, GRUCell, LSTMCell
+from srcgrad.nn.resizing import AdaptiveAvgPool, Upsample, pixel_shuffle
 from srcgrad.nn.saving import Checkpoint, load, save
 from srcgrad.nn.schedules import cosine, step_decay, warm_up
 from srcgrad.nn.tensorfile import CheckpointError
 from srcgrad.nn.training import Run, fit
 
 __all__ = [
-    "GRU", "LSTM", "SGD", "Adam", "AdamW", "ArrayDataset", "AvgPool", "BatchNorm", "Callback", "Checkpoint",
-    "CheckpointError", "Conv1d", "Conv2d", "DataLoader", "Dense", "Dropout", "EarlyStopping", "Embedding",
-    "GRUCell", "History", "LSTMCell", "LayerNorm", "MaxPool", "Module", "MultiHeadAttention", "Optimiser",
-    "RMSProp", "Residual", "Run", "Sequential", "Subset", "TransformerBlock", "accuracy", "attention",
-    "binary_cross_entropy_with_logits", "causal_mask", "clip_by_norm", "clip_by_value", "confusion_matrix",
+    "GRU", "LSTM", "SGD", "Adam", "AdamW", "AdaptiveAvgPool", "ArrayDataset", "AvgPool", "AvgPool1d", "BatchNorm",
+    "Callback", "Checkpoint", "CheckpointError", "Conv1d", "Conv2d", "ConvTranspose2d", "DataLoader", "Dense",
+    "Dropout", "EarlyStopping", "Embedding", "GRUCell", "GroupNorm", "History", "LSTMCell", "LayerNorm", "MaxPool",
+    "MaxPool1d", "Module", "MultiHeadAttention", "Optimiser", "PReLU", "RMSNorm", "RMSProp", "Residual", "Run",
+    "Sequential", "Subset", "TransformerBlock", "Upsample", "accuracy", "attention",
+    "binary_cross_entropy_with_logits", "causal_mask", "celu", "clip_by_norm", "clip_by_value", "confusion_matrix",
     "convolve", "cosine", "cross_entropy", "elu", "evaluate", "f1", "fit", "flatten", "follow", "gelu",
-    "global_avg_pool", "global_max_pool", "hinge", "huber", "initialisers", "kl_div", "leaky_relu", "load",
-    "load_dataset", "log_softmax", "mae", "map_arrays", "max_pool", "mean_pool", "minimize", "mse",
-    "multiclass_hinge", "named_arrays", "named_parameters", "precision", "recall", "relu", "save", "sigmoid",
-    "silu", "softmax", "softplus", "split", "static", "step_decay", "summary", "tanh", "warm_up",
+    "global_avg_pool", "global_max_pool", "glu", "hard_sigmoid", "hard_swish", "hard_tanh", "hinge", "huber",
+    "initialisers", "kl_div", "leaky_relu", "load", "load_dataset", "log_sigmoid", "log_softmax", "mae",
+    "map_arrays", "max_pool", "mean_pool", "minimize", "mish", "mse", "multiclass_hinge", "named_arrays",
+    "named_parameters", "pixel_shuffle", "precision", "recall", "relu", "relu6", "save", "selu", "sigmoid", "silu",
+    "softmax", "softplus", "softsign", "split", "static", "step_decay", "summary", "tanh", "warm_up",
 ]  # fmt: skip

@@ -193,8 +193,8 @@ def seed(
         held = Name(result.id, kind=kind)
         single = isinstance(kind, Array) and kind.dims is not None and all(n == 1 for n in kind.dims)
         value: Expr = given
-        if mixed and isinstance(kind, Scalar) and not kind.weak:
-            # a Python float would take the dtype of what it meets
+        if isinstance(kind, Scalar) and not kind.weak and (mixed or kind.dtype not in ("float64", "complex128")):
+            # a Python float would take the dtype of what it meets, and float64 where it meets bools
             value = Call(Prim(np.dtype(kind.dtype).type, f"np.{kind.dtype}"), (given,), kind=kind)
         if isinstance(kind, Array) and mode in ("grad", "holomorphic grad") and not single:
             value = Call(Prim(HELPERS["scalar_adjoint"], "scalar_adjoint"), (held, given), kind=kind)

@@ -16,6 +16,15 @@ ACTIVATIONS = {
     nn.relu: lambda x: np.maximum(x, 0),
     nn.leaky_relu: lambda x: np.where(x > 0, x, 0.01 * x),
     nn.elu: lambda x: np.where(x > 0, x, np.expm1(x)),
+    nn.celu: lambda x: np.where(x > 0, x, np.expm1(x)),
+    nn.selu: lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(x)),
+    nn.mish: lambda x: x * np.tanh(np.log1p(np.exp(x))),
+    nn.relu6: lambda x: np.minimum(np.maximum(x, 0), 6),
+    nn.hard_tanh: lambda x: np.clip(x, -1, 1),
+    nn.hard_sigmoid: lambda x: np.clip(x / 6 + 0.5, 0, 1),
+    nn.hard_swish: lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
+    nn.log_sigmoid: lambda x: np.log(sc.expit(x)),
+    nn.softsign: lambda x: x / (1 + abs(x)),
     nn.gelu: lambda x: x * 0.5 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
     nn.silu: lambda x: x * sc.expit(x),
     nn.softplus: lambda x: np.log1p(np.exp(x)),
@@ -38,8 +47,42 @@ def test_activations(activation):
         assert np.isfinite(grad(lambda x: np.sum(activation(x) * np.array([[1.0, 2.0, 4.0]])))(large)).all()
 
 
-def test_relu_has_slope_0_at_0():
-    np.testing.assert_array_equal(grad(lambda x: np.sum(nn.relu(x)))(np.array([-1.0, 0.0, 2.0])), [0, 0, 1])
+def test_slopes_at_kinks():
+    x = np.array([-1.0, 0.0, 2.0])
+    np.testing.assert_array_equal(grad(lambda x: np.sum(nn.relu(x)))(x), [0, 0, 1])
+    np.testing.assert_array_equal(grad(lambda x: np.sum(nn.hard_tanh(x)))(x), [0, 1, 0])
+    np.testing.assert_array_equal(grad(lambda x: np.sum(nn.leaky_relu(x)))(x), [0.01, 0.01, 1])
+
+
+@pytest.mark.parametrize("activation", [nn.relu, nn.relu6, nn.leaky_relu, nn.elu, nn.selu, nn.hard_tanh])
+def test_activations_of_infinity(activation):
+    x = np.array([-np.inf, np.inf])
+    with np.errstate(all="raise", under="ignore"):
+        y, d_x = activation(x), grad(lambda x: np.sum(activation(x)))(x)
+    assert not np.isnan(y).any() and y[0] == activation(x[:1])[0]
+    np.testing.assert_array_equal(d_x, grad(lambda x: np.sum(activation(x)))(np.array([-1e300, 1e300])))
+
+
+def test_exact_gelu():
+    np.testing.assert_allclose(nn.gelu(X, exact=True), X * sc.ndtr(X), atol=1e-12)
+    check_grads(lambda x: np.sum(nn.gelu(x, exact=True) * np.cos(Y)), (X,), order=2)
+    assert nn.gelu(X.astype(np.float32), exact=True).dtype == np.float32
+
+
+def test_glu_halves_the_last_axis():
+    np.testing.assert_allclose(nn.glu(X), X[:, :3] * sc.expit(X[:, 3:]))
+    check_grads(lambda x: np.sum(np.sin(nn.glu(x))), (X,))
+    with pytest.raises(ValueError, match=r"glu halves the last axis, the input has shape \(5, 5\)"):
+        nn.glu(X[:, :5])
+
+
+def test_a_slope_that_is_trained():
+    model = nn.PReLU(6, dtype=float)
+    model.slope[:] = np.arange(6) / 5
+    np.testing.assert_allclose(model(X), np.where(X > 0, X, X * model.slope))
+    check_grads(lambda model, x: np.sum(model(x) * Y), (model, X))
+    with pytest.raises(ValueError, match=r"PReLU: slope has shape \(6,\), the input \(5, 4\)"):
+        model(X[:, :4])
 
 
 def chosen(log_p):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from srcgrad import check_grads, grad, nn
-from srcgrad.nn.convolution import both, convolve, convolve_input, convolve_weight, window_places
+from srcgrad.nn.convolution import convolve, convolve_input, convolve_weight
+from srcgrad.nn.windows import both, window_places
 
 RNG = np.random.default_rng(0)
 WIDE = dict(rng=0, dtype=np.float64)
