@@ -158,7 +158,8 @@ def padded(x: Array, window: Pair, stride: Pair, dilation: Pair, padding: Paddin
     """Images with as much around them as the windows of a convolution with this padding need."""
     _, top, bottom = window_places(x.shape[1], window[0], stride[0], dilation[0], both(padding, 0))
     _, left, right = window_places(x.shape[2], window[1], stride[1], dilation[1], both(padding, 1))
-    return np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), mode=AROUND[around])
+    mode: Any = AROUND[around]
+    return np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), mode=mode)
 
 
 def check_groups(layer: str, inputs: int, outputs: int, groups: int) -> None:

@@ -11,7 +11,7 @@ from srcgrad.analysis.aliases import basic
 from srcgrad.analysis.infer import infer_call, infer_load
 from srcgrad.analysis.signatures import const
 from srcgrad.errors import KindError, UnsupportedError
-from srcgrad.ir.kinds import NONE, Array, DictOf, ListOf, Matrix, Opaque, Scalar, is_float
+from srcgrad.ir.kinds import NONE, Array, DictOf, DType, ListOf, Matrix, Opaque, Scalar, is_float
 from srcgrad.ir.nodes import Call, Expr, Load, Name, Pack, Pos, Prim, Slice
 from srcgrad.ir.walk import root
 from srcgrad.rules import members
@@ -36,6 +36,7 @@ from srcgrad.specialize.values import (
     Transformed,
     Value,
     as_expr,
+    constant,
     describe,
     join_all,
     static_key,
@@ -183,6 +184,9 @@ def attribute(s: State, owner: Value, name: str, pos: Pos | None) -> Value:
             return Leaf(Call(prim, (base,), kind=infer_call(prim, (base,), ()), pos=pos))
         if owner.kind == NONE:
             raise KindError(f"None has no attribute {name!r}", pos=pos)
+        if isinstance(owner.kind, DType) and name in ("char", "itemsize", "kind", "name", "type"):
+            found = getattr(np.dtype(owner.kind.name), name)
+            return constant(found, pos) if isinstance(found, int) else Static(found, f"np.{owner.kind.name}")
         return Method(owner, name)
     if isinstance(owner, Transformed):
         from srcgrad.specialize.transformations import member
