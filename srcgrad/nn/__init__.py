@@ -61,7 +61,7 @@ from srcgrad.nn.pooling import (
     max_pool,
     mean_pool,
 )
-from srcgrad.nn.recurrent import GRU, LSTM, GRUCell, LSTMCell
+from srcgrad.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from srcgrad.nn.resizing import AdaptiveAvgPool, Upsample, pixel_shuffle
 from srcgrad.nn.saving import Checkpoint, load, save
 from srcgrad.nn.schedules import cosine, step_decay, warm_up
@@ -69,11 +69,11 @@ from srcgrad.nn.tensorfile import CheckpointError
 from srcgrad.nn.training import Run, fit
 
 __all__ = [
-    "GRU", "LSTM", "SGD", "Adam", "AdamW", "AdaptiveAvgPool", "ArrayDataset", "AvgPool", "AvgPool1d", "BatchNorm",
-    "Callback", "Checkpoint", "CheckpointError", "Conv1d", "Conv2d", "ConvTranspose2d", "DataLoader", "Dense",
-    "Dropout", "EarlyStopping", "Embedding", "GRUCell", "GroupNorm", "History", "LSTMCell", "LayerNorm", "MaxPool",
-    "MaxPool1d", "Module", "MultiHeadAttention", "Optimiser", "PReLU", "RMSNorm", "RMSProp", "Residual", "Run",
-    "Sequential", "Subset", "TransformerBlock", "Upsample", "accuracy", "attention",
+    "GRU", "LSTM", "RNN", "SGD", "Adam", "AdamW", "AdaptiveAvgPool", "ArrayDataset", "AvgPool", "AvgPool1d",
+    "BatchNorm", "Callback", "Checkpoint", "CheckpointError", "Conv1d", "Conv2d", "ConvTranspose2d", "DataLoader",
+    "Dense", "Dropout", "EarlyStopping", "Embedding", "GRUCell", "GroupNorm", "History", "LSTMCell", "LayerNorm",
+    "MaxPool", "MaxPool1d", "Module", "MultiHeadAttention", "Optimiser", "PReLU", "RMSNorm", "RMSProp", "RNNCell",
+    "Residual", "Run", "Sequential", "Subset", "TransformerBlock", "Upsample", "accuracy", "attention",
     "binary_cross_entropy_with_logits", "causal_mask", "celu", "clip_by_norm", "clip_by_value", "confusion_matrix",
     "convolve", "cosine", "cross_entropy", "elu", "evaluate", "f1", "fit", "flatten", "follow", "gelu",
     "global_avg_pool", "global_max_pool", "glu", "hard_sigmoid", "hard_swish", "hard_tanh", "hinge", "huber",
