@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self, TypeVar, cast, dataclass_transform
 
 import numpy as np
@@ -102,8 +102,28 @@ class Module:
     def _check_names(self, names: tuple[str, ...]) -> None:
         known = named_parameters(self)
         for name in names:
-            if not any(_under(path, name) for path in known):
+            if not any(is_under(path, name) for path in known):
                 raise ArgumentError(f"{type(self).__name__} has no parameter {name!r}.", f"It has {', '.join(known)}.")
+
+    def state(self) -> dict[str, Array]:
+        """Copies of all arrays, those in static fields too, by their dotted names."""
+        return {name: array.copy() for name, array in named_arrays(self).items()}
+
+    def load_state(self, state: Mapping[str, Array]) -> Self:
+        """Put back what `state` gave, in place. Returns the model. Raises ArgumentError, and changes nothing, where names
+        or shapes are not the model's."""
+        own = named_arrays(self)
+        if own.keys() != state.keys():
+            odd = sorted(own.keys() ^ state.keys())
+            raise ArgumentError(f"the state does not fit {type(self).__name__}: {', '.join(odd[:5])}.",
+                                "Load what `state` of such a model gave.")  # fmt: skip
+        for name, array in own.items():
+            if array.shape != state[name].shape:
+                raise ArgumentError(f"{name} has shape {array.shape}, and {state[name].shape} in the state.",
+                                    "Load what `state` of such a model gave.")  # fmt: skip
+        for name, array in own.items():
+            array[...] = state[name]
+        return self
 
     def astype(self, dtype: Any) -> Self:
         """A copy whose arrays of floats have this dtype."""
@@ -159,10 +179,11 @@ def _arrays(value: Any, name: str, is_static: bool, frozen: bool) -> Iterator[tu
         path = f"{name}.{key}" if name else key
         for found, array, fixed, off in _arrays(part, path, is_static or static_field, frozen):
             below = found[len(name) + 1 :] if name else found
-            yield found, array, fixed, off or any(_under(below, part_name) for part_name in held)
+            yield found, array, fixed, off or any(is_under(below, part_name) for part_name in held)
 
 
-def _under(path: str, name: str) -> bool:
+def is_under(path: str, name: str) -> bool:
+    """Whether a dotted name is that of a part, or of something in it."""
     return name in ("", path) or path.startswith(name + ".")
 
 
@@ -182,7 +203,7 @@ def _inside(value: Any, names: tuple[str, ...], owner: Module | None = None, pat
             yield owner, (path,)
         return
     for key, part, _ in children(value):
-        below = tuple(name[len(key) + 1 :] for name in names if _under(key, name) or _under(name, key))
+        below = tuple(name[len(key) + 1 :] for name in names if is_under(key, name) or is_under(name, key))
         if below:
             yield from _inside(part, below, owner, f"{path}.{key}" if path else key)
 

@@ -204,16 +204,17 @@ def over(cell: Any, x: Array, state: State, inside: Array | None, backward: bool
     projected = x.swapaxes(0, 1) @ cell.weight_x + cell.bias
     hs = []
     for t in range(x.shape[1]):
-        new = cell.step(projected[t], state)
         if inside is None:
-            state = new
+            state = cell.step(projected[t], state)
             hs.append(state[0])
         else:
-            here = inside[t][:, None]
+            here, new = inside[t][:, None], cell.step(projected[t], state)
             state = tuple([np.where(here, a, b) for a, b in zip(new, state, strict=True)])
             hs.append(np.where(here, state[0], 0))
     y = np.stack(hs, axis=1)
-    return (y[:, ::-1] if backward else y), state
+    if backward:
+        return y[:, ::-1], state
+    return y, state
 
 
 class RNN(_Layers, RNNCell):
@@ -228,7 +229,7 @@ class RNN(_Layers, RNNCell):
         RNNCell.__init__(self, inputs, units, activation=activation, rng=rng, dtype=dtype)
         self.stack(RNNCell, inputs, units, layers, bidirectional, dropout, rng, dtype, activation=activation)
 
-    def __call__(self, x: Array, state: Any = None, *, lengths: Array | None = None) -> tuple[Array, Any]:  # type: ignore[override]
+    def __call__(self, x: Array, state: Any = None, *, lengths: Array | None = None) -> tuple[Array, Any]:
         many = len(self.further) > 0
         states = None if state is None else [(h,) for h in state] if many else [(state,)]
         y, found = self.run(x, states, lengths)
@@ -272,7 +273,7 @@ class GRU(_Layers, GRUCell):
         GRUCell.__init__(self, inputs, units, rng=rng, dtype=dtype)
         self.stack(GRUCell, inputs, units, layers, bidirectional, dropout, rng, dtype)
 
-    def __call__(self, x: Array, state: Any = None, *, lengths: Array | None = None) -> tuple[Array, Any]:  # type: ignore[override]
+    def __call__(self, x: Array, state: Any = None, *, lengths: Array | None = None) -> tuple[Array, Any]:
         many = len(self.further) > 0
         states = None if state is None else [(h,) for h in state] if many else [(state,)]
         y, found = self.run(x, states, lengths)
