@@ -33,7 +33,7 @@ from srcgrad.nn.callbacks import Average, Callback, EarlyStopping, ReduceOnPlate
 from srcgrad.nn.clipping import add_gradient, clip_by_norm, clip_by_value
 from srcgrad.nn.convolution import convolve
 from srcgrad.nn.convolutional import Conv1d, Conv2d, ConvTranspose2d
-from srcgrad.nn.data import ArrayDataset, DataLoader, Subset, load_dataset, pad, split
+from srcgrad.nn.data import ArrayDataset, DataLoader, Subset, load_dataset, pad_sequences, split
 from srcgrad.nn.evaluation import evaluate
 from srcgrad.nn.history import History
 from srcgrad.nn.layers import Dense, Embedding, Residual, Sequential, flatten
@@ -98,7 +98,7 @@ __all__ = [
     "global_avg_pool", "global_max_pool", "glu", "hard_sigmoid", "hard_swish", "hard_tanh", "hinge", "huber",
     "initialisers", "kl_div", "leaky_relu", "linear", "load", "load_dataset", "log_sigmoid", "log_softmax", "mae",
     "map_arrays", "max_pool", "mean_pool", "minimize", "mish", "mse", "multi_step", "multiclass_hinge",
-    "named_arrays", "named_parameters", "nll", "one_cycle", "pad", "pixel_shuffle", "poisson_nll", "polynomial",
-    "positions", "precision", "recall", "relu", "relu6", "save", "selu", "sigmoid", "silu", "softmax", "softplus",
-    "softsign", "split", "static", "step_decay", "summary", "tanh", "triplet_margin", "warm_up",
+    "named_arrays", "named_parameters", "nll", "one_cycle", "pad_sequences", "pixel_shuffle", "poisson_nll",
+    "polynomial", "positions", "precision", "recall", "relu", "relu6", "save", "selu", "sigmoid", "silu", "softmax",
+    "softplus", "softsign", "split", "static", "step_decay", "summary", "tanh", "triplet_margin", "warm_up",
 ]  # fmt: skip

@@ -95,8 +95,8 @@ class EarlyStopping(Callback):
 class ReduceOnPlateau(Callback):
     """Multiplies the optimiser's rate by `factor` when a column of the history has not improved for some epochs.
 
-    monitor, patience, min_delta and mode: as of EarlyStopping; least: the factor of all reductions does not become less.
-    A rate that is a schedule goes on under the factor.
+    monitor, patience, min_delta and mode: as of EarlyStopping; least: the product of all factors does not become less.
+    A rate that is a schedule goes on, times that product.
     """
 
     def __init__(

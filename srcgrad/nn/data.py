@@ -179,11 +179,11 @@ class DataLoader:
         return [order[k * self.batch_size : (k + 1) * self.batch_size] for k in range(len(self))]
 
 
-def pad(sequences: Sequence[Any], value: float = 0) -> tuple[np.ndarray, np.ndarray]:
+def pad_sequences(sequences: Sequence[Any], value: float = 0) -> tuple[np.ndarray, np.ndarray]:
     """Sequences of different lengths as one array, and their lengths.
 
-    sequences: arrays (length, ...) of equal further axes, or lists of numbers. Gives an array (sequences, longest, ...),
-    filled up with `value`, and ints (sequences), as recurrent layers take them as `lengths`. ValueError for no sequence.
+    sequences: arrays (length, ...) of equal further axes, or lists of numbers. Gives an array (sequences, longest,
+    ...), filled up with `value`, and ints (sequences), which recurrent layers take as `lengths`. ValueError for none.
     """
     arrays = [np.asarray(sequence) for sequence in sequences]
     if not arrays:

@@ -110,8 +110,8 @@ class Module:
         return {name: array.copy() for name, array in named_arrays(self).items()}
 
     def load_state(self, state: Mapping[str, Array]) -> Self:
-        """Put back what `state` gave, in place. Returns the model. Raises ArgumentError, and changes nothing, where names
-        or shapes are not the model's."""
+        """Put back what `state` gave, in place. Returns the model. Raises ArgumentError, and changes nothing, where
+        names or shapes are not the model's."""
         own = named_arrays(self)
         if own.keys() != state.keys():
             odd = sorted(own.keys() ^ state.keys())

@@ -65,7 +65,9 @@ def in_a_loop(x):
     return total
 
 
-FUNCTIONS = [item, part, joined, handed_on, sliced_and_handed_on, after_rebinding, on_either_path, of_a_dtype, in_a_loop]
+FUNCTIONS = [
+    item, part, joined, handed_on, sliced_and_handed_on, after_rebinding, on_either_path, of_a_dtype, in_a_loop,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
