@@ -10,7 +10,7 @@ import numpy as np
 from srcgrad.nn.convolution import convolve, convolve_input
 from srcgrad.nn.initialisers import generator, he_normal
 from srcgrad.nn.module import Module, static
-from srcgrad.nn.windows import Padding, Pair, both, check_windows, pair, window_places
+from srcgrad.nn.windows import Padding, Pair, both, check_windows, ends, pair, window_places
 
 Array = Any
 
@@ -19,9 +19,10 @@ class Conv2d(Module):
     """A convolution of images: x (batch, height, width, inputs) to (batch, height', width', outputs).
 
     kernel, stride, dilation: a number, or one for each axis. padding: "same" gives ceil(length / stride) pixels,
-    "valid" adds nothing, a number so many zeros at each end, ((top, bottom), (left, right)) so many. groups: inputs
-    and outputs fall into so many parts, each output seeing its part of the inputs. around: what is added, "zeros",
-    "reflect", "replicate" (the edge), or "circular". weight: (kernel, kernel, inputs / groups, outputs).
+    "valid" adds nothing, a number so many zeros at each end, and (rows, columns) or ((top, bottom), (left, right)) so
+    many. groups: inputs and outputs fall into so many parts, each output seeing its part of the inputs. around: what is
+    added, "zeros", "reflect", "replicate" (the edge), or "circular". weight: (kernel, kernel, inputs / groups,
+    outputs).
     """
 
     weight: Array
@@ -37,6 +38,7 @@ class Conv2d(Module):
         dilation: int | Pair = 1, groups: int = 1, around: str = "zeros", bias: bool = True,
         init: Callable[..., Array] = he_normal, rng: np.random.Generator | int | None = None, dtype: Any = np.float32,
     ) -> None:  # fmt: skip
+        padding = ends(padding)
         check_windows("Conv2d", padding, stride=pair(stride), kernel=pair(kernel), dilation=pair(dilation))
         check_groups("Conv2d", inputs, outputs, groups)
         check_around("Conv2d", around)

@@ -66,6 +66,9 @@ class Sequential(Module):
     layers: list[Any]
 
     def __init__(self, *layers: Any) -> None:
+        for layer in layers:
+            if not callable(layer):
+                raise ValueError(f"Sequential takes layers, one by one, and is given a {type(layer).__name__}")
         self.layers = list(layers)
 
     def __call__(self, x: Array) -> Array:

@@ -34,9 +34,11 @@ class Module:
             def __call__(self, x):
                 return self.factor * x
 
-    A subclass may have, or inherit, an `__init__` of its own. A gradient by a model is an instance of the same class,
-    made without calling it: arrays hold derivatives, all else is None. `training` says whether the model is being
-    trained, `frozen` names the parts that are not.
+    A subclass may have, or inherit, an `__init__` of its own. Modules, and containers of modules, that it gives to
+    attributes without a declaration become fields as well; arrays have to be declared, as trained or as static, else
+    setting them is an ArgumentError. A gradient by a model is an instance of the same class, made without calling
+    `__init__`: arrays hold derivatives, all else is None. `training` says whether the model is being trained, `frozen`
+    names the parts that are not.
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -54,6 +56,19 @@ class Module:
         if written:
             cls._written = True  # type: ignore[attr-defined]
         dataclasses.dataclass(init=not written, eq=False, repr=False)(cls)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        declared = cast(Any, type(self)).__dataclass_fields__
+        if name not in declared and any(True for _ in modules(value)):
+            _declare(type(self), name)
+        elif name not in declared and is_array(value) and value.dtype.kind == "f":
+            cls = type(self).__name__
+            raise ArgumentError(
+                f"{cls}.{name} is an array that is not declared.",
+                f"Write `{name}: np.ndarray` into the class {cls} if it is trained, and else `{name}: np.ndarray = "
+                "nn.static()`.",
+            )
+        object.__setattr__(self, name, value)
 
     def named_parameters(self) -> dict[str, Array]:
         """The trained arrays by their dotted names, such as `layers.0.weight`."""
@@ -149,6 +164,15 @@ class Module:
     def __repr__(self) -> str:
         inside = (f"{field.name}={_brief(getattr(self, field.name))}" for field in dataclasses.fields(cast(Any, self)))
         return f"{type(self).__name__}({', '.join(inside)})"
+
+
+def _declare(cls: type[Module], name: str) -> None:
+    """Make an attribute a field of a class of modules: None in objects that do not have it."""
+    template = dataclasses.make_dataclass("Template", [(name, Any, dataclasses.field(init=False, default=None))])
+    known = cast(Any, cls).__dataclass_fields__
+    cast(Any, cls).__dataclass_fields__ = {**known, name: dataclasses.fields(template)[0]}
+    if not hasattr(cls, name):
+        setattr(cls, name, None)
 
 
 # ---- walks -----------------------------------------------------------------------------------------------------

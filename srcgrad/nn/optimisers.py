@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import numbers
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -31,6 +32,8 @@ class Optimiser:
         if not named_parameters(model):
             raise ArgumentError(f"the {type(model).__name__} has no parameters: arrays of floats that are not static.",
                                 "Pass a model: a dataclass, dict or list of arrays.")  # fmt: skip
+        if not callable(rate) and not (isinstance(rate, numbers.Real) and rate >= 0):
+            raise ArgumentError(f"the rate is {rate!r}.", "Give a number that is not negative, or a schedule.")
         self.model, self.rate = model, rate
         self.groups = {} if groups is None else groups
         self.steps = 0
@@ -53,8 +56,9 @@ class Optimiser:
             derivative = derivatives.get(name)
             if derivative is None or derivative.shape != parameter.shape:
                 has = "nothing" if derivative is None else f"shape {derivative.shape}"
-                raise ArgumentError(f"{name} has shape {parameter.shape}, its gradient has {has}.",
-                                    "Pass what grad gives for this model.")  # fmt: skip
+                both = isinstance(gradient, tuple) and len(gradient) == 2 and np.ndim(gradient[0]) == 0
+                remedy = "Of value and gradient pass the second." if both else "Pass what grad gives for this model."
+                raise ArgumentError(f"{name} has shape {parameter.shape}, its gradient has {has}.", remedy)
             if name not in self.held:
                 self.held[name] = tuple(np.zeros_like(parameter) for _ in self.kept)
             made = variants[name]

@@ -8,7 +8,7 @@ import numpy as np
 
 from srcgrad.backends.homes import array_module
 from srcgrad.nn.module import Module, static
-from srcgrad.nn.windows import Padding, Pair, check_fit, check_windows, output_shape, pair, taps
+from srcgrad.nn.windows import Padding, Pair, check_fit, check_windows, ends, output_shape, pair, taps
 from srcgrad.rules.own import rule
 
 Array = Any
@@ -146,7 +146,7 @@ class _Pool(Module):
     def __init__(self, window: int | Pair, *, stride: int | Pair | None = None, padding: Padding = "valid") -> None:
         self.window = pair(window)
         self.stride = self.window if stride is None else pair(stride)
-        self.padding = padding
+        self.padding = padding = ends(padding)
         check_windows(type(self).__name__, padding, window=self.window, stride=self.stride)
 
 

@@ -12,7 +12,11 @@ Padding = str | int | tuple[Pair, Pair]
 
 def pair(value: int | Pair) -> Pair:
     """A number for both axes, or one for each."""
-    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
+    if isinstance(value, int):
+        return value, value
+    if isinstance(value, str) or len(value) != 2:
+        raise ValueError(f"{value!r} is no number, and no pair of numbers")
+    return int(value[0]), int(value[1])
 
 
 def window_places(length: int, window: int, stride: int, dilation: int, padding: str | Pair) -> tuple[int, int, int]:
@@ -27,6 +31,13 @@ def window_places(length: int, window: int, stride: int, dilation: int, padding:
         return count, added // 2, added - added // 2
     before, behind = padding if isinstance(padding, tuple) else (0, 0)
     return (length + before + behind - extent) // stride + 1, before, behind
+
+
+def ends(padding: Any) -> Any:
+    """The padding of images, where one number for both ends of each axis may be given: ((1, 1), (2, 2)) for (1, 2)."""
+    if isinstance(padding, (tuple, list)) and len(padding) == 2 and all(isinstance(n, int) for n in padding):
+        return (padding[0], padding[0]), (padding[1], padding[1])
+    return padding
 
 
 def both(padding: Padding, axis: int) -> Any:
@@ -78,6 +89,10 @@ def check_windows(layer: str, padding: Any, **pairs: Pair) -> None:
     for name, numbers in pairs.items():
         if min(numbers) < 1:
             raise ValueError(f"{layer}: {name} is {numbers}, it has to be positive")
-    ends = padding if isinstance(padding, tuple) else ((padding, padding),) if isinstance(padding, int) else ()
-    if isinstance(padding, str) and padding not in ("same", "valid") or any(n < 0 for end in ends for n in end):
+    if isinstance(padding, str):
+        fits = padding in ("same", "valid")
+    else:
+        ends = padding if isinstance(padding, tuple) else ((padding, padding),)
+        fits = all(isinstance(end, tuple) and all(isinstance(n, int) and n >= 0 for n in end) for end in ends)
+    if not fits:
         raise ValueError(f'{layer}: padding is {padding!r}, it has to be "same", "valid" or numbers not below 0')

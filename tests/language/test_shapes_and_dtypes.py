@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from srcgrad import check_grads, grad
+from srcgrad.errors import KindError
 
 X = np.random.default_rng(0).standard_normal((2, 3))
 
@@ -74,6 +75,28 @@ FUNCTIONS = [
 def test_gradients(function):
     check_grads(function, (X,), order=1)
     assert grad(function)(X.astype(np.float32)).dtype == np.float32
+
+
+class Maybe:
+    """An attribute that only the class has, and that is None there."""
+
+    shift = None
+
+    def __init__(self, scale):
+        self.scale = scale
+
+
+def test_attributes_that_only_the_class_has():
+    def f(x, maybe):
+        return np.sum(x * maybe.scale if maybe.shift is None else x + maybe.shift)
+
+    np.testing.assert_array_equal(grad(f)(np.ones(2), Maybe(3.0)), [3, 3])
+
+
+@pytest.mark.parametrize("given", [[[1.0, 2.0], [3.0, 4.0]], [1.0, 2.0], (1.0, [2.0])])
+def test_lists_are_no_arrays(given):
+    with pytest.raises(KindError, match="a (list|tuple) has no attribute 'shape'\nMake an array of it"):
+        grad(lambda x, given: np.sum(x) * given.shape[0])(X, given)
 
 
 def test_the_variable_stays_in_the_source():

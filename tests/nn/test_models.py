@@ -169,6 +169,51 @@ def test_plain_dataclasses_tuples_and_dicts():
     assert (model.scales["out"] != before).all()
 
 
+def test_modules_need_no_declaration():
+    class Net(nn.Module):
+        def __init__(self, deep):
+            self.first = nn.Dense(3, 4, rng=0, dtype=float)
+            if deep:
+                self.more = [nn.Dense(4, 4, rng=1, dtype=float), nn.Dense(4, 4, rng=2, dtype=float)]
+            self.width = 4
+
+        def __call__(self, x):
+            x = np.tanh(self.first(x))
+            if self.more is not None:
+                for layer in self.more:
+                    x = np.tanh(layer(x))
+            return x * self.width
+
+    class Wider(Net):
+        scale: np.ndarray
+
+        def __init__(self):
+            super().__init__(True)
+            self.scale, self.last = np.ones(4), nn.Dense(4, 1, rng=3, dtype=float)
+
+        def __call__(self, x):
+            return self.last(Net.__call__(self, x) * self.scale)
+
+    shallow, deep, wider = Net(False), Net(True), Wider()
+    x = np.random.default_rng(0).standard_normal((5, 3))
+    assert list(shallow.named_parameters()) == ["first.weight", "first.bias"]
+    assert list(deep.named_parameters())[2:] == ["more.0.weight", "more.0.bias", "more.1.weight", "more.1.bias"]
+    assert "scale" in wider.named_parameters() and "last.bias" in wider.named_parameters()
+    for model in shallow, deep, wider:
+        check_grads(lambda m, x: np.sum(m(x)), (model, x), order=1)
+        d_model = grad(lambda m, x: np.sum(m(x)))(model, x)
+        assert type(d_model) is type(model) and list(d_model.named_parameters()) == list(model.named_parameters())
+
+
+def test_arrays_have_to_be_declared():
+    class Scaled(nn.Module):
+        def __init__(self):
+            self.factor = np.ones(3)
+
+    with pytest.raises(ArgumentError, match="Scaled.factor is an array that is not declared. Write `factor: np"):
+        Scaled()
+
+
 # ---- what the compiler does for models ------------------------------------------------------------------------------
 
 

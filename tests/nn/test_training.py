@@ -182,6 +182,14 @@ def test_gradients_that_do_not_fit():
         nn.SGD({"w": START}).step({})
 
 
+def test_value_and_gradient_are_no_gradient():
+    with pytest.raises(ArgumentError, match="Of value and gradient pass the second"):
+        nn.SGD({"w": START}).step((1.0, {"w": G[0]}))
+    for rate in -0.1, "0.1":
+        with pytest.raises(ArgumentError, match="the rate is .* not negative, or a schedule"):
+            nn.SGD({"w": START}, rate)
+
+
 def test_schedules():
     assert [nn.step_decay(1.0, 2, 0.5)(k) for k in range(5)] == [1, 1, 0.5, 0.5, 0.25]
     cosine = nn.cosine(1.0, 10, 0.2)
