@@ -58,7 +58,7 @@ def cross_entropy(
             labels = np.where(counts, labels, 0)
         check_labels("cross_entropy", logits, labels)
         log_p = log_softmax(logits)
-        chosen = np.take_along_axis(log_p, labels[..., None], axis=-1)[..., 0]
+        chosen = of_labels(log_p, labels)
         if weights is None and ignore is None:
             if smoothing != 0:
                 chosen = (1 - smoothing) * chosen + smoothing * log_p.mean(axis=-1)
@@ -77,7 +77,7 @@ def nll(log_p: Array, labels: Array, *, reduction: str = "mean") -> Array:
     """The mean of -log_p of the labels: cross_entropy of logarithms of probabilities (..., classes), such as
     `log_softmax` gives. labels: ints (...)."""
     check_labels("nll", log_p, labels)
-    return -reduced(np.take_along_axis(log_p, labels[..., None], axis=-1)[..., 0], reduction)
+    return -reduced(of_labels(log_p, labels), reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -160,6 +160,13 @@ def triplet_margin(
     same_shape("triplet_margin", anchor, far)
     to_near = np.sqrt(((anchor - near) ** 2).sum(axis=-1) + 1e-12)
     return reduced(relu(margin + to_near - np.sqrt(((anchor - far) ** 2).sum(axis=-1) + 1e-12)), reduction)
+
+
+def of_labels(log_p: Array, labels: Array) -> Array:
+    """The number of its label of each example."""
+    flat = labels.reshape(-1)
+    chosen = log_p.reshape(-1, log_p.shape[-1])[np.arange(flat.size), flat]
+    return chosen if labels.ndim == 1 else chosen.reshape(labels.shape)
 
 
 def reduced(values: Array, reduction: str) -> Array:
