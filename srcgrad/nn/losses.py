@@ -164,7 +164,7 @@ def triplet_margin(
 
 def of_labels(log_p: Array, labels: Array) -> Array:
     """The number of its label of each example."""
-    flat = labels.reshape(-1)
+    flat = labels.reshape(-1).astype(np.intp)  # floats have been refused by then, in words of ours
     chosen = log_p.reshape(-1, log_p.shape[-1])[np.arange(flat.size), flat]
     return chosen if labels.ndim == 1 else chosen.reshape(labels.shape)
 
