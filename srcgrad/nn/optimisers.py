@@ -77,6 +77,9 @@ class Optimiser:
                 if option not in vars(self) or option in ("model", "groups", "steps", "held", "kept", "_known"):
                     raise ArgumentError(f"{type(self).__name__} has no option {option!r}, of which groups speaks.",
                                         "Give rate, decay, or what it is made with.")  # fmt: skip
+                if option in ("momentum", "amsgrad", "centred") and options[option] and not vars(self)[option]:
+                    raise ArgumentError(f"{option} of {part!r} needs state that {type(self).__name__} does not keep.",
+                                        f"Give {option} to the optimiser, and 0 to other parts.")  # fmt: skip
             copies = {id(found[name]): copy.copy(found[name]) for name in own}
             for name in own:
                 found[name] = copies[id(found[name])]
@@ -158,7 +161,7 @@ class RMSProp(Optimiser):
         _follow(second, derivative * derivative, self.beta)
         if self.centred:
             _follow(held[1], derivative, self.beta)
-            root = np.sqrt(second - held[1] * held[1])
+            root = np.sqrt(np.maximum(second - held[1] * held[1], 0))
         else:
             root = np.sqrt(second)
         root += self.eps
@@ -227,6 +230,12 @@ class NAdam(Adam):
     """Adam with Nesterov's momentum (Dozat 2016): steps of the mean of g as it will be, by the momenta
     `beta1 * (1 - 0.96**(t / 250) / 2)` of this step and the next."""
 
+    def __init__(
+        self, model: Any, rate: Rate = 1e-3, *, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8,
+        decay: float = 0.0, groups: Groups | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(model, rate, beta1=beta1, beta2=beta2, eps=eps, decay=decay, groups=groups)
+
     def update(self, parameter: Array, derivative: Array, rate: float, *held: Array) -> None:
         first, second = held[:2]
         derivative = self.decayed(parameter, derivative, rate)
@@ -257,6 +266,12 @@ class NAdam(Adam):
 
 class RAdam(Adam):
     """Adam whose steps are the mean of g alone until the variance of their scale is known (Liu et al. 2020)."""
+
+    def __init__(
+        self, model: Any, rate: Rate = 1e-3, *, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8,
+        decay: float = 0.0, groups: Groups | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(model, rate, beta1=beta1, beta2=beta2, eps=eps, decay=decay, groups=groups)
 
     def update(self, parameter: Array, derivative: Array, rate: float, *held: Array) -> None:
         first, second = held[:2]

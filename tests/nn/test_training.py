@@ -135,6 +135,8 @@ def test_groups_have_options_of_their_own():
     other.load_state(optimiser.state())
     with pytest.raises(ArgumentError, match="no part 'tail' of the model.*It has head.w"):
         nn.Adam(model(), groups={"tail": {"rate": 1}}).step(model())
+    with pytest.raises(ArgumentError, match="momentum of 'head' needs state that SGD does not keep"):
+        nn.SGD(model(), groups={"head": {"momentum": 0.9}}).step(model())
     with pytest.raises(ArgumentError, match="Adam has no option 'lr', of which groups speaks"):
         nn.Adam(model(), groups={"head": {"lr": 1}}).step(model())
 
