@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
 from srcgrad.analysis.aliases import Aliases
-from srcgrad.ir.kinds import Kind, Opaque, is_float, unfilled
+from srcgrad.ir.kinds import Kind, Opaque, Shape, is_float, unfilled
 from srcgrad.ir.nodes import (
     Assign,
     BoolOp,
@@ -82,7 +82,7 @@ def changes_adjoint(source: HookText) -> bool:
 
 def hides(kind: Kind) -> bool:
     """Whether a value may hold floats of which its kind says nothing: a tuple from a function without a rule."""
-    return isinstance(kind, Opaque) and kind.type in (tuple, list, object)
+    return isinstance(kind, Opaque) and kind.type in (tuple, list, object) and not isinstance(kind, Shape)
 
 
 def _refuse_hidden(body: Sequence[Stmt], active: set[str]) -> None:

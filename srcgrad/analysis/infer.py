@@ -19,7 +19,7 @@ import numpy as np
 from srcgrad.analysis import infer_dummies, infer_shapes, operands
 from srcgrad.analysis.dims import broadcast, minus
 from srcgrad.analysis.infer_index import infer_load
-from srcgrad.analysis.operands import kind_of
+from srcgrad.analysis.operands import TUPLE, is_tuple, kind_of, shape_items
 from srcgrad.analysis.signatures import bind
 from srcgrad.errors import KindError
 from srcgrad.ir.kinds import (
@@ -36,10 +36,11 @@ from srcgrad.ir.kinds import (
     ListOf,
     Opaque,
     Scalar,
+    Shape,
     join,
     text,
 )
-from srcgrad.ir.nodes import Expr, Prim
+from srcgrad.ir.nodes import Expr, Op, Prim
 
 __all__ = ["ELEMENTWISE", "OPERATORS", "infer_call", "infer_items", "infer_load", "infer_op", "kind_of"]
 
@@ -67,6 +68,8 @@ def infer_op(op: str, args: Sequence[Expr]) -> Kind:
         result = elementwise(OPERATORS[op], kinds, op)
         value = _value(op, kinds)
         return replace(result, value=value) if isinstance(result, Scalar) and value is not UNSET else result
+    if op == "+" and any(isinstance(k, Shape) for k in kinds) and all(map(is_tuple, kinds)):
+        return Shape(tuple, dims=shape_items(Op(op, tuple(args), kind=TUPLE)))
     return _container_op(op, kinds)
 
 
@@ -107,7 +110,7 @@ def _container_op(op: str, kinds: Sequence[Kind]) -> Kind:
         if op == "*":
             for one, other in ((a, b), (b, a)):
                 if isinstance(one, (ListOf, Opaque)) and _is_int(other):
-                    return one
+                    return Shape(tuple) if isinstance(one, Shape) else one
         if op == "|" and isinstance(a, DictOf) and isinstance(b, DictOf):
             return join(a, b) or a
         if op == "%" and a == STR:

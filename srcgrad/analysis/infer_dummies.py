@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.analysis.operands import kind_of, shape_items
+from srcgrad.analysis.operands import is_tuple, kind_of, shape_items
 from srcgrad.analysis.signatures import MISSING, const
 from srcgrad.errors import KindError
 from srcgrad.ir.kinds import NONE, STR, UNSET, Array, Dim, Extent, Kind, ListOf, Opaque, Scalar, join
@@ -220,7 +220,7 @@ def _dummy(expr: Expr, size: Size, number: int, which: int) -> Any:
     if isinstance(expr, Pack):
         items = [_dummy(item, size, number, which) for item in expr.items]
         return tuple(items) if expr.type == "tuple" else items
-    shape = shape_items(expr) if kind_of(expr) == Opaque(tuple) else None
+    shape = shape_items(expr) if is_tuple(kind_of(expr)) else None
     if shape is not None:
         return tuple(_length(d, size) for d in shape)
     return _of_kind(kind_of(expr), size, number, which)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from srcgrad.analysis.dims import Dims, broadcast, slice_dim
-from srcgrad.analysis.operands import TUPLE, array_of_expr, dim_value, kind_of, shape_items
+from srcgrad.analysis.operands import TUPLE, array_of_expr, dim_value, is_tuple, kind_of, shape_items
 from srcgrad.analysis.signatures import MISSING, const
 from srcgrad.errors import KindError
-from srcgrad.ir.kinds import BOTTOM, INT, Array, Bottom, DictOf, Dim, Extent, Kind, ListOf, Opaque, Scalar, text
-from srcgrad.ir.nodes import Const, Expr, Pack, Slice
+from srcgrad.ir.kinds import BOTTOM, INT, Array, Bottom, DictOf, Dim, Extent, Kind, ListOf, Opaque, Scalar, Shape, text
+from srcgrad.ir.nodes import Const, Expr, Load, Pack, Slice
 
 
 def infer_load(base: Expr, index: Expr) -> Kind:
@@ -25,7 +25,7 @@ def infer_load(base: Expr, index: Expr) -> Kind:
         if isinstance(base, Pack) and isinstance(const(index), int):
             return kind_of(base.items[const(index)])
         return kind.item
-    if kind == TUPLE or isinstance(base, Pack):
+    if is_tuple(kind) or isinstance(base, Pack):
         return _tuple_item(base, index)
     if kind == Opaque(range):
         return INT
@@ -40,28 +40,19 @@ def infer_load(base: Expr, index: Expr) -> Kind:
 
 def _tuple_item(base: Expr, index: Expr) -> Kind:
     if isinstance(index, Slice):
-        return TUPLE
+        part = Load(base, index, kind=TUPLE)
+        return Shape(tuple, dims=shape_items(part)) if isinstance(kind_of(base), Shape) else TUPLE
     k = const(index)
     if isinstance(base, Pack) and isinstance(k, int) and -len(base.items) <= k < len(base.items):
         return kind_of(base.items[k])
     shape = shape_items(base)
     if shape is None:
-        return INT if _is_shape(base) else Opaque(object)
+        return INT if isinstance(kind_of(base), Shape) else Opaque(object)
     if isinstance(k, int):
         if not -len(shape) <= k < len(shape):
             raise KindError(f"index {k} is out of range for a shape of {len(shape)} axes")
         return INT if shape[k] is None else replace(INT, value=shape[k])
     return INT
-
-
-def _is_shape(base: Expr) -> bool:
-    import numpy as np
-
-    from srcgrad.ir.nodes import Call, Load
-
-    while isinstance(base, Load):
-        base = base.base
-    return isinstance(base, Call) and base.prim.fn is np.shape
 
 
 def index_array(kind: Array, index: Expr) -> Kind:

@@ -26,6 +26,7 @@ from srcgrad.analysis.operands import (
     kind_of,
     literal,
     shape_items,
+    shape_of,
 )
 from srcgrad.analysis.signatures import MISSING, Bound, const, dtype_of
 from srcgrad.errors import KindError
@@ -34,11 +35,13 @@ from srcgrad.ir.kinds import (
     UNSET,
     Array,
     Dim,
+    DType,
     Kind,
     ListOf,
     Matrix,
     Opaque,
     Scalar,
+    Shape,
     join_dtype,
     not_one,
     text,
@@ -237,7 +240,12 @@ def _eye(prim: Prim, bound: Bound) -> Kind:
 
 
 def _shape(prim: Prim, bound: Bound) -> Kind:
-    return TUPLE
+    return Shape(tuple, dims=shape_of(kind_of(first(bound))))
+
+
+def _dtype(prim: Prim, bound: Bound) -> Kind:
+    kind = kind_of(first(bound))
+    return DType(np.dtype, name=kind.dtype) if isinstance(kind, (Array, Scalar)) else Opaque(np.dtype)
 
 
 def _transpose(prim: Prim, bound: Bound) -> Kind:
@@ -329,7 +337,7 @@ def array_list(kind: Kind, dtype: str) -> Kind:
 Shaped = Callable[[Prim, Bound], Kind]
 
 RULES: dict[Any, Shaped] = {
-    np.shape: _shape, np.ndim: _ndim, np.size: _size, dtype_of: lambda prim, bound: Opaque(np.dtype),
+    np.shape: _shape, np.ndim: _ndim, np.size: _size, dtype_of: _dtype,
     np.ndarray.item: _item, np.ndarray.tolist: _tolist, sum: _builtin_sum,
     np.dot: _dot, np.inner: _dot, np.vdot: _vdot, np.outer: _outer,
     np.cumsum: _cumulative, np.cumprod: _cumulative,

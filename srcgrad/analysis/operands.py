@@ -19,12 +19,14 @@ from srcgrad.ir.kinds import (
     UNSET,
     Array,
     Dim,
+    DType,
     Extent,
     Kind,
     ListOf,
     Matrix,
     Opaque,
     Scalar,
+    Shape,
     join,
     join_dtype,
     text,
@@ -137,7 +139,7 @@ def length_of(expr: Expr) -> Dim:
     value = const(expr)
     if isinstance(value, (tuple, list, str)):
         return len(value)
-    shape = shape_items(expr) if kind_of(expr) == TUPLE else None
+    shape = shape_items(expr) if is_tuple(kind_of(expr)) else None
     if shape is not None:
         return len(shape)
     kind = kind_of(expr)
@@ -160,7 +162,7 @@ def shape_items(expr: Expr) -> Dims | None:
             return tuple(dim_value(kind_of(item)) for item in items)
         case Call(prim=Prim(fn=np.shape), args=(arg,)):
             return shape_of(kind_of(arg))
-        case Op(op="+", args=(a, b)) if kind_of(expr) == TUPLE:
+        case Op(op="+", args=(a, b)) if is_tuple(kind_of(expr)):
             left, right = shape_items(a), shape_items(b)
             return None if left is None or right is None else left + right
         case Load(base=base, index=Slice(lo=lo, hi=hi, step=step)):
@@ -170,12 +172,21 @@ def shape_items(expr: Expr) -> Dims | None:
                 return None
             return whole[slice(*bounds)]
     kind = kind_of(expr)
+    if isinstance(kind, Shape):
+        return kind.dims
     return (dim_value(kind),) if isinstance(kind, Scalar) else None
+
+
+def is_tuple(kind: Kind) -> bool:
+    """Whether a value is a tuple of which nothing more, or its being a shape, is known."""
+    return kind == TUPLE or isinstance(kind, Shape)
 
 
 def dtype_name(expr: Expr) -> str:
     """The dtype that an argument `dtype=...` names."""
-    value = const(expr)
+    value, kind = const(expr), kind_of(expr)
+    if isinstance(kind, DType):
+        return kind.name
     try:
         if value is not MISSING:
             return np.dtype(value).name

@@ -12,14 +12,14 @@ import numpy as np
 
 from srcgrad.backends.homes import NAMES, array_module, home_of, on_device
 from srcgrad.errors import ArgumentError
-from srcgrad.specialize.inputs import is_object, static_fields
+from srcgrad.specialize.inputs import fixed_fields, is_object
 
 Path = tuple[Any, ...]
 """The keys that lead to a part."""
 
 
 def parts(value: Any) -> dict[Any, Any] | None:
-    """The parts of a container by key, static fields left out; None for what is no container."""
+    """The parts of a container by key, static and frozen fields left out; None for what is no container."""
     if isinstance(value, (np.ndarray, float, int, complex)) or on_device(value):
         return None
     if isinstance(value, dict):
@@ -27,7 +27,7 @@ def parts(value: Any) -> dict[Any, Any] | None:
     if isinstance(value, (list, tuple)):
         return dict(enumerate(value))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fixed = static_fields(type(value))
+        fixed = fixed_fields(value)
         return {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.name not in fixed}
     return None
 
@@ -113,7 +113,8 @@ def matching(given: Any, value: Any, where: str) -> Any:
         return zeros(value) if has_floats(value) else None  # as gradients have it
     if inside is not None:
         found = parts(given)
-        if found is None or set(found) != set(inside):
+        frozen = type(given) is type(value) and is_object(value)  # perhaps: in the value, and not in what is given
+        if found is None or not (set(found) >= set(inside) if frozen else set(found) == set(inside)):
             keys = ", ".join(map(repr, inside))
             raise ArgumentError(
                 f"{where} must be a {type(value).__name__} with the items {keys}, like the value that it belongs to.",

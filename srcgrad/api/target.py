@@ -115,6 +115,8 @@ def caller_of(function: Any, params: tuple[str, ...]) -> types.FunctionType:
     text = f"def {name}({given}):\n    return {callee}({given})\n"
     made = compile_text(text, name, {callee: function}, f"call of {name}")
     assert isinstance(made, types.FunctionType)
+    if isinstance(function, types.FunctionType) and function.__code__.co_varnames[: len(params)] == params:
+        made.__defaults__ = function.__defaults__
     return made
 
 

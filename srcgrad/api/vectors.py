@@ -88,7 +88,8 @@ def vector_of(value: Any, tangent: Any, name: str) -> Vector:
     inside = parts(value)
     if inside is not None:
         found = parts(tangent)
-        if found is None or set(found) != set(inside):
+        # what is frozen in the value is None in a derivative that knows nothing of it
+        if found is None or {key for key in found if key in inside or found[key] is not None} != set(inside):
             if tangent is None and not any(True for _ in float_leaves(value)):
                 return []
             raise Mismatch(f"{name} is a {type(value).__name__}, but its derivative is {tangent!r}")

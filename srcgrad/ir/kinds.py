@@ -111,6 +111,20 @@ class Matrix(Opaque):
     dtype: str = "float64"
 
 
+@dataclass(frozen=True)
+class Shape(Opaque):
+    """A tuple of the lengths of axes, as far as they are known."""
+
+    dims: tuple[Dim, ...] | None = None
+
+
+@dataclass(frozen=True)
+class DType(Opaque):
+    """A dtype, by name."""
+
+    name: str = ""
+
+
 FLOAT = Scalar("float64")
 INT = Scalar("int64")
 BOOL = Scalar("bool")
@@ -199,6 +213,10 @@ def join(a: Kind, b: Kind) -> Kind | None:
     if isinstance(a, ListOf) and isinstance(b, ListOf):
         item = join(a.item, b.item)
         return None if item is None else ListOf(item, maybe_none, a.frozen or b.frozen)
+    if isinstance(a, Shape) and isinstance(b, Shape):
+        known = a.dims is not None and b.dims is not None and len(a.dims) == len(b.dims)
+        both = zip(a.dims or (), b.dims or (), strict=True) if known else ()
+        return Shape(tuple, maybe_none, dims=tuple(x if x == y else None for x, y in both) if known else None)
     if isinstance(a, Opaque) and isinstance(b, Opaque):
         return Opaque(a.type if a.type is b.type else object, maybe_none)
     return None

@@ -6,6 +6,8 @@ another: with y = convolve(x, w), <d, y> = <convolve_input(d, w, x), x> = <convo
 
 Each is one matrix product for a block of images: the windows of the block, copied into the rows of a matrix that fits
 into the cache, times the weights as a matrix. Copying windows of the whole batch at once would be bound by memory.
+Groups: where each channel is by itself, each place in the window is one product, element by element. Other groups are
+taken several at a time, as the blocks on the diagonal of wider weights: products of narrow matrices are slow.
 """
 
 from __future__ import annotations
@@ -16,76 +18,14 @@ from typing import Any
 import numpy as np
 
 from srcgrad.backends.homes import array_module
-from srcgrad.nn.initialisers import generator, he_normal
-from srcgrad.nn.module import Module, static
+from srcgrad.nn.windows import Padding, Pair, both, check_fit, output_shape, taps, window_places
 from srcgrad.rules.own import rule
 
 Array = Any
-Pair = tuple[int, int]
-Padding = str | int | tuple[Pair, Pair]
 BLOCK = 2**19
 """The most numbers in the matrix of windows: 2 MB of float32."""
-
-
-# ---- where windows lie -----------------------------------------------------------------------------------------
-
-
-def window_places(length: int, window: int, stride: int, dilation: int, padding: str | Pair) -> tuple[int, int, int]:
-    """Along one axis: how many windows there are, and how much is added before and behind.
-
-    padding: "valid" adds nothing, "same" so much that there are ceil(length / stride) windows, the odd one behind.
-    """
-    extent = (window - 1) * dilation + 1
-    if padding == "same":
-        count = -(-length // stride)
-        added = max((count - 1) * stride + extent - length, 0)
-        return count, added // 2, added - added // 2
-    before, behind = padding if isinstance(padding, tuple) else (0, 0)
-    return (length + before + behind - extent) // stride + 1, before, behind
-
-
-def both(padding: Padding, axis: int) -> Any:
-    """The padding along the first or second axis of an image."""
-    if isinstance(padding, tuple):
-        return padding[axis]
-    return (padding, padding) if isinstance(padding, int) else padding
-
-
-def taps(
-    shape: tuple[int, ...], window: Pair, stride: Pair, dilation: Pair, padding: Padding
-) -> Iterator[tuple[int, int, tuple[Any, ...], tuple[Any, ...]]]:
-    """For each place in a window: its place, the elements of the output whose windows have it inside of the input, and
-    those elements of the input. shape: of the input."""
-    spans = []
-    for axis in (0, 1):
-        length = shape[1 + axis]
-        count, before, _ = window_places(length, window[axis], stride[axis], dilation[axis], both(padding, axis))
-        row = []
-        for k in range(window[axis]):
-            start = k * dilation[axis] - before  # of the window of output 0
-            first = max(-(start // stride[axis]), 0)
-            last = min((length - 1 - start) // stride[axis], count - 1)
-            at = start + first * stride[axis]
-            inside = slice(at, start + last * stride[axis] + 1, stride[axis])
-            row.append((slice(first, last + 1), inside, last >= first))
-        spans.append(row)
-    for i, (out_rows, in_rows, some_rows) in enumerate(spans[0]):
-        for j, (out_columns, in_columns, some_columns) in enumerate(spans[1]):
-            if some_rows and some_columns:
-                yield i, j, (slice(None), out_rows, out_columns), (slice(None), in_rows, in_columns)
-
-
-def output_shape(x: Array, window: Pair, stride: Pair, dilation: Pair, padding: Padding) -> Pair:
-    """Height and width of what windows over x give."""
-    rows = window_places(x.shape[1], window[0], stride[0], dilation[0], both(padding, 0))[0]
-    return rows, window_places(x.shape[2], window[1], stride[1], dilation[1], both(padding, 1))[0]
-
-
-def check_fit(function: str, x: Array, window: Pair, places: Pair) -> None:
-    """Raise ValueError where no window fits into the images."""
-    if min(places) < 1:
-        raise ValueError(f"{function}: a window of {window[0]} x {window[1]}, with this dilation and padding, does not "
-                         f"fit into images of {x.shape[1]} x {x.shape[2]}")  # fmt: skip
+WIDTH = 16
+"""The inputs of groups that are taken together: fewer make slow products, more make many with zeros."""
 
 
 def _blocks(x: Array, window: Pair, stride: Pair, dilation: Pair, padding: Padding) -> Iterator[tuple[slice, Array]]:
@@ -114,11 +54,68 @@ def _blocks(x: Array, window: Pair, stride: Pair, dilation: Pair, padding: Paddi
         yield slice(start, start + step), block.reshape(-1, window[0] * window[1] * channels)
 
 
+# ---- groups of channels ----------------------------------------------------------------------------------------
+
+
 def _by_groups(product: Callable[..., Array], groups: int, arrays: tuple[Array, ...], *options: Any) -> Array:
     """A product of each group of channels by itself, joined."""
     xp = array_module(arrays[0])
+    if groups == 1:
+        return product(*arrays, *options, 1)
     parts = zip(*(xp.split(array, groups, -1) for array in arrays), strict=True)
     return xp.concatenate([product(*part, *options, 1) for part in parts], axis=-1)
+
+
+def _together(w: Array, groups: int) -> int:
+    """How many groups are taken at a time: as many as make WIDTH inputs."""
+    return max((k for k in range(1, groups + 1) if groups % k == 0 and k * w.shape[2] <= WIDTH), default=1)
+
+
+def _wider(w: Array, groups: int, together: int) -> Array:
+    """Weights for groups that are taken together: (height, width, together * inputs, outputs), zero between groups."""
+    rows, columns, inputs, outputs = w.shape
+    narrow = w.reshape(rows, columns, inputs, groups // together, together, outputs // groups)
+    wide = array_module(w).zeros((rows, columns, together, *narrow.shape[2:]), w.dtype)
+    for k in range(together):
+        wide[:, :, k, :, :, k] = narrow[:, :, :, :, k]
+    return wide.reshape(rows, columns, together * inputs, outputs)
+
+
+def _narrower(wide: Array, groups: int, together: int) -> Array:
+    """The blocks on the diagonal of what `_wider` gives: its adjoint."""
+    rows, columns, inputs, outputs = wide.shape
+    blocks = wide.reshape(rows, columns, together, inputs // together, groups // together, together, -1)
+    narrow = array_module(wide).stack([blocks[:, :, k, :, :, k] for k in range(together)], axis=4)
+    return narrow.reshape(rows, columns, inputs // together, outputs)
+
+
+def _is_depthwise(w: Array, groups: int) -> bool:
+    """Whether each channel is by itself."""
+    return groups > 1 and w.shape[2] == 1 and w.shape[3] == groups
+
+
+def _strips(
+    x: Array, y: Array, window: Pair, stride: Pair, padding: Padding, dilation: Pair
+) -> Iterator[tuple[int, int, int, Array, Array]]:
+    """For blocks of images x and their outputs y, and each place in the window: the place, a number of columns, and the
+    elements of y and x that belong together. Where columns lie side by side, they and the channels are one axis."""
+    places = list(taps(x.shape, window, stride, dilation, padding))
+    step = max(BLOCK // 8 // max(y[0].size if len(y) else 1, 1), 1)
+    for start in range(0, len(x), step):
+        images = slice(start, start + step)
+        for i, j, (_, *out), (_, *into) in places:
+            of_y, of_x = y[images, *out], x[images, *into]
+            columns = 1
+            if stride[1] == 1:
+                columns = of_y.shape[2]
+                of_y, of_x = _joined(y[images], *out), _joined(x[images], *into)
+            yield i, j, columns, of_y, of_x
+
+
+def _joined(x: Array, rows: slice, columns: slice) -> Array:
+    """Some rows and columns that lie side by side, with columns and channels as one axis: a view of contiguous x."""
+    channels = x.shape[3]
+    return x.reshape(*x.shape[:2], -1)[:, rows, columns.start * channels : columns.stop * channels]
 
 
 # ---- the three products ----------------------------------------------------------------------------------------
@@ -128,10 +125,16 @@ def convolve(x: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair,
     """The convolution: y[n, p, q] is the sum over i, j of x[n, p * stride + i * dilation, ...] @ w[i, j], for x with
     zeros around it as padding says. With groups, the g-th part of the outputs sees the g-th part of the inputs."""
     xp = array_module(x)
-    if groups > 1:
-        return _by_groups(convolve, groups, (x, w), stride, padding, dilation)
     places = output_shape(x, w.shape[:2], stride, dilation, padding)
     check_fit("convolve", x, w.shape[:2], places)
+    if _is_depthwise(w, groups):
+        y = xp.zeros((x.shape[0], *places, w.shape[3]), np.result_type(x.dtype, w.dtype))
+        for i, j, columns, of_y, of_x in _strips(xp.ascontiguousarray(x), y, w.shape[:2], stride, padding, dilation):
+            of_y += of_x * xp.tile(w[i, j, 0], columns)
+        return y
+    if groups > 1:
+        together = _together(w, groups)
+        return _by_groups(convolve, groups // together, (x, _wider(w, groups, together)), stride, padding, dilation)
     y = xp.empty((x.shape[0], *places, w.shape[3]), np.result_type(x.dtype, w.dtype))
     matrix = w.reshape(-1, w.shape[3])
     for images, windows in _blocks(x, w.shape[:2], stride, dilation, padding):
@@ -144,9 +147,15 @@ def convolve_input(
 ) -> Array:
     """The adjoint in the input, of the shape of x: the transposed convolution of d, of the shape of the output."""
     xp = array_module(x)
-    if groups > 1:
-        return _by_groups(convolve_input, groups, (d, w, x), stride, padding, dilation)
     d_x = xp.zeros(x.shape, x.dtype)
+    if _is_depthwise(w, groups):
+        for i, j, columns, of_d, of_x in _strips(d_x, xp.ascontiguousarray(d), w.shape[:2], stride, padding, dilation):
+            of_x += of_d * xp.tile(w[i, j, 0], columns)
+        return d_x
+    if groups > 1:
+        together = _together(w, groups)
+        given = (d, _wider(w, groups, together), x)
+        return _by_groups(convolve_input, groups // together, given, stride, padding, dilation)
     images, rows, columns, outputs = d.shape
     step = max(BLOCK // 2 // max(rows * columns * w.shape[2], 1), 1)
     places = list(taps(x.shape, w.shape[:2], stride, dilation, padding))
@@ -165,8 +174,17 @@ def convolve_weight(
 ) -> Array:
     """The adjoint in the weights, of the shape of w: d, of the shape of the output, correlated with the input."""
     xp = array_module(x)
+    if _is_depthwise(w, groups):
+        d_w = xp.zeros(w.shape, w.dtype)
+        x, d = xp.ascontiguousarray(x), xp.ascontiguousarray(d)
+        for i, j, _, of_d, of_x in _strips(x, d, w.shape[:2], stride, padding, dilation):
+            d_w[i, j, 0] += (of_d * of_x).sum(axis=(0, 1)).reshape(-1, groups).sum(axis=0)
+        return d_w
     if groups > 1:
-        return _by_groups(convolve_weight, groups, (d, x, w), stride, padding, dilation)
+        together = _together(w, groups)
+        wide = xp.empty((*w.shape[:2], together * w.shape[2], w.shape[3]), w.dtype)
+        d_w = _by_groups(convolve_weight, groups // together, (d, x, wide), stride, padding, dilation)
+        return _narrower(d_w, groups, together)
     d_w = xp.zeros((w[..., 0].size, w.shape[3]), w.dtype)
     d = xp.ascontiguousarray(d)
     for images, windows in _blocks(x, w.shape[:2], stride, dilation, padding):
@@ -212,94 +230,3 @@ def _convolve_weight_jvp(out, d, x, w, stride, padding, dilation, groups, d_dot,
 rule(convolve, vjp=_convolve_vjp, jvp=_convolve_jvp, example=_convolved)
 rule(convolve_input, vjp=_convolve_input_vjp, jvp=_convolve_input_jvp, example=lambda d, w, x, *_: np.zeros_like(x))
 rule(convolve_weight, vjp=_convolve_weight_vjp, jvp=_convolve_weight_jvp, example=lambda d, x, w, *_: np.zeros_like(w))
-
-
-# ---- layers ----------------------------------------------------------------------------------------------------
-
-
-def pair(value: int | Pair) -> Pair:
-    """A number for both axes, or one for each."""
-    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
-
-
-class Conv2d(Module):
-    """A convolution of images: x (batch, height, width, inputs) to (batch, height', width', outputs).
-
-    kernel, stride, dilation: a number, or one for each axis. padding: "same" gives ceil(length / stride) pixels,
-    "valid" adds nothing, a number so many zeros at each end, ((top, bottom), (left, right)) so many. groups: inputs
-    and outputs fall into so many parts, each output seeing its part of the inputs. weight: (kernel,
-    kernel, inputs / groups, outputs).
-    """
-
-    weight: Array
-    bias: Array | None
-    stride: Pair = static()
-    padding: Padding = static()
-    dilation: Pair = static()
-    groups: int = static()
-
-    def __init__(
-        self, inputs: int, outputs: int, kernel: int | Pair, *, stride: int | Pair = 1, padding: Padding = "same",
-        dilation: int | Pair = 1, groups: int = 1, bias: bool = True, init: Callable[..., Array] = he_normal,
-        rng: np.random.Generator | int | None = None, dtype: Any = np.float32,
-    ) -> None:  # fmt: skip
-        check_windows("Conv2d", padding, stride=pair(stride), kernel=pair(kernel), dilation=pair(dilation))
-        if groups < 1 or inputs % groups or outputs % groups:
-            raise ValueError(f"Conv2d: {inputs} inputs and {outputs} outputs do not fall into {groups} groups")
-        self.weight = init(generator(rng), (*pair(kernel), inputs // groups, outputs), dtype)
-        self.bias = np.zeros(outputs, dtype) if bias else None
-        self.stride, self.padding, self.dilation, self.groups = pair(stride), padding, pair(dilation), groups
-
-    def __call__(self, x: Array) -> Array:
-        if x.ndim != 4 or x.shape[3] != self.weight.shape[2] * self.groups:
-            raise ValueError(f"Conv2d: weight has shape {self.weight.shape} and takes (batch, height, width, "
-                             f"{self.weight.shape[2] * self.groups}), the input has shape {x.shape}")  # fmt: skip
-        y = convolve(x, self.weight, self.stride, self.padding, self.dilation, self.groups)
-        return y if self.bias is None else y + self.bias
-
-
-class Conv1d(Module):
-    """A convolution of sequences: x (batch, length, inputs) to (batch, length', outputs), as Conv2d along one axis.
-
-    weight: (kernel, inputs / groups, outputs). padding: "same", "valid", a number, or (before, behind).
-    """
-
-    weight: Array
-    bias: Array | None
-    stride: int = static()
-    padding: str | int | Pair = static()
-    dilation: int = static()
-    groups: int = static()
-
-    def __init__(
-        self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, padding: str | int | Pair = "same",
-        dilation: int = 1, groups: int = 1, bias: bool = True, init: Callable[..., Array] = he_normal,
-        rng: np.random.Generator | int | None = None, dtype: Any = np.float32,
-    ) -> None:  # fmt: skip
-        along = padding if not isinstance(padding, tuple) else ((0, 0), padding)
-        check_windows("Conv1d", along, stride=(1, stride), kernel=(1, kernel), dilation=(1, dilation))
-        if groups < 1 or inputs % groups or outputs % groups:
-            raise ValueError(f"Conv1d: {inputs} inputs and {outputs} outputs do not fall into {groups} groups")
-        self.weight = init(generator(rng), (kernel, inputs // groups, outputs), dtype)
-        self.bias = np.zeros(outputs, dtype) if bias else None
-        self.stride, self.dilation, self.groups = stride, dilation, groups
-        self.padding = (padding, padding) if isinstance(padding, int) else padding
-
-    def __call__(self, x: Array) -> Array:
-        if x.ndim != 3 or x.shape[2] != self.weight.shape[1] * self.groups:
-            raise ValueError(f"Conv1d: weight has shape {self.weight.shape} and takes (batch, length, "
-                             f"{self.weight.shape[1] * self.groups}), the input has shape {x.shape}")  # fmt: skip
-        padding: Any = self.padding if isinstance(self.padding, str) else ((0, 0), self.padding)
-        rows = x[:, None]
-        y = convolve(rows, self.weight[None], (1, self.stride), padding, (1, self.dilation), self.groups)[:, 0]
-        return y if self.bias is None else y + self.bias
-
-
-def check_windows(layer: str, padding: Any, **pairs: Pair) -> None:
-    """Raise ValueError for windows, strides or padding that there cannot be."""
-    for name, numbers in pairs.items():
-        if min(numbers) < 1:
-            raise ValueError(f"{layer}: {name} is {numbers}, it has to be positive")
-    ends = padding if isinstance(padding, tuple) else ((padding, padding),) if isinstance(padding, int) else ()
-    if isinstance(padding, str) and padding not in ("same", "valid") or any(n < 0 for end in ends for n in end):
-        raise ValueError(f'{layer}: padding is {padding!r}, it has to be "same", "valid" or numbers not below 0')

@@ -108,7 +108,8 @@ class DataLoader:
     """The batches of a data set, in an order that follows from the seed and from how many passes were made before.
 
     dataset: an `ArrayDataset`, or any object with a length that gives a tuple of arrays for an array of indices;
-    batch_size: rows in each batch; the last may have fewer, and is left out with `drop_last`; prefetch: how many
+    batch_size: rows in each batch; the last may have fewer, and is left out with `drop_last`; weights: how often each
+    row is drawn, in proportion, with replacement, where some classes are rare; prefetch: how many
     batches a thread makes ready ahead of their use, 0 for none; it pays where a batch has to be waited for, as for a
     disk. Each `for batch in loader` is one pass, and `epoch` is how many have begun; `batches(epoch)` gives those of
     any pass. An exception in the thread is raised where the batch is asked for. ValueError where the data set is empty,
@@ -124,6 +125,7 @@ class DataLoader:
         seed: int = 0,
         drop_last: bool = False,
         prefetch: int = 0,
+        weights: Any = None,
     ) -> None:
         rows = _rows(dataset)
         self.batch_size, self.prefetch = operator.index(batch_size), operator.index(prefetch)
@@ -135,6 +137,12 @@ class DataLoader:
             raise ValueError(
                 f"batch_size is {batch_size}, but the data set has {rows} rows: with drop_last there is no batch."
             )
+        self.weights = None if weights is None else np.asarray(weights, float)
+        if self.weights is not None:
+            if self.weights.shape != (rows,) or self.weights.min() < 0 or not self.weights.sum() > 0:
+                raise ValueError(f"weights are {rows} numbers, not below 0: these have shape {self.weights.shape}.")
+            if not shuffle:
+                raise ValueError("weights are for rows that are drawn, and shuffle is False.")
         self.dataset, self.shuffle, self.seed, self.drop_last = dataset, shuffle, seed, drop_last
         self.epoch = 0
 
@@ -169,8 +177,28 @@ class DataLoader:
     def rows(self, epoch: int) -> list[np.ndarray]:
         """The indices of the rows in each batch of a pass."""
         count = len(self.dataset)
-        order = np.random.default_rng((self.seed, epoch)).permutation(count) if self.shuffle else np.arange(count)
+        rng = np.random.default_rng((self.seed, epoch))
+        if self.weights is not None:
+            order = rng.choice(count, count, p=self.weights / self.weights.sum())
+        else:
+            order = rng.permutation(count) if self.shuffle else np.arange(count)
         return [order[k * self.batch_size : (k + 1) * self.batch_size] for k in range(len(self))]
+
+
+def pad_sequences(sequences: Sequence[Any], value: float = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Sequences of different lengths as one array, and their lengths.
+
+    sequences: arrays (length, ...) of equal further axes, or lists of numbers. Gives an array (sequences, longest,
+    ...), filled up with `value`, and ints (sequences), which recurrent layers take as `lengths`. ValueError for none.
+    """
+    arrays = [np.asarray(sequence) for sequence in sequences]
+    if not arrays:
+        raise ValueError("there are no sequences.")
+    lengths = np.array([len(array) for array in arrays])
+    padded = np.full((len(arrays), lengths.max(), *arrays[0].shape[1:]), value, np.result_type(*arrays))
+    for row, array in zip(padded, arrays, strict=True):
+        row[: len(array)] = array
+    return padded, lengths
 
 
 def _made(make: Callable[[np.ndarray], Batch], rows: Iterator[np.ndarray], ahead: int) -> Generator[Batch]:

@@ -18,6 +18,8 @@ def generator(rng: np.random.Generator | int | None) -> np.random.Generator:
 
 def fans(shape: Shape) -> tuple[int, int]:
     """How many numbers each output is made of, and how many outputs each input goes into; leading axes are windows."""
+    if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in shape):
+        raise ValueError(f"weights cannot have the shape {shape}: inputs, outputs and windows are ints, not negative")
     window = math.prod(shape[:-2])
     return window * shape[-2], window * shape[-1]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.nn.initialisers import generator, glorot_uniform
-from srcgrad.nn.module import Module
+from srcgrad.nn.module import Module, static
 
 Array = Any
 
@@ -33,20 +33,31 @@ class Dense(Module):
 
 
 class Embedding(Module):
-    """A row of `weight` for each index: ints (...) to (..., outputs). weight: (entries, outputs)."""
+    """A row of `weight` for each index: ints (...) to (..., outputs). weight: (entries, outputs).
+
+    padding: an index that stands for nothing: it gives zeros, and its row is not trained.
+    """
 
     weight: Array
+    padding: int | None = static(None)
 
     def __init__(
-        self, entries: int, outputs: int, *, rng: np.random.Generator | int | None = None, dtype: Any = np.float32
-    ) -> None:
+        self, entries: int, outputs: int, *, padding: int | None = None,
+        rng: np.random.Generator | int | None = None, dtype: Any = np.float32,
+    ) -> None:  # fmt: skip
+        if padding is not None and not 0 <= padding < entries:
+            raise ValueError(f"Embedding: padding is {padding}, there are {entries} rows")
         self.weight = generator(rng).standard_normal((entries, outputs)).astype(dtype)
+        self.padding = padding
 
     def __call__(self, indices: Array) -> Array:
+        if indices.dtype.kind not in "iu":
+            raise ValueError(f"Embedding: the indices are {indices.dtype}, they have to be integers")
         if indices.size and (indices.min() < 0 or indices.max() >= self.weight.shape[0]):
             raise ValueError(f"Embedding: weight has {self.weight.shape[0]} rows, "
                              f"the indices go from {indices.min()} to {indices.max()}")  # fmt: skip
-        return self.weight[indices]
+        rows = self.weight[indices]
+        return rows if self.padding is None else rows * (indices != self.padding)[..., None]
 
 
 class Sequential(Module):
@@ -55,6 +66,9 @@ class Sequential(Module):
     layers: list[Any]
 
     def __init__(self, *layers: Any) -> None:
+        for layer in layers:
+            if not callable(layer):
+                raise ValueError(f"Sequential takes layers, one by one, and is given a {type(layer).__name__}")
         self.layers = list(layers)
 
     def __call__(self, x: Array) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self, TypeVar, cast, dataclass_transform
 
 import numpy as np
@@ -34,9 +34,11 @@ class Module:
             def __call__(self, x):
                 return self.factor * x
 
-    A subclass may have, or inherit, an `__init__` of its own. A gradient by a model is an instance of the same class,
-    made without calling it: arrays hold derivatives, all else is None. `training` says whether the model is being
-    trained, `frozen` names the parts that optimisers leave alone.
+    A subclass may have, or inherit, an `__init__` of its own. Modules, and containers of modules, that it gives to
+    attributes without a declaration become fields as well; arrays have to be declared, as trained or as static, else
+    setting them is an ArgumentError. A gradient by a model is an instance of the same class, made without calling
+    `__init__`: arrays hold derivatives, all else is None. `training` says whether the model is being trained, `frozen`
+    names the parts that are not.
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -46,7 +48,7 @@ class Module:
 
     def _start(self) -> None:
         self.training = True
-        self.frozen: tuple[str, ...] = ()
+        self.__frozen__: tuple[str, ...] = ()  # fields of its own: gradients have None there
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -54,6 +56,19 @@ class Module:
         if written:
             cls._written = True  # type: ignore[attr-defined]
         dataclasses.dataclass(init=not written, eq=False, repr=False)(cls)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        declared = cast(Any, type(self)).__dataclass_fields__
+        if name not in declared and any(True for _ in modules(value)):
+            _declare(type(self), name)
+        elif name not in declared and is_array(value) and value.dtype.kind == "f":
+            cls = type(self).__name__
+            raise ArgumentError(
+                f"{cls}.{name} is an array that is not declared.",
+                f"Write `{name}: np.ndarray` into the class {cls} if it is trained, and else `{name}: np.ndarray = "
+                "nn.static()`.",
+            )
+        object.__setattr__(self, name, value)
 
     def named_parameters(self) -> dict[str, Array]:
         """The trained arrays by their dotted names, such as `layers.0.weight`."""
@@ -77,18 +92,52 @@ class Module:
         return self
 
     def freeze(self, *names: str) -> Self:
-        """Exclude parts, by dotted names as in `freeze("encoder", "layers.0.bias")`, from what optimisers change; all
-        parts without a name. Returns the model. Raises ArgumentError for a name that there is not."""
-        known = named_parameters(self)
-        for name in names:
-            if not any(_under(path, name) for path in known):
-                raise ArgumentError(f"{type(self).__name__} has no parameter {name!r}.", f"It has {', '.join(known)}.")
-        self.frozen = tuple(dict.fromkeys((*self.frozen, *(names or ("",)))))
+        """Exclude parts from the training, by dotted names as in `freeze("encoder", "layers.0.bias")`, all without a
+        name: gradients have None for them, which costs nothing, and optimisers leave them alone. Returns the model.
+        Raises ArgumentError for a name that there is not."""
+        self._check_names(names)
+        for part, below in _inside(self, names or ("",)):
+            part.__frozen__ = tuple(dict.fromkeys((*part.__frozen__, *below)))
         return self
 
     def unfreeze(self, *names: str) -> Self:
-        """Take back what `freeze` did for these names, for all without a name. Returns the model."""
-        self.frozen = tuple(name for name in self.frozen if names and name not in names)
+        """Train these parts again, all without a name. Returns the model. Raises ArgumentError for a name that there is
+        not."""
+        self._check_names(names)
+        for part, below in _inside(self, names or ("",)):
+            part.__frozen__ = tuple(name for name in part.__frozen__ if name not in below)
+        return self
+
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """The dotted names of the parameters that `freeze` excluded from the training."""
+        trained = named_parameters(self, trainable=True)
+        return tuple(name for name in named_parameters(self) if name not in trained)
+
+    def _check_names(self, names: tuple[str, ...]) -> None:
+        known = named_parameters(self)
+        for name in names:
+            if not any(is_under(path, name) for path in known):
+                raise ArgumentError(f"{type(self).__name__} has no parameter {name!r}.", f"It has {', '.join(known)}.")
+
+    def state(self) -> dict[str, Array]:
+        """Copies of all arrays, those in static fields too, by their dotted names."""
+        return {name: array.copy() for name, array in named_arrays(self).items()}
+
+    def load_state(self, state: Mapping[str, Array]) -> Self:
+        """Put back what `state` gave, in place. Returns the model. Raises ArgumentError, and changes nothing, where
+        names or shapes are not the model's."""
+        own = named_arrays(self)
+        if own.keys() != state.keys():
+            odd = sorted(own.keys() ^ state.keys())
+            raise ArgumentError(f"the state does not fit {type(self).__name__}: {', '.join(odd[:5])}.",
+                                "Load what `state` of such a model gave.")  # fmt: skip
+        for name, array in own.items():
+            if array.shape != state[name].shape:
+                raise ArgumentError(f"{name} has shape {array.shape}, and {state[name].shape} in the state.",
+                                    "Load what `state` of such a model gave.")  # fmt: skip
+        for name, array in own.items():
+            array[...] = state[name]
         return self
 
     def astype(self, dtype: Any) -> Self:
@@ -117,6 +166,15 @@ class Module:
         return f"{type(self).__name__}({', '.join(inside)})"
 
 
+def _declare(cls: type[Module], name: str) -> None:
+    """Make an attribute a field of a class of modules: None in objects that do not have it."""
+    template = dataclasses.make_dataclass("Template", [(name, Any, dataclasses.field(init=False, default=None))])
+    known = cast(Any, cls).__dataclass_fields__
+    cast(Any, cls).__dataclass_fields__ = {**known, name: dataclasses.fields(template)[0]}
+    if not hasattr(cls, name):
+        setattr(cls, name, None)
+
+
 # ---- walks -----------------------------------------------------------------------------------------------------
 
 
@@ -140,16 +198,38 @@ def _arrays(value: Any, name: str, is_static: bool, frozen: bool) -> Iterator[tu
     if is_array(value):
         yield name, value, is_static, frozen
         return
-    held = getattr(value, "frozen", ()) if isinstance(value, Module) else ()
+    held = value.__frozen__ if isinstance(value, Module) else ()
     for key, part, static_field in children(value):
         path = f"{name}.{key}" if name else key
         for found, array, fixed, off in _arrays(part, path, is_static or static_field, frozen):
             below = found[len(name) + 1 :] if name else found
-            yield found, array, fixed, off or any(_under(below, part_name) for part_name in held)
+            yield found, array, fixed, off or any(is_under(below, part_name) for part_name in held)
 
 
-def _under(path: str, name: str) -> bool:
+def is_under(path: str, name: str) -> bool:
+    """Whether a dotted name is that of a part, or of something in it."""
     return name in ("", path) or path.startswith(name + ".")
+
+
+def _inside(value: Any, names: tuple[str, ...], owner: Module | None = None, path: str = "") -> Iterator[
+    tuple[Module, tuple[str, ...]]
+]:  # fmt: skip
+    """For the arrays in a model that these dotted names mean: the module around each, and its name there, which is that
+    of the field where all of the field is meant."""
+    if isinstance(value, Module):
+        owner, path = value, ""
+    whole = any(name == "" for name in names)
+    if owner is not None and path and "." not in path and whole and not any(modules(value)):
+        yield owner, (path,)
+        return
+    if is_array(value):
+        if owner is not None and whole:
+            yield owner, (path,)
+        return
+    for key, part, _ in children(value):
+        below = tuple(name[len(key) + 1 :] for name in names if is_under(key, name) or is_under(name, key))
+        if below:
+            yield from _inside(part, below, owner, f"{path}.{key}" if path else key)
 
 
 def named_arrays(model: Any) -> dict[str, Array]:
@@ -206,6 +286,8 @@ def summary(model: Any) -> str:
         rows.append((name + ("" if name in trained else " (frozen)"), shape, str(array.dtype), f"{array.size:,}"))
     total = sum(array.size for array in named_parameters(model).values())
     rows.append(("total", "", "", f"{total:,}"))
+    if len(trained) < len(rows) - 2:
+        rows.append(("trained", "", "", f"{sum(array.size for array in trained.values()):,}"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join((*(cell.ljust(w) for cell, w in zip(row[:3], widths, strict=False)), row[3].rjust(widths[3])))
              for row in rows]  # fmt: skip

@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+import numbers
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from srcgrad.errors import ArgumentError
-from srcgrad.nn.module import named_arrays, named_parameters
+from srcgrad.nn.module import is_under, named_arrays, named_parameters
 
 Array = Any
 Rate = float | Callable[[int], float]
+Groups = Mapping[str, Mapping[str, Any]]
 
 
 class Optimiser:
     """Base: holds the model, the number of steps that were made, and arrays of state for each parameter.
 
-    rate: the learning rate, or a function that gives it for the number of steps made before. Subclasses say in `kept`
-    what they hold for each parameter, zeros in the beginning, and give `update`.
+    rate: the learning rate, or a function that gives it for the number of steps made before. groups: other values of
+    the optimiser's options, `rate` among them, for parts of the model by dotted name, as in `{"encoder": {"rate":
+    1e-4}, "head.bias": {"decay": 0}}`; of two names that hold for a parameter, the later one counts. Subclasses say in
+    `kept` what they hold for each parameter, zeros in the beginning, and give `update`.
     """
 
     kept: tuple[str, ...] = ()
 
-    def __init__(self, model: Any, rate: Rate) -> None:
+    def __init__(self, model: Any, rate: Rate, groups: Groups | None = None) -> None:
+        if not named_parameters(model):
+            raise ArgumentError(f"the {type(model).__name__} has no parameters: arrays of floats that are not static.",
+                                "Pass a model: a dataclass, dict or list of arrays.")  # fmt: skip
+        if not callable(rate) and not (isinstance(rate, numbers.Real) and rate >= 0):
+            raise ArgumentError(f"the rate is {rate!r}.", "Give a number that is not negative, or a schedule.")
         self.model, self.rate = model, rate
+        self.groups = {} if groups is None else groups
         self.steps = 0
         self.held: dict[str, tuple[Array, ...]] = {}
 
@@ -35,17 +46,45 @@ class Optimiser:
         """
         parameters = named_parameters(self.model, trainable=True)
         derivatives = named_arrays(gradient)
-        rate = self.rate(self.steps) if callable(self.rate) else self.rate
+        variants = self._variants(parameters)
+        rates = {id(made): float(made.rate(self.steps) if callable(made.rate) else made.rate)
+                 for made in variants.values()}  # fmt: skip
         self.steps += 1
+        for made in variants.values():
+            made.steps = self.steps
         for name, parameter in parameters.items():
             derivative = derivatives.get(name)
             if derivative is None or derivative.shape != parameter.shape:
                 has = "nothing" if derivative is None else f"shape {derivative.shape}"
-                raise ArgumentError(f"{name} has shape {parameter.shape}, its gradient has {has}.",
-                                    "Pass what grad gives for this model.")  # fmt: skip
+                both = isinstance(gradient, tuple) and len(gradient) == 2 and np.ndim(gradient[0]) == 0
+                remedy = "Of value and gradient pass the second." if both else "Pass what grad gives for this model."
+                raise ArgumentError(f"{name} has shape {parameter.shape}, its gradient has {has}.", remedy)
             if name not in self.held:
                 self.held[name] = tuple(np.zeros_like(parameter) for _ in self.kept)
-            self.update(parameter, derivative, float(rate), *self.held[name])
+            made = variants[name]
+            made.update(parameter, derivative, rates[id(made)], *self.held[name])
+
+    def _variants(self, parameters: dict[str, Array]) -> dict[str, Optimiser]:
+        """For each parameter this optimiser, or a copy with the options of its group. ArgumentError for a name or an
+        option that there is not."""
+        found: dict[str, Optimiser] = dict.fromkeys(parameters, self)
+        for part, options in self.groups.items():
+            own = [name for name in parameters if is_under(name, part)]
+            if not any(is_under(name, part) for name in named_parameters(self.model)):
+                raise ArgumentError(f"there is no part {part!r} of the model, of which groups speaks.",
+                                    f"It has {', '.join(parameters)}.")  # fmt: skip
+            for option in options:
+                if option not in vars(self) or option in ("model", "groups", "steps", "held", "kept", "_known"):
+                    raise ArgumentError(f"{type(self).__name__} has no option {option!r}, of which groups speaks.",
+                                        "Give rate, decay, or what it is made with.")  # fmt: skip
+                if option in ("momentum", "amsgrad", "centred") and options[option] and not vars(self)[option]:
+                    raise ArgumentError(f"{option} of {part!r} needs state that {type(self).__name__} does not keep.",
+                                        f"Give {option} to the optimiser, and 0 to other parts.")  # fmt: skip
+            copies = {id(found[name]): copy.copy(found[name]) for name in own}
+            for name in own:
+                found[name] = copies[id(found[name])]
+                vars(found[name]).update(options)
+        return found
 
     def update(self, parameter: Array, derivative: Array, rate: float, *held: Array) -> None:
         """Change the parameter, and what is held for it, in place."""
@@ -83,9 +122,10 @@ class SGD(Optimiser):
     """
 
     def __init__(
-        self, model: Any, rate: Rate = 0.01, *, momentum: float = 0.0, nesterov: bool = False, decay: float = 0.0
-    ) -> None:
-        super().__init__(model, rate)
+        self, model: Any, rate: Rate = 0.01, *, momentum: float = 0.0, nesterov: bool = False, decay: float = 0.0,
+        groups: Groups | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(model, rate, groups)
         self.momentum, self.nesterov, self.decay = momentum, nesterov, decay
         self.kept = ("velocity",) if momentum else ()
 
@@ -101,50 +141,65 @@ class SGD(Optimiser):
 
 
 class RMSProp(Optimiser):
-    """Steps of g over the root of the running mean of g * g (Tieleman and Hinton 2012)."""
+    """Steps of g over the root of the running mean of g * g (Tieleman and Hinton 2012).
 
-    kept = ("second",)
+    centred: of its running variance. momentum: `v = momentum * v + step` takes the place of a step.
+    """
 
     def __init__(
-        self, model: Any, rate: Rate = 1e-3, *, beta: float = 0.9, eps: float = 1e-8, decay: float = 0.0
-    ) -> None:
-        super().__init__(model, rate)
-        self.beta, self.eps, self.decay = beta, eps, decay
+        self, model: Any, rate: Rate = 1e-3, *, beta: float = 0.9, eps: float = 1e-8, decay: float = 0.0,
+        momentum: float = 0.0, centred: bool = False, groups: Groups | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(model, rate, groups)
+        self.beta, self.eps, self.decay, self.momentum, self.centred = beta, eps, decay, momentum, centred
+        self.kept = ("second", *(["first"] if centred else []), *(["velocity"] if momentum else []))
 
     def update(self, parameter: Array, derivative: Array, rate: float, *held: Array) -> None:
-        (second,) = held
+        second = held[0]
         if self.decay:
             derivative = derivative + self.decay * parameter
         _follow(second, derivative * derivative, self.beta)
-        root = np.sqrt(second)
+        if self.centred:
+            _follow(held[1], derivative, self.beta)
+            root = np.sqrt(np.maximum(second - held[1] * held[1], 0))
+        else:
+            root = np.sqrt(second)
         root += self.eps
         np.divide(derivative, root, out=root)
-        root *= rate
-        parameter -= root
+        if self.momentum:
+            velocity = held[-1]
+            velocity *= self.momentum
+            velocity += root
+            parameter -= rate * velocity
+        else:
+            root *= rate
+            parameter -= root
 
 
 class Adam(Optimiser):
     """Steps of the running mean of g over the root of that of g * g (Kingma and Ba 2015, algorithm 1).
 
-    decay: `decay * p` is added to g.
+    decay: `decay * p` is added to g. amsgrad: the largest mean of g * g so far counts (Reddi et al. 2018).
     """
 
-    kept = ("first", "second")
+    kept: tuple[str, ...] = ("first", "second")
 
     def __init__(
         self, model: Any, rate: Rate = 1e-3, *, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8,
-        decay: float = 0.0,
+        decay: float = 0.0, amsgrad: bool = False, groups: Groups | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(model, rate)
-        self.beta1, self.beta2, self.eps, self.decay = beta1, beta2, eps, decay
+        super().__init__(model, rate, groups)
+        self.beta1, self.beta2, self.eps, self.decay, self.amsgrad = beta1, beta2, eps, decay, amsgrad
+        if amsgrad:
+            self.kept = ("first", "second", "largest")
 
     def update(self, parameter: Array, derivative: Array, rate: float, *held: Array) -> None:
-        first, second = held
+        first, second = held[:2]
         derivative = self.decayed(parameter, derivative, rate)
         _follow(first, derivative, self.beta1)
         root = derivative * derivative
         _follow(second, root, self.beta2)
-        np.sqrt(second, out=root)
+        np.sqrt(np.maximum(held[2], second, out=held[2]) if self.amsgrad else second, out=root)
         root *= (1 - self.beta2**self.steps) ** -0.5
         root += self.eps
         np.divide(first, root, out=root)
@@ -162,36 +217,139 @@ class AdamW(Adam):
 
     def __init__(
         self, model: Any, rate: Rate = 1e-3, *, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8,
-        decay: float = 0.01,
+        decay: float = 0.01, amsgrad: bool = False, groups: Groups | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(model, rate, beta1=beta1, beta2=beta2, eps=eps, decay=decay)
+        super().__init__(model, rate, beta1=beta1, beta2=beta2, eps=eps, decay=decay, amsgrad=amsgrad, groups=groups)
 
     def decayed(self, parameter: Array, derivative: Array, rate: float) -> Array:
         parameter *= 1 - rate * self.decay
         return derivative
 
 
+class NAdam(Adam):
+    """Adam with Nesterov's momentum (Dozat 2016): steps of the mean of g as it will be, by the momenta
+    `beta1 * (1 - 0.96**(t / 250) / 2)` of this step and the next."""
+
+    def __init__(
+        self, model: Any, rate: Rate = 1e-3, *, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8,
+        decay: float = 0.0, groups: Groups | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(model, rate, beta1=beta1, beta2=beta2, eps=eps, decay=decay, groups=groups)
+
+    def update(self, parameter: Array, derivative: Array, rate: float, *held: Array) -> None:
+        first, second = held[:2]
+        derivative = self.decayed(parameter, derivative, rate)
+        _follow(first, derivative, self.beta1)
+        _follow(second, derivative * derivative, self.beta2)
+        this, later, product = self.momentum(self.steps), self.momentum(self.steps + 1), self.product()
+        root = np.sqrt(second / (1 - self.beta2**self.steps))
+        root += self.eps
+        parameter -= rate * (1 - this) / (1 - product) * (derivative / root)
+        parameter -= rate * later / (1 - product * later) * (first / root)
+
+    def momentum(self, step: int) -> float:
+        """The momentum of a step, counted from 1."""
+        return self.beta1 * (1 - 0.5 * 0.96 ** (step / 250))
+
+    def product(self) -> float:
+        """The product of the momenta so far, which goes on from the last step's, and needs no state that is saved."""
+        at, product = self._known
+        if at > self.steps:
+            at, product = 0, 1.0
+        for step in range(at + 1, self.steps + 1):
+            product *= self.momentum(step)
+        self._known = self.steps, product
+        return product
+
+    _known = (0, 1.0)
+
+
+class RAdam(Adam):
+    """Adam whose steps are the mean of g alone until the variance of their scale is known (Liu et al. 2020)."""
+
+    def __init__(
+        self, model: Any, rate: Rate = 1e-3, *, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8,
+        decay: float = 0.0, groups: Groups | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(model, rate, beta1=beta1, beta2=beta2, eps=eps, decay=decay, groups=groups)
+
+    def update(self, parameter: Array, derivative: Array, rate: float, *held: Array) -> None:
+        first, second = held[:2]
+        derivative = self.decayed(parameter, derivative, rate)
+        _follow(first, derivative, self.beta1)
+        _follow(second, derivative * derivative, self.beta2)
+        mean = first / (1 - self.beta1**self.steps)
+        most = 2 / (1 - self.beta2) - 1
+        power = self.beta2**self.steps
+        length = most - 2 * self.steps * power / (1 - power)
+        if length <= 5:
+            parameter -= rate * mean
+            return
+        known = (length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length)
+        parameter -= rate * (known * (1 - power)) ** 0.5 * (mean / (np.sqrt(second) + self.eps))
+
+
+class Adagrad(Optimiser):
+    """Steps of g over the root of the sum of all g * g so far (Duchi et al. 2011). decay: `decay * p` is added to g."""
+
+    kept = ("second",)
+
+    def __init__(
+        self, model: Any, rate: Rate = 0.01, *, eps: float = 1e-10, decay: float = 0.0, groups: Groups | None = None
+    ) -> None:
+        super().__init__(model, rate, groups)
+        self.eps, self.decay = eps, decay
+
+    def update(self, parameter: Array, derivative: Array, rate: float, *held: Array) -> None:
+        if self.decay:
+            derivative = derivative + self.decay * parameter
+        held[0][...] += derivative * derivative
+        parameter -= rate * (derivative / (np.sqrt(held[0]) + self.eps))
+
+
+class Adadelta(Optimiser):
+    """Steps of g times the root of the running mean of squared steps over that of g * g (Zeiler 2012). decay: `decay *
+    p` is added to g."""
+
+    kept = ("second", "moved")
+
+    def __init__(
+        self, model: Any, rate: Rate = 1.0, *, beta: float = 0.9, eps: float = 1e-6, decay: float = 0.0,
+        groups: Groups | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(model, rate, groups)
+        self.beta, self.eps, self.decay = beta, eps, decay
+
+    def update(self, parameter: Array, derivative: Array, rate: float, *held: Array) -> None:
+        second, moved = held
+        if self.decay:
+            derivative = derivative + self.decay * parameter
+        _follow(second, derivative * derivative, self.beta)
+        step = np.sqrt((moved + self.eps) / (second + self.eps)) * derivative
+        _follow(moved, step * step, self.beta)
+        parameter -= rate * step
+
+
+class Lion(Optimiser):
+    """Steps of the sign of a mean of g (Chen et al. 2023), with `rate * decay * p` taken off p ahead of the step."""
+
+    kept = ("first",)
+
+    def __init__(
+        self, model: Any, rate: Rate = 1e-4, *, beta1: float = 0.9, beta2: float = 0.99, decay: float = 0.0,
+        groups: Groups | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(model, rate, groups)
+        self.beta1, self.beta2, self.decay = beta1, beta2, decay
+
+    def update(self, parameter: Array, derivative: Array, rate: float, *held: Array) -> None:
+        (first,) = held
+        parameter *= 1 - rate * self.decay
+        parameter -= rate * np.sign(self.beta1 * first + (1 - self.beta1) * derivative)
+        _follow(first, derivative, self.beta2)
+
+
 def _follow(mean: Array, value: Array, beta: float) -> None:
     """mean = beta * mean + (1 - beta) * value, in place."""
     mean *= beta
     mean += (1 - beta) * value
-
-
-# ---- clipping --------------------------------------------------------------------------------------------------
-
-
-def clip_by_norm(gradient: Any, most: float) -> float:
-    """Scale all arrays of a gradient, in place, so that their common Euclidean norm is at most `most`. Gives the norm
-    that it was."""
-    arrays = list(named_arrays(gradient).values())
-    norm = sum(float(np.vdot(array, array)) for array in arrays) ** 0.5
-    if norm > most:
-        for array in arrays:
-            array *= most / norm
-    return norm
-
-
-def clip_by_value(gradient: Any, most: float) -> None:
-    """Clip all numbers in the arrays of a gradient, in place, to between -most and most."""
-    for array in named_arrays(gradient).values():
-        np.clip(array, -most, most, out=array)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from srcgrad.backends.homes import array_module
-from srcgrad.nn.convolution import Padding, Pair, check_fit, check_windows, output_shape, pair, taps
 from srcgrad.nn.module import Module, static
+from srcgrad.nn.windows import Padding, Pair, check_fit, check_windows, ends, output_shape, pair, taps
 from srcgrad.rules.own import rule
 
 Array = Any
@@ -146,7 +146,7 @@ class _Pool(Module):
     def __init__(self, window: int | Pair, *, stride: int | Pair | None = None, padding: Padding = "valid") -> None:
         self.window = pair(window)
         self.stride = self.window if stride is None else pair(stride)
-        self.padding = padding
+        self.padding = padding = ends(padding)
         check_windows(type(self).__name__, padding, window=self.window, stride=self.stride)
 
 
@@ -167,6 +167,39 @@ class AvgPool(_Pool):
     def __call__(self, x: Array) -> Array:
         check_images("AvgPool", x)
         return mean_pool(x, self.window, self.stride, self.padding)
+
+
+class _Pool1d(Module):
+    window: int = static()
+    stride: int = static()
+    padding: str | int | Pair = static()
+
+    def __init__(self, window: int, *, stride: int | None = None, padding: str | int | Pair = "valid") -> None:
+        self.window, self.stride, self.padding = window, window if stride is None else stride, padding
+        along = padding if not isinstance(padding, tuple) else ((0, 0), padding)
+        check_windows(type(self).__name__, along, window=(1, self.window), stride=(1, self.stride))
+        self.padding = (padding, padding) if isinstance(padding, int) else padding
+
+    def pooled(self, pool: Any, x: Array) -> Array:
+        """The sequences as images of one row, pooled."""
+        if x.ndim != 3:
+            raise ValueError(f"{type(self).__name__} takes (batch, length, channels), the input has shape {x.shape}")
+        padding: Any = self.padding if isinstance(self.padding, str) else ((0, 0), self.padding)
+        return pool(x[:, None], (1, self.window), (1, self.stride), padding)[:, 0]
+
+
+class MaxPool1d(_Pool1d):
+    """The largest element of each window of sequences (batch, length, channels), as MaxPool along one axis."""
+
+    def __call__(self, x: Array) -> Array:
+        return self.pooled(max_pool, x)
+
+
+class AvgPool1d(_Pool1d):
+    """The mean of each window of sequences (batch, length, channels), as AvgPool along one axis."""
+
+    def __call__(self, x: Array) -> Array:
+        return self.pooled(mean_pool, x)
 
 
 def global_avg_pool(x: Array) -> Array:

@@ -17,13 +17,14 @@ import numpy as np
 from srcgrad.api import GradientFunction, value_and_grad
 from srcgrad.errors import ArgumentError, NonFiniteError
 from srcgrad.nn.callbacks import Callback
+from srcgrad.nn.clipping import clip_by_norm
 from srcgrad.nn.data import Batch, DataLoader, loader_of
 from srcgrad.nn.evaluation import Loss, Metrics, check_call, measure, named_metrics, number
 from srcgrad.nn.history import History
 from srcgrad.nn.interrupts import uninterrupted
 from srcgrad.nn.lazy import needed
 from srcgrad.nn.module import Array, named_arrays, named_parameters
-from srcgrad.nn.optimisers import Optimiser, clip_by_norm
+from srcgrad.nn.optimisers import Optimiser
 from srcgrad.nn.parallel import Alone, Ranks
 from srcgrad.nn.saving import load, save
 from srcgrad.nn.state import as_it_was, mode, named_generators

@@ -165,12 +165,6 @@ def _parameters(builder: Callable[..., Any]) -> frozenset[str]:
     return frozenset(inspect.signature(builder).parameters)
 
 
-def _whole_numbers(partial: Any) -> bool:
-    """Whether a partial derivative is an array of bools or ints."""
-    kind = partial.kind if isinstance(partial, Sym) else None
-    return isinstance(kind, Array) and kind.dtype.startswith(("bool", "int", "uint"))
-
-
 # ---- elementwise ---------------------------------------------------------------------------------------------
 
 
@@ -187,8 +181,6 @@ def _elementwise(
         x, kind = syms[name], kinds[name]
         builder = rule.via_out.get(name, rule.builders[name]) if out_ready else rule.builders[name]
         partial = call_builder(builder, {"out": out}, syms)
-        if lazy and _whole_numbers(partial) and isinstance(node, Array) and node.dtype in ("float16", "float32"):
-            partial = partial.astype(node.dtype)  # d may be a Python float, whose product with a mask is of float64
         term = applied(d, partial, unbounded)
         if getattr(term.expr, "value", None) == 0:
             continue

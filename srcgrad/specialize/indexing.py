@@ -9,9 +9,9 @@ import numpy as np
 
 from srcgrad.analysis.aliases import basic
 from srcgrad.analysis.infer import infer_call, infer_load
-from srcgrad.analysis.signatures import const
+from srcgrad.analysis.signatures import MISSING, const
 from srcgrad.errors import KindError, UnsupportedError
-from srcgrad.ir.kinds import NONE, Array, DictOf, ListOf, Matrix, Opaque, Scalar, is_float
+from srcgrad.ir.kinds import NONE, Array, DictOf, DType, ListOf, Matrix, Opaque, Scalar, is_float
 from srcgrad.ir.nodes import Call, Expr, Load, Name, Pack, Pos, Prim, Slice
 from srcgrad.ir.walk import root
 from srcgrad.rules import members
@@ -36,6 +36,7 @@ from srcgrad.specialize.values import (
     Transformed,
     Value,
     as_expr,
+    constant,
     describe,
     join_all,
     static_key,
@@ -183,6 +184,11 @@ def attribute(s: State, owner: Value, name: str, pos: Pos | None) -> Value:
             return Leaf(Call(prim, (base,), kind=infer_call(prim, (base,), ()), pos=pos))
         if owner.kind == NONE:
             raise KindError(f"None has no attribute {name!r}", pos=pos)
+        if isinstance(owner.kind, DType) and name in ("char", "itemsize", "kind", "name", "type"):
+            found = getattr(np.dtype(owner.kind.name), name)
+            return constant(found, pos) if isinstance(found, int) else Static(found, f"np.{owner.kind.name}")
+        if isinstance(owner.kind, ListOf) and not hasattr(list, name):
+            raise _of_an_array("list", name, pos)
         return Method(owner, name)
     if isinstance(owner, Transformed):
         from srcgrad.specialize.transformations import member
@@ -199,6 +205,12 @@ def attribute(s: State, owner: Value, name: str, pos: Pos | None) -> Value:
     raise UnsupportedError(f"attribute {name!r} is not supported here", pos=pos)
 
 
+def _of_an_array(type_: str, name: str, pos: Pos | None) -> KindError:
+    """The error for an attribute that a list or tuple does not have; often an array was meant."""
+    remedy = "Make an array of it: np.asarray(...)." if hasattr(np.ndarray, name) else ""
+    return KindError(f"a {type_} has no attribute {name!r}", remedy, pos)
+
+
 def _struct_attribute(s: State, owner: Struct, name: str, pos: Pos | None) -> Value:
     if owner.type == "object":
         if name in owner.items:
@@ -206,7 +218,7 @@ def _struct_attribute(s: State, owner: Struct, name: str, pos: Pos | None) -> Va
         of_library = holders.method(s, owner, name, pos)
         if of_library is not None:
             return of_library
-        found = inspect.getattr_static(owner.cls, name, None)
+        found = inspect.getattr_static(owner.cls, name, MISSING)
         if isinstance(found, property) and found.fget is not None:
             from srcgrad.specialize.calls import call_value
 
@@ -223,7 +235,7 @@ def _struct_attribute(s: State, owner: Struct, name: str, pos: Pos | None) -> Va
             return Bound(s.function(found.__func__), [Static(owner.cls)])
         if name == "__class__":
             return Static(owner.cls)
-        if found is not None:
+        if found is not MISSING:
             value = getattr(owner.cls, name)
             return s.describe_constant(value, f"{owner.cls.__name__}.{name}" if owner.cls else name, owner.cls, name)
         class_name = owner.cls.__name__ if owner.cls else "object"
@@ -234,4 +246,6 @@ def _struct_attribute(s: State, owner: Struct, name: str, pos: Pos | None) -> Va
         found = inspect.getattr_static(owner.cls, name, None)
         if isinstance(found, types.FunctionType) and name != "_replace":
             return Bound(s.function(found), [owner])
+    if owner.type in ("list", "tuple") and not hasattr(owner.cls or (list if owner.type == "list" else tuple), name):
+        raise _of_an_array(owner.type, name, pos)
     return Method(owner, name)

@@ -29,6 +29,9 @@ the function that is differentiated - or ("object", object); then steps follow: 
 ("default", parameter), ("item", key), ("attribute", name), ("length", None). ("live", None) at its end says that any
 object will do."""
 
+FROZEN = "__frozen__"
+"""The attribute of a dataclass' object that names those of its fields that nothing is differentiated by: a tuple."""
+
 MISSING = object()
 """What a guard holds of a global that is not there, so that a builtin is meant."""
 
@@ -240,6 +243,12 @@ def _static_fields(cls: Any) -> frozenset[str]:
     if not dataclasses.is_dataclass(cls):
         return frozenset()
     return frozenset(field.name for field in dataclasses.fields(cls) if field.metadata.get("static"))
+
+
+def fixed_fields(value: Any) -> frozenset[str]:
+    """The fields of a dataclass' object that nothing is differentiated by: static ones, and those that it froze."""
+    frozen = getattr(value, "__dict__", {}).get(FROZEN, ())
+    return static_fields(type(value)).union(frozen) if isinstance(frozen, tuple) else static_fields(type(value))
 
 
 def plain_constructor(cls: type) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,9 +33,9 @@ from srcgrad.ir.nodes import (
 from srcgrad.ir.walk import expressions_of, root, set_by, statements, subexpressions
 from srcgrad.rules.build import Sym, xp
 from srcgrad.runtime import HELPERS
-from srcgrad.specialize.inputs import access, plain_constructor, static_fields
+from srcgrad.specialize.inputs import FROZEN, access, plain_constructor, static_fields
 from srcgrad.specialize.program import Program
-from srcgrad.specialize.values import Leaf, Static, Struct, Value, kind_of_static, leaves
+from srcgrad.specialize.values import Leaf, Static, Struct, Value, kind_of_static, leaves, static_key
 from srcgrad.transform.reverse.facts import Facts
 
 Place = str | tuple[str, int | str]
@@ -193,8 +193,8 @@ def seed(
         held = Name(result.id, kind=kind)
         single = isinstance(kind, Array) and kind.dims is not None and all(n == 1 for n in kind.dims)
         value: Expr = given
-        if mixed and isinstance(kind, Scalar) and not kind.weak:
-            # a Python float would take the dtype of what it meets
+        if isinstance(kind, Scalar) and not kind.weak and (mixed or kind.dtype not in ("float64", "complex128")):
+            # a Python float would take the dtype of what it meets, and float64 where it meets bools
             value = Call(Prim(np.dtype(kind.dtype).type, f"np.{kind.dtype}"), (given,), kind=kind)
         if isinstance(kind, Array) and mode in ("grad", "holomorphic grad") and not single:
             value = Call(Prim(HELPERS["scalar_adjoint"], "scalar_adjoint"), (held, given), kind=kind)
@@ -241,15 +241,27 @@ def wanted(program: Program, place: Place) -> tuple[Value, str]:
 
 
 def _without_static(value: Value) -> Value:
-    """The value with None in the static fields of dataclasses, and without attributes that are no fields."""
+    """The value with None in static and frozen fields of dataclasses, and without attributes that are no fields."""
     if not isinstance(value, Struct):
         return value
     items = {key: _without_static(item) for key, item in value.items.items()}
     if dataclasses.is_dataclass(value.cls):
-        fixed = static_fields(value.cls)
+        fixed = static_fields(value.cls).union(_frozen_fields(value))
         fields = [field.name for field in dataclasses.fields(value.cls) if field.name in items]
         items = {name: Static(None) if name in fixed else items[name] for name in fields}
     return value.like(items)
+
+
+def _frozen_fields(value: Struct) -> Iterator[object]:
+    """The fields of an object that it says are frozen."""
+    names = value.items.get(FROZEN)
+    if isinstance(names, Struct):
+        yield from map(static_key, names.values())
+
+
+def _is_frozen(value: Value) -> bool:
+    """Whether something in a value is frozen."""
+    return isinstance(value, Struct) and (any(_frozen_fields(value)) or any(map(_is_frozen, value.items.values())))
 
 
 def independent_leaves(program: Program, wish: Wish) -> set[str]:
@@ -258,6 +270,12 @@ def independent_leaves(program: Program, wish: Wish) -> set[str]:
     for place in wish.wrt:
         value, name = wanted(program, place)
         own = [leaf.expr for _, leaf in leaves(value) if is_float(leaf.kind)]
+        whole = program.params[place if isinstance(place, str) else place[0]]
+        if not own and wish.mode in GRADIENTS and _is_frozen(whole):
+            raise ArgumentError(
+                f"all of the argument {name!r} is frozen: there is nothing to differentiate by",
+                f"Call {name}.unfreeze(), for all of it or for a part.", program.definition.pos,
+            )  # fmt: skip
         if not own and wish.mode in GRADIENTS:
             what = text(value.kind) if isinstance(value, Leaf) else "no float"
             raise ArgumentError(

@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 
+from srcgrad import nn
 from srcgrad.nn import ArrayDataset, DataLoader, load_dataset, split
 
 
@@ -93,7 +94,24 @@ def test_split(parts, sizes):
     assert seen(DataLoader(made[0], 2, shuffle=False))[0] == rows[:2].tolist()
 
 
+def test_rows_that_are_drawn_by_weight():
+    loader = DataLoader(numbered(10), 5, weights=[0] * 5 + [1, 1, 1, 1, 6], seed=2)
+    drawn = np.concatenate([np.concatenate(loader.rows(epoch)) for epoch in range(50)])
+    assert drawn.min() == 5 and abs((drawn == 9).mean() - 0.6) < 0.06
+    assert [rows.tolist() for rows in loader.rows(3)] == [rows.tolist() for rows in loader.rows(3)]
+
+
+def test_sequences_as_one_array():
+    x, lengths = nn.pad_sequences([[1, 2, 3], [4]], value=-1)
+    assert x.tolist() == [[1, 2, 3], [4, -1, -1]] and lengths.tolist() == [3, 1] and x.dtype == int
+    x, _ = nn.pad_sequences([np.ones((2, 3), np.float32), np.ones((4, 3), np.float32)])
+    assert x.shape == (2, 4, 3) and x.dtype == np.float32 and x.sum() == 18
+
+
 @pytest.mark.parametrize("make, message", [
+    (lambda: nn.pad_sequences([]), "no sequences"),
+    (lambda: DataLoader(numbered(5), 2, weights=[1, 2]), r"weights are 5 numbers, not below 0: .* shape \(2,\)"),
+    (lambda: DataLoader(numbered(2), 2, weights=[1, 2], shuffle=False), "shuffle is False"),
     (lambda: ArrayDataset(), "at least one array"),
     (lambda: ArrayDataset(np.ones((3, 2)), np.ones(4)), "different lengths: 3, 4"),
     (lambda: ArrayDataset(np.ones((0, 2)), np.ones(0)), "data set is empty"),

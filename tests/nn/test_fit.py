@@ -161,6 +161,44 @@ def test_early_stopping_on_what_is_to_grow():
     assert len(history) == 4 and (stopping.best, stopping.best_epoch) == (0.5, 2)
 
 
+def test_the_rate_is_reduced_on_a_plateau():
+    values = iter([1.0, 0.5, 0.6, 0.6, 0.6, 0.6, 0.4, 0.5, 0.5])
+    model, rates = network(), []
+    optimizer = nn.SGD(model, 0.1)
+    plateau = nn.ReduceOnPlateau("val_score", factor=0.5, patience=1, least=0.25)
+    fit(model, optimizer=optimizer, validation=points(), metrics={"score": lambda *_: next(values)}, epochs=9,
+        callbacks=[plateau, lambda run: rates.append(run.optimizer.rate(0))])  # fmt: skip
+    np.testing.assert_allclose(rates, [0.1, 0.1, 0.1, 0.05, 0.05, 0.025, 0.025, 0.025, 0.025])
+    assert optimizer.rate(0) == 0.1
+
+
+def test_averages_of_the_weights():
+    model = noisy()
+    average = nn.Average(model, 0.5)
+    means = {name: array.copy() for name, array in model.named_parameters().items()}
+
+    def follow(run):
+        for name, array in run.model.named_parameters().items():
+            stays = min(0.5, (1 + run.epoch) / (10 + run.epoch))
+            means[name] += (1 - stays) * (array - means[name])
+
+    fit(model, batch_size=100, callbacks=[average, follow], checkpoint=None)
+    assert_same(average.model.named_parameters(), means)
+    np.testing.assert_array_equal(average.model.layers[1].running_mean, model.layers[1].running_mean)
+
+
+@pytest.mark.parametrize("make", [lambda m: nn.Average(m, 0.9), lambda m: nn.ReduceOnPlateau("loss", patience=1)])
+def test_such_callbacks_resume(make, tmp_path):
+    def run(epochs, path):
+        model = network()
+        callback = make(model)
+        fit(model, epochs=epochs, callbacks=callback, checkpoint=path, resume=True)
+        return arrays(callback.model if isinstance(callback, nn.Average) else model)
+
+    run(2, tmp_path / "run.safetensors")
+    assert_same(run(4, tmp_path / "run.safetensors"), run(4, tmp_path / "other.safetensors"))
+
+
 # ---- where it stops ---------------------------------------------------------------------------------------------
 
 
@@ -327,7 +365,7 @@ class Rows:
     ({"validation": points(), "metrics": [nn.confusion_matrix]}, r"confusion_matrix gives an array of shape"),
     ({"data": (np.ones((3, 3)), np.ones(2, int))}, "different lengths: 3, 2"),
     ({"data": (np.ones((0, 3)), np.ones(0, int))}, "the data set is empty"),
-    ({"callbacks": [nn.EarlyStopping()]}, "EarlyStopping monitors 'val_loss', and an epoch has epoch, loss"),
+    ({"callbacks": [nn.EarlyStopping()]}, "'val_loss' is monitored, and an epoch has epoch, loss"),
 ])  # fmt: skip
 def test_bad_input(options, message):
     with pytest.raises((ArgumentError, ValueError, TypeError), match=message):

@@ -16,6 +16,15 @@ ACTIVATIONS = {
     nn.relu: lambda x: np.maximum(x, 0),
     nn.leaky_relu: lambda x: np.where(x > 0, x, 0.01 * x),
     nn.elu: lambda x: np.where(x > 0, x, np.expm1(x)),
+    nn.celu: lambda x: np.where(x > 0, x, np.expm1(x)),
+    nn.selu: lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(x)),
+    nn.mish: lambda x: x * np.tanh(np.log1p(np.exp(x))),
+    nn.relu6: lambda x: np.minimum(np.maximum(x, 0), 6),
+    nn.hard_tanh: lambda x: np.clip(x, -1, 1),
+    nn.hard_sigmoid: lambda x: np.clip(x / 6 + 0.5, 0, 1),
+    nn.hard_swish: lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
+    nn.log_sigmoid: lambda x: np.log(sc.expit(x)),
+    nn.softsign: lambda x: x / (1 + abs(x)),
     nn.gelu: lambda x: x * 0.5 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
     nn.silu: lambda x: x * sc.expit(x),
     nn.softplus: lambda x: np.log1p(np.exp(x)),
@@ -38,8 +47,42 @@ def test_activations(activation):
         assert np.isfinite(grad(lambda x: np.sum(activation(x) * np.array([[1.0, 2.0, 4.0]])))(large)).all()
 
 
-def test_relu_has_slope_0_at_0():
-    np.testing.assert_array_equal(grad(lambda x: np.sum(nn.relu(x)))(np.array([-1.0, 0.0, 2.0])), [0, 0, 1])
+def test_slopes_at_kinks():
+    x = np.array([-1.0, 0.0, 2.0])
+    np.testing.assert_array_equal(grad(lambda x: np.sum(nn.relu(x)))(x), [0, 0, 1])
+    np.testing.assert_array_equal(grad(lambda x: np.sum(nn.hard_tanh(x)))(x), [0, 1, 0])
+    np.testing.assert_array_equal(grad(lambda x: np.sum(nn.leaky_relu(x)))(x), [0.01, 0.01, 1])
+
+
+@pytest.mark.parametrize("activation", [nn.relu, nn.relu6, nn.leaky_relu, nn.elu, nn.selu, nn.hard_tanh])
+def test_activations_of_infinity(activation):
+    x = np.array([-np.inf, np.inf])
+    with np.errstate(all="raise", under="ignore"):
+        y, d_x = activation(x), grad(lambda x: np.sum(activation(x)))(x)
+    assert not np.isnan(y).any() and y[0] == activation(x[:1])[0]
+    np.testing.assert_array_equal(d_x, grad(lambda x: np.sum(activation(x)))(np.array([-1e300, 1e300])))
+
+
+def test_exact_gelu():
+    np.testing.assert_allclose(nn.gelu(X, exact=True), X * sc.ndtr(X), atol=1e-12)
+    check_grads(lambda x: np.sum(nn.gelu(x, exact=True) * np.cos(Y)), (X,), order=2)
+    assert nn.gelu(X.astype(np.float32), exact=True).dtype == np.float32
+
+
+def test_glu_halves_the_last_axis():
+    np.testing.assert_allclose(nn.glu(X), X[:, :3] * sc.expit(X[:, 3:]))
+    check_grads(lambda x: np.sum(np.sin(nn.glu(x))), (X,))
+    with pytest.raises(ValueError, match=r"glu halves the last axis, the input has shape \(5, 5\)"):
+        nn.glu(X[:, :5])
+
+
+def test_a_slope_that_is_trained():
+    model = nn.PReLU(6, dtype=float)
+    model.slope[:] = np.arange(6) / 5
+    np.testing.assert_allclose(model(X), np.where(X > 0, X, X * model.slope))
+    check_grads(lambda model, x: np.sum(model(x) * Y), (model, X))
+    with pytest.raises(ValueError, match=r"PReLU: slope has shape \(6,\), the input \(5, 4\)"):
+        model(X[:, :4])
 
 
 def chosen(log_p):
@@ -48,6 +91,7 @@ def chosen(log_p):
 
 WEIGHTS = np.array([1.0, 2.0, 0.5, 1.0, 3.0, 0.25])
 SIGNS = np.sign(Y)
+IGNORED = np.array([-1, 5, 2, 2, -1])
 ONE_HOT = np.eye(6)[LABELS]
 SMOOTH = 0.9 * ONE_HOT + 0.1 / 6
 LOSSES = {
@@ -69,6 +113,23 @@ LOSSES = {
     "hinge": (lambda x: nn.hinge(x, SIGNS), lambda x: np.mean(np.maximum(0, 1 - SIGNS * x))),
     "multiclass hinge": (lambda x: nn.multiclass_hinge(x, LABELS),
                          lambda x: ((np.maximum(0, 1 + x - chosen(x)[:, None]) * (1 - ONE_HOT)).sum(1)).mean()),
+    "ignored": (lambda x: nn.cross_entropy(x, IGNORED, ignore=-1), lambda x: nn.cross_entropy(x[1:4], LABELS[1:4])),
+    "ignored and smooth": (
+        lambda x: nn.cross_entropy(x, IGNORED, ignore=-1, smoothing=0.1, weights=WEIGHTS),
+        lambda x: nn.cross_entropy(x[1:4], LABELS[1:4], smoothing=0.1, weights=WEIGHTS)),
+    "logarithms": (lambda x: nn.nll(nn.log_softmax(x), LABELS), lambda x: nn.cross_entropy(x, LABELS)),
+    "binary of probabilities": (lambda x: nn.binary_cross_entropy(nn.sigmoid(x), P),
+                                lambda x: nn.binary_cross_entropy_with_logits(x, P)),
+    "rare positives": (lambda x: nn.binary_cross_entropy_with_logits(x, P, positive=WEIGHTS),
+                       lambda x: -np.mean(WEIGHTS * P * np.log(sc.expit(x)) + (1 - P) * np.log(sc.expit(-x)))),
+    "normal": (lambda x: nn.gaussian_nll(x, Y, P), lambda x: 0.5 * np.mean(np.log(P) + (x - Y) ** 2 / P)),
+    "poisson": (lambda x: nn.poisson_nll(x, P), lambda x: np.mean(np.exp(x) - P * x)),
+    "cosine": (lambda x: np.mean(nn.cosine_similarity(x, Y)),
+               lambda x: np.mean((x * Y).sum(1) / np.linalg.norm(x, axis=1) / np.linalg.norm(Y, axis=1))),
+    "triplet": (lambda x: nn.triplet_margin(x, Y, P, 3.0), lambda x: np.mean(np.maximum(
+        0, 3 + np.linalg.norm(x - Y, axis=1) - np.linalg.norm(x - P, axis=1)))),
+    "sum": (lambda x: nn.cross_entropy(x, IGNORED, ignore=-1, reduction="sum"),
+            lambda x: 3 * nn.cross_entropy(x, IGNORED, ignore=-1)),
     "divergence": (lambda x: nn.kl_div(nn.log_softmax(x), P),
                    lambda x: sc.rel_entr(P, sc.softmax(x, 1)).sum(1).mean()),
 }  # fmt: skip
@@ -81,6 +142,29 @@ def test_losses(name):
     check_grads(loss, (X,), order=2)
     small = X.astype(np.float32)
     assert grad(loss)(small).dtype == np.float32
+
+
+def test_reductions():
+    for loss, shape in (
+        (lambda r: nn.mse(X, Y, reduction=r), X.shape), (lambda r: nn.huber(X, Y, reduction=r), X.shape),
+        (lambda r: nn.cross_entropy(X, LABELS, reduction=r), (5,)), (lambda r: nn.kl_div(X, P, reduction=r), (5,)),
+        (lambda r: nn.hinge(X, SIGNS, reduction=r), X.shape),
+        (lambda r: nn.multiclass_hinge(X, LABELS, reduction=r), (5,)),
+    ):  # fmt: skip
+        each = loss("none")
+        assert each.shape == shape
+        np.testing.assert_allclose([loss("sum"), loss("mean")], [each.sum(), each.mean()])
+    with pytest.raises(ValueError, match='reduction is .max., it has to be "mean"'):
+        nn.mse(X, Y, reduction="max")
+
+
+def test_probabilities_of_0_and_1():
+    p, labels = np.array([0.0, 1.0, 1.0]), np.array([0.0, 1.0, 0.0])
+    with np.errstate(all="raise"):
+        assert nn.binary_cross_entropy(p, labels, reduction="sum") == pytest.approx(100)
+        assert np.isfinite(grad(nn.binary_cross_entropy)(p, labels)).all()
+    with pytest.raises(ValueError, match="go from -2 to 1: of logits take binary_cross_entropy_with_logits"):
+        nn.binary_cross_entropy(p - np.array([2.0, 0, 0]), labels)
 
 
 def test_losses_of_large_numbers():
@@ -109,6 +193,8 @@ def test_cross_entropy_over_more_axes():
     (lambda x: nn.cross_entropy(x[:0], LABELS[:0]), r"the batch is empty: the logits have shape \(0, 6\)"),
     (lambda x: nn.mse(x[:0], x[:0]), r"mse: the batch is empty"),
     (lambda x: nn.multiclass_hinge(x, LABELS + 1), "multiclass_hinge: the labels go from 1 to 6"),
+    (lambda x: nn.cross_entropy(x, LABELS * 1.0), "labels are float64 of shape .5,., and have to be integers, or prob"),
+    (lambda x: nn.cross_entropy(x, P, ignore=0), "ignore is a label, and the labels are probabilities"),
 ])  # fmt: skip
 def test_labels_that_do_not_fit(call, said):
     with pytest.raises(ValueError, match=said):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from srcgrad import check_grads, grad, nn
-from srcgrad.nn.convolution import both, convolve, convolve_input, convolve_weight, window_places
+from srcgrad.nn.convolution import convolve, convolve_input, convolve_weight
+from srcgrad.nn.windows import both, window_places
 
 RNG = np.random.default_rng(0)
 WIDE = dict(rng=0, dtype=np.float64)
@@ -208,7 +209,8 @@ def test_running_statistics_follow_once_for_each_gradient():
         grad(total)(model, x)
     held = model.running_mean.copy()
     model.eval()
-    np.testing.assert_allclose(model(x), y, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(model.running_variance, x.var(axis=0, ddof=1), rtol=1e-6)
+    np.testing.assert_allclose(model(x), y * np.sqrt(49 / 50), rtol=1e-3, atol=1e-3)
     grad(total)(model, x)
     np.testing.assert_array_equal(model.running_mean, held)
 
@@ -287,6 +289,11 @@ def test_shapes_that_do_not_fit(model, x, said):
     (lambda: nn.Conv2d(4, 3, 3, padding="full"), 'padding is .full., it has to be "same"'),
     (lambda: nn.Conv2d(4, 3, 3, groups=2), "4 inputs and 3 outputs do not fall into 2 groups"),
     (lambda: nn.Conv1d(4, 3, 3, padding=-1), "padding is"),
+    (lambda: nn.Conv2d(4, 3, 3, padding=[1, (1, 2)]), "padding is"),
+    (lambda: nn.MaxPool("2"), "'2' is no number, and no pair of numbers"),
+    (lambda: nn.Dense(4.0, 3), r"weights cannot have the shape \(4.0, 3\): inputs, outputs and windows are ints"),
+    (lambda: nn.Dense(-4, 3), r"weights cannot have the shape \(-4, 3\)"),
+    (lambda: nn.Sequential([nn.tanh]), "Sequential takes layers, one by one, and is given a list"),
     (lambda: nn.Dropout(1.0), "rate is 1.0"),
     (lambda: nn.MultiHeadAttention(4, 3), "4 channels do not fall into 3 heads"),
 ])  # fmt: skip

@@ -66,12 +66,59 @@ def test_what_is_frozen_is_left_alone():
     changed = {name for name, array in model.named_parameters().items() if (array != before[name]).any()}
     assert changed == {"layers.2.weight"}
     assert "layers.0.layers.0.weight (frozen)" in model.summary()
-    assert set(nn.named_parameters(model.unfreeze("layers.0"), trainable=True)) == set(before) - {"layers.2.bias"}
+    assert model.summary().splitlines()[-1].split() == ["trained", "96"]
+    model.unfreeze("layers.0")
+    assert model.frozen == ("layers.2.bias",)
     model.unfreeze()
     model.layers[0].freeze()
     assert set(nn.named_parameters(model, trainable=True)) == {"layers.2.weight", "layers.2.bias"}
-    with pytest.raises(ArgumentError, match="Sequential has no parameter 'layers.9'.*It has layers.0"):
-        model.freeze("layers.9")
+    model.freeze().unfreeze("layers.2")
+    assert set(nn.named_parameters(model, trainable=True)) == {"layers.2.weight", "layers.2.bias"}
+    for change in model.freeze, model.unfreeze:
+        with pytest.raises(ArgumentError, match="Sequential has no parameter 'layers.9'.*It has layers.0"):
+            change("layers.9")
+
+
+def test_what_is_frozen_is_not_differentiated():
+    model = nn.Sequential(*(nn.Dense(3, 3, rng=k, dtype=float) for k in range(3)), np.tanh)
+    x = np.random.default_rng(0).standard_normal((4, 3))
+
+    def square(model, x):
+        return np.mean(model(x) ** 2)
+
+    gradient = grad(square)
+    whole = gradient(model, x)
+    gradient(model.freeze("layers.0", "layers.1.bias"), x)
+    assert "layers[0].weight.T" not in gradient.source and gradient.source.count("sum(axis=0)") == 1
+    d_model = gradient(model, x)
+    assert d_model.layers[0] is None and d_model.layers[1].bias is None
+    np.testing.assert_array_equal(d_model.layers[1].weight, whole.layers[1].weight)
+    check_grads(square, (model, x), order=2)
+    product = hvp(square)(model, x, whole)
+    assert product.layers[0] is None and product.layers[2].bias.shape == (3,)
+    with pytest.raises(ArgumentError, match=r"all of the argument 'model' is frozen.*\n.*model.unfreeze\(\)"):
+        gradient(model.freeze(), x)
+    gradient(model.unfreeze(), x)
+    assert gradient.source.count("sum(axis=0)") == 3
+
+
+def test_parts_of_a_field_that_is_a_container_may_be_frozen():
+    @dataclass(eq=False)
+    class Chain(nn.Module):
+        weights: list
+        scales: dict
+
+        def __call__(self, x):
+            for weight in self.weights:
+                x = np.tanh(x @ weight)
+            return x * self.scales["out"]
+
+    model = Chain([np.eye(3), np.ones((3, 4))], {"out": np.ones(4), "other": np.ones(2)})
+    model.freeze("weights.0", "scales")
+    d_model = grad(lambda m, x: np.sum(m(x)))(model, np.ones((2, 3)))
+    assert d_model.scales is None
+    nn.SGD(model, 0.1).step(d_model)
+    assert (model.weights[0] == np.eye(3)).all() and (model.weights[1] != 1).all()
 
 
 def test_casting_copies():
@@ -120,6 +167,51 @@ def test_plain_dataclasses_tuples_and_dicts():
     before = model.scales["out"].copy()
     nn.Adam(model, 0.1).step(d_model)
     assert (model.scales["out"] != before).all()
+
+
+def test_modules_need_no_declaration():
+    class Net(nn.Module):
+        def __init__(self, deep):
+            self.first = nn.Dense(3, 4, rng=0, dtype=float)
+            if deep:
+                self.more = [nn.Dense(4, 4, rng=1, dtype=float), nn.Dense(4, 4, rng=2, dtype=float)]
+            self.width = 4
+
+        def __call__(self, x):
+            x = np.tanh(self.first(x))
+            if self.more is not None:
+                for layer in self.more:
+                    x = np.tanh(layer(x))
+            return x * self.width
+
+    class Wider(Net):
+        scale: np.ndarray
+
+        def __init__(self):
+            super().__init__(True)
+            self.scale, self.last = np.ones(4), nn.Dense(4, 1, rng=3, dtype=float)
+
+        def __call__(self, x):
+            return self.last(Net.__call__(self, x) * self.scale)
+
+    shallow, deep, wider = Net(False), Net(True), Wider()
+    x = np.random.default_rng(0).standard_normal((5, 3))
+    assert list(shallow.named_parameters()) == ["first.weight", "first.bias"]
+    assert list(deep.named_parameters())[2:] == ["more.0.weight", "more.0.bias", "more.1.weight", "more.1.bias"]
+    assert "scale" in wider.named_parameters() and "last.bias" in wider.named_parameters()
+    for model in shallow, deep, wider:
+        check_grads(lambda m, x: np.sum(m(x)), (model, x), order=1)
+        d_model = grad(lambda m, x: np.sum(m(x)))(model, x)
+        assert type(d_model) is type(model) and list(d_model.named_parameters()) == list(model.named_parameters())
+
+
+def test_arrays_have_to_be_declared():
+    class Scaled(nn.Module):
+        def __init__(self):
+            self.factor = np.ones(3)
+
+    with pytest.raises(ArgumentError, match="Scaled.factor is an array that is not declared. Write `factor: np"):
+        Scaled()
 
 
 # ---- what the compiler does for models ------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ def run(code, name, env):
 def test_the_page():
     text = (ROOT / "docs" / "nn.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", text, re.DOTALL)
-    assert len(blocks) == text.count("```python") == 3
+    assert len(blocks) == text.count("```python") == 4
     env = {"__name__": "nn_page"}
     for number, (code, expected) in enumerate(blocks):
         assert run(code, f"<docs/nn.md {number}>", env) == expected.rstrip()
