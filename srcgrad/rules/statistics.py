@@ -55,7 +55,7 @@ def _dots(t: Any, x: Any) -> Sym:
 
 
 def _quantile(fn: Any, fraction: Any, skip_nan: bool, scale: float = 1.0) -> None:
-    @vjp(fn, "a", domain="distinct", displays=True)
+    @vjp(fn, "a", domain="distinct")
     def _(d: Sym, a: Any, q: Any, axis: Any = None, method: Any = "linear", keepdims: Any = False) -> Any:
         given = _quantile_options(axis, method, skip_nan)
         return items(helper(runtime.quantile_adjoint)(d, _array(a), fraction(q), **given), a)

@@ -19,6 +19,7 @@ from srcgrad.rules.defined import (
     DEFINITIONS,
     ELEMENTS,
     KNOWN,
+    SEQUENCES,
     WHERE,
     WRITTEN,
     Declined,
@@ -54,6 +55,12 @@ def solver_of(fn: Any) -> Solver | None:
 def is_defined(fn: Any) -> bool:
     """Whether a function has a definition, which may leave calls to the function itself."""
     return _known(DEFINITIONS, fn) is not None
+
+
+def sequences_of(fn: Any) -> frozenset[str | int] | None:
+    """The parameters of a function with a definition that are lists of arrays; None: it has no definition."""
+    found: frozenset[str | int] | None = _known(SEQUENCES, fn)
+    return found
 
 
 def _known(table: dict[Any, Any], fn: Any) -> Any:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
-
-from srcgrad.analysis.infer import infer_call, infer_op
+from srcgrad.analysis.infer import infer_op
 from srcgrad.errors import AliasError, KindError, UnsupportedError
 from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Opaque, forget_value, join, rank, text
-from srcgrad.ir.nodes import Attr, Call, Const, Expr, Load, Name, Pos, Prim, Slice, Store
+from srcgrad.ir.nodes import Attr, Const, Expr, Load, Name, Pos, Slice, Store
 from srcgrad.specialize.expressions import evaluate, evaluate_all
 from srcgrad.specialize.indexing import attribute, load, static_slice
+from srcgrad.specialize.listed import as_array
 from srcgrad.specialize.operators import operate
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import (
@@ -194,12 +193,6 @@ def _store_slice_at_run_time(s: State, owner: Leaf, at: Leaf, value: Value, op: 
         call_method(s, Method(owner, "__delitem__"), [constant(lo)], {}, pos)
     for k, item in enumerate(new):
         call_method(s, Method(owner, "insert"), [constant(lo + k), item], {}, pos)
-
-
-def as_array(expr: Expr) -> Expr:
-    """A display of numbers as an array, as NumPy would make of it."""
-    prim = Prim(np.array, "np.array")
-    return Call(prim, (expr,), kind=infer_call(prim, (expr,), ()), pos=expr.pos)
 
 
 def _operand(value: Value, pos: Pos | None) -> Expr:

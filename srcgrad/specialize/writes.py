@@ -47,7 +47,7 @@ def fill(s: State, written: Value, value: Expr, pos: Pos | None) -> None:
 
 def value_of(value: Value, pos: Pos | None) -> Expr:
     if isinstance(value, Struct):
-        from srcgrad.specialize.stores import as_array
+        from srcgrad.specialize.listed import as_array
 
         return as_array(as_expr(value, pos))
     return as_expr(value, pos)

@@ -20,6 +20,7 @@ from srcgrad.rules.defined.registry import (
     DEFINITIONS,
     ELEMENTS,
     KNOWN,
+    SEQUENCES,
     WHERE,
     WRITTEN,
     Declined,
@@ -30,6 +31,6 @@ from srcgrad.rules.defined.registry import (
 )
 
 __all__ = [
-    "BRACKETS", "DEFINITIONS", "ELEMENTS", "KNOWN", "WHERE", "WRITTEN", "Declined", "brancher", "holder", "results",
-    "written_as",
+    "BRACKETS", "DEFINITIONS", "ELEMENTS", "KNOWN", "SEQUENCES", "WHERE", "WRITTEN", "Declined", "brancher", "holder",
+    "results", "written_as",
 ]  # fmt: skip
