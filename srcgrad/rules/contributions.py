@@ -263,7 +263,7 @@ def _general(
     for name in chosen:
         if is_listed(syms[name]) and not rule.displays and name != rule.variadic:
             refuse_list(call)
-        built = call_builder(rule.builders[name], {"d": d, "out": out}, displayed(syms))
+        built = call_builder(rule.builders[name], {"d": d, "out": out}, displayed(rule, syms))
         still = lazy
         if isinstance(built, Lazy):
             built, still = built.sym, True
@@ -271,9 +271,15 @@ def _general(
     return result
 
 
-def displayed(syms: dict[str, Any]) -> dict[str, Any]:
-    """Lists of Syms for displays that hold more than constants."""
-    return {name: _open(value) for name, value in syms.items()}
+def displayed(rule: Rule, syms: dict[str, Any]) -> dict[str, Any]:
+    """Lists of Syms for displays that hold more than constants; lists of constants as arrays, where that is meant."""
+    known = () if rule.displays or rule.own else rule.builders
+    return {name: _constants(value) if name in known else _open(value) for name, value in syms.items()}
+
+
+def _constants(value: Any) -> Any:
+    listed = isinstance(value, Sym) and isinstance(value.expr, Pack) and not carries(value)
+    return xp.array(value) if listed and is_float(value.kind) else _open(value)
 
 
 def _open(value: Any) -> Any:

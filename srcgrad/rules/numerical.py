@@ -8,19 +8,16 @@ import numpy as np
 
 from srcgrad import runtime
 from srcgrad.errors import KindError
-from srcgrad.ir.kinds import ListOf, rank
+from srcgrad.ir.kinds import rank
 from srcgrad.rules.bodies import held
 from srcgrad.rules.build import Sym, const, helper, xp
 from srcgrad.rules.reductions import count, literal, mean_where, options, shared, spread
 from srcgrad.rules.registry import flat, jvp, linear, vjp
 
 
-def _vectors(name: str, *arrays: Sym) -> list[Sym]:
-    """The arguments, which have to be vectors: lists of constants count as such."""
-    made = [xp.array(a) if isinstance(a.kind, ListOf) else a for a in arrays]
-    if any(rank(a.kind) != 1 for a in made):
+def _vectors(name: str, *arrays: Sym) -> None:
+    if any(rank(a.kind) != 1 for a in arrays):
         raise KindError(f"{name} is differentiated for vectors")
-    return made
 
 
 # ---- statistics ----------------------------------------------------------------------------------------------
@@ -302,25 +299,25 @@ flat(runtime.roots_of, "w")
 
 @linear(np.convolve, "a")
 def _convolve(d: Sym, a: Sym, v: Sym, mode: Any = "full") -> Sym:
-    a, v = _vectors("np.convolve", a, v)
+    _vectors("np.convolve", a, v)
     return helper(runtime.convolve_adjoint)(d, a, v, literal(mode, "mode"))
 
 
 @linear(np.convolve, "v")
 def _convolve_right(d: Sym, a: Sym, v: Sym, mode: Any = "full") -> Sym:
-    a, v = _vectors("np.convolve", a, v)
+    _vectors("np.convolve", a, v)
     return helper(runtime.convolve_adjoint)(d, v, a, literal(mode, "mode"))
 
 
 @linear(np.correlate, "a")
 def _correlate(d: Sym, a: Sym, v: Sym, mode: Any = "valid") -> Sym:
-    a, v = _vectors("np.correlate", a, v)
+    _vectors("np.correlate", a, v)
     how = literal(mode, "mode")
     return helper(runtime.correlate_adjoint)(d, a, v, **({} if how == "valid" else {"mode": how}))
 
 
 @linear(np.correlate, "v")
 def _correlate_right(d: Sym, a: Sym, v: Sym, mode: Any = "valid") -> Sym:
-    a, v = _vectors("np.correlate", a, v)
+    _vectors("np.correlate", a, v)
     how = literal(mode, "mode")
     return helper(runtime.correlate_adjoint_right)(d, a, v, **({} if how == "valid" else {"mode": how}))

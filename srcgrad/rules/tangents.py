@@ -131,7 +131,7 @@ def _terms(
         if any(t is not None for t in chosen_):
             t = chosen_[0] if len(wanted) == 1 else tuple(chosen_)
             given = {"t": t, "out": out, "masked": masked}
-            built = call_builder(builder, given, displayed(syms))
+            built = call_builder(builder, given, displayed(rule, syms))
             term = built if isinstance(built, Sym) else Sym(lift(built))
             if masked and rule.singular and isinstance(t, Sym):
                 term = guarded(t, term)

@@ -13,7 +13,8 @@ def axes_at_end(x, axis=None):
     if isinstance(axis, int):
         return np.moveaxis(x, axis, -1)
     moved = np.moveaxis(x, axis, tuple(range(-len(axis), 0)))
-    return np.reshape(moved, moved.shape[: -len(axis)] + (-1,))
+    first = moved.ndim - len(axis)
+    return np.reshape(moved, moved.shape[:first] + (int(np.prod(moved.shape[first:])),))
 
 
 def axes_put_back(rows, x, axis=None):
@@ -50,6 +51,8 @@ def quantile_parts(rows, q, method="linear", skip_nan=False):
 def quantile_adjoint(d, x, q, axis=None, method="linear", skip_nan=False):
     """The adjoint of x from that of np.quantile(x, q, axis, method=method), or of np.nanquantile."""
     rows = axes_at_end(x, axis)
+    if rows.size == 0:
+        return np.zeros_like(x)
     low, high, part = quantile_parts(rows, q, method, skip_nan)
     d = np.moveaxis(np.reshape(d, (-1,) + rows.shape[:-1]), 0, -1)
     result = add_along(rows, low, d * (1 - part), -1) + add_along(rows, high, d * part, -1)
@@ -58,8 +61,10 @@ def quantile_adjoint(d, x, q, axis=None, method="linear", skip_nan=False):
 
 def quantile_tangent(t, x, q, shape, axis=None, method="linear", skip_nan=False):
     """The tangent of np.quantile(x, q, axis, method=method), of the given shape, from that of x."""
-    low, high, part = quantile_parts(axes_at_end(x, axis), q, method, skip_nan)
     rows = axes_at_end(t, axis)
+    if rows.size == 0:
+        return np.zeros(shape, x.dtype)
+    low, high, part = quantile_parts(axes_at_end(x, axis), q, method, skip_nan)
     moved = np.take_along_axis(rows, low, axis=-1) * (1 - part) + np.take_along_axis(rows, high, axis=-1) * part
     return np.reshape(np.moveaxis(moved, -1, 0), shape).astype(x.dtype)
 

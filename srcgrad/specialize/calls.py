@@ -208,7 +208,7 @@ def call_primitive(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Va
     from srcgrad.specialize.rewrites import positional_out, results, rewritten
     from srcgrad.specialize.writes import with_out
 
-    args, kwargs = positional_out(prim, *array_likes(prim, args, kwargs, pos))
+    args, kwargs = array_likes(prim, *positional_out(prim, args, kwargs), pos)
     if "out" in kwargs:
         return with_out(s, prim, args, kwargs, pos)
     made = rewritten(s, prim, args, kwargs, pos)

@@ -37,7 +37,7 @@ def array_likes(
         return args, kwargs
     if rule is not None and (rule.own or rule.displays or (rule.form == "constant" and wanted is _varies)):
         return args, kwargs
-    lists = lists or frozenset()
+    lists = frozenset(("out", *(lists or ())))
     given = [value if k in lists else _made(value, wanted, pos) for k, value in enumerate(args)]
     return given, {name: value if name in lists else _made(value, wanted, pos) for name, value in kwargs.items()}
 
