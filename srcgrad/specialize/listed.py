@@ -28,18 +28,27 @@ def as_array(expr: Expr) -> Expr:
 def array_likes(
     prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None
 ) -> tuple[list[Value], dict[str, Value]]:
-    """The arguments of a primitive, with arrays for lists that are meant as such."""
-    wanted = _of_ufunc if isinstance(prim.fn, np.ufunc) else _varies
-    if not any(wanted(value) for value in [*args, *kwargs.values()]) or not isinstance(prim.fn, Hashable):
+    """The arguments of a primitive, with arrays for lists that are meant as such.
+
+    Constants stay lists where a function is not elementwise: they are read no slower there.
+    """
+    if not any(map(_is_plain, [*args, *kwargs.values()])) or not isinstance(prim.fn, Hashable):
         return args, kwargs
     rule, lists = lookup(prim.fn), sequences_of(prim.fn)
     if rule is None and lists is None:
         return args, kwargs
-    if rule is not None and (rule.own or rule.displays or (rule.form == "constant" and wanted is _varies)):
+    each = isinstance(prim.fn, np.ufunc) or (rule is not None and rule.form == "elementwise")
+    wanted = _is_plain if each else _varies  # [True, False] == False would be a number
+    if rule is not None and (rule.own or rule.displays or (rule.form == "constant" and not each)):
         return args, kwargs
     lists = frozenset(("out", *(lists or ())))
     given = [value if k in lists else _made(value, wanted, pos) for k, value in enumerate(args)]
     return given, {name: value if name in lists else _made(value, wanted, pos) for name, value in kwargs.items()}
+
+
+def _is_plain(value: Value) -> bool:
+    """Whether a value is a list or tuple that NumPy would make an array of numbers of."""
+    return isinstance(value.kind, ListOf) if isinstance(value, Leaf) else _is_numbers(value)
 
 
 def _varies(value: Value) -> bool:
@@ -47,13 +56,6 @@ def _varies(value: Value) -> bool:
     if isinstance(value, Leaf):
         return isinstance(value.kind, ListOf) and is_float(value.kind)
     return isinstance(value, Struct) and _is_numbers(value) and may_vary(value)
-
-
-def _of_ufunc(value: Value) -> bool:
-    """The same, or one of numbers whose kind a ufunc does not know: a tuple, a list of unknown length."""
-    if isinstance(value, Leaf):
-        return isinstance(value.kind, ListOf)
-    return isinstance(value, Struct) and _is_numbers(value) and (value.type == "tuple" or may_vary(value))
 
 
 def _is_numbers(value: Value) -> bool:
