@@ -8,6 +8,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from srcgrad.analysis.infer import kind_of
 from srcgrad.errors import KindError, SrcgradError, UnsupportedError
 from srcgrad.ir.kinds import Array, Matrix, Opaque, is_float
@@ -126,6 +128,9 @@ def results_of(s: State, call: Call) -> Value:
 
 def in_brackets(s: State, owner: Any, index: Value, pos: Pos | None) -> Value | None:
     """What `np.r_[...]` and the like make; None where the object is not one of these."""
+    if isinstance(owner, type(np.s_)):  # it gives the index itself
+        whole = owner.maketuple and not (isinstance(index, Struct) and index.type == "tuple")
+        return Struct("tuple", {0: index}) if whole else index
     build = next((build for known, build in BRACKETS if owner is known), None)
     if build is None:
         return None

@@ -181,6 +181,10 @@ def attribute(s: State, owner: Value, name: str, pos: Pos | None) -> Value:
             prim = Prim(fn, name, "attribute")
             base = owner.expr
             return Leaf(Call(prim, (base,), kind=infer_call(prim, (base,), ()), pos=pos))
+        if name == "flat" and isinstance(owner.kind, Array):
+            from srcgrad.specialize.flat import elements
+
+            return elements(s, owner, pos)
         if owner.kind == NONE:
             raise KindError(f"None has no attribute {name!r}", pos=pos)
         return Method(owner, name)

@@ -9,6 +9,7 @@ from srcgrad.errors import AliasError, KindError, UnsupportedError
 from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Opaque, forget_value, join, rank, text
 from srcgrad.ir.nodes import Attr, Const, Expr, Load, Name, Pos, Slice, Store
 from srcgrad.specialize.expressions import evaluate, evaluate_all
+from srcgrad.specialize.flat import behind, in_shape, is_flat
 from srcgrad.specialize.indexing import attribute, load, static_slice
 from srcgrad.specialize.listed import as_array
 from srcgrad.specialize.operators import operate
@@ -38,6 +39,9 @@ def may_change(owner: Struct, pos: Pos | None) -> None:
 
 def set_attribute(s: State, owner: Value, name: str, value: Value, pos: Pos | None) -> None:
     """`owner.name = value`."""
+    if name == "flat" and isinstance(owner, Leaf) and isinstance(owner.kind, Array):
+        store_item(s, owner, Static(Ellipsis), in_shape(s, owner, _operand(value, pos), pos), "", pos)
+        return
     if not isinstance(owner, Struct) or owner.type != "object":
         raise UnsupportedError(
             f"attribute {name!r} of {describe(owner)} cannot be set here",
@@ -67,6 +71,8 @@ def set_part(s: State, owner: Struct, key: object, value: Value, pos: Pos | None
 
 def store_item(s: State, owner: Value, at: Value, value: Value, op: str, pos: Pos | None) -> None:
     """`owner[at] op= value`."""
+    if is_flat(owner):
+        owner, at = behind(s, owner, at, pos)
     if isinstance(owner, Rows):
         from srcgrad.specialize.rows import store_row
 

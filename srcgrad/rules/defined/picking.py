@@ -39,6 +39,20 @@ def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Sym | None:
     return xp.take(flattened(arr), array(indices), axis=0) if axis is None else None
 
 
+@written_as(np.ndarray.item)
+def item(a: Any, *args: Any) -> Sym | None:
+    """The element at an index of all axes, or at a place in the array made flat."""
+    if not args or not isinstance(a, Sym):
+        return None
+    index = args[0] if len(args) == 1 and isinstance(args[0], tuple) else args
+    return a[index] if len(index) == ndim(a) else hold(a.reshape(-1), "flat")[index[0]]
+
+
+@written_as(np.ndarray.flatten)
+def flatten(a: Any, order: Any = "C") -> Sym | None:
+    return xp.copy(a.T).reshape(-1) if order == "F" else None
+
+
 @written_as(np.ix_)
 def ix_(*args: Any) -> tuple[Sym, ...] | None:
     """Vectors of numbers along axes of their own; what are indices is left to NumPy."""

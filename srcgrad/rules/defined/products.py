@@ -185,9 +185,12 @@ def _stretch(piece: Any) -> Any:
 
 
 def row_of(index: Any) -> Sym:
-    """`np.r_[...]` of vectors, numbers and slices."""
-    made = []
-    for piece in _pieces(index):
+    """`np.r_[...]` of vectors, numbers and slices, or of matrices."""
+    made, pieces = [], _pieces(index)
+    if not any(isinstance(piece, (str, slice)) for piece in pieces) and len({ndim(piece) for piece in pieces}) == 1:
+        if ndim(pieces[0]) > 1:
+            return xp.concatenate([array(piece) for piece in pieces])
+    for piece in pieces:
         if isinstance(piece, str) or (not isinstance(piece, slice) and ndim(piece) > 1):
             raise Declined
         if isinstance(piece, slice):
