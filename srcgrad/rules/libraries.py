@@ -13,6 +13,7 @@ from typing import Any
 
 _UNREAD = {
     "scipy.special": ("srcgrad.rules.special", "srcgrad.rules.special_tails", "srcgrad.rules.special_more"),
+    "scipy.fft": ("srcgrad.rules.scipy_fft",),
     "scipy.linalg": ("srcgrad.rules.scipy_linalg",),
     "scipy.stats": ("srcgrad.rules.stats",),
     "scipy.signal": ("srcgrad.rules.signals",),

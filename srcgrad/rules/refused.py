@@ -182,6 +182,11 @@ _TABLE: dict[str, dict[Reason, str]] = {
             modfresnelm modfresnelp""",
         SETTINGS: "errstate geterr seterr",
     },
+    "scipy.fft": {
+        NOT_YET: "fht fhtoffset ifht",
+        COMPLEX: "hfft2 hfftn ihfft2 ihfftn",
+        SETTINGS: "get_workers set_workers register_backend set_backend set_global_backend skip_backend",
+    },
     "scipy.linalg": {
         COMPLEX: "dft cdf2rdf rsf2csf",
         NOT_UNIQUE: "null_space orth schur qz ordqz cossin",

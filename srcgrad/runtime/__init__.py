@@ -79,7 +79,7 @@ from srcgrad.runtime.filters import (
     upfirdn_taps,
     valid_correlation,
 )
-from srcgrad.runtime.fourier import resized_like, scaled_inside
+from srcgrad.runtime.fourier import resized_like, scaled_ends, scaled_inside
 from srcgrad.runtime.helpers import (
     add_to,
     check_finite,
@@ -238,7 +238,7 @@ HELPERS = {
         flip, gaps_between, inverse_of, least_squares, with_direction, direction_of, undiagonals, add_windows, unpad,
         check_thin, qr_adjoint, qr_q, qr_q_adjoint, qr_q_tangent, qr_r, qr_r_adjoint, qr_r_tangent,
         qr_rotation, svd_s, svd_s_adjoint, svd_s_tangent, svd_u, svd_u_adjoint, svd_u_tangent, svd_vt,
-        resized_like, scaled_inside,
+        resized_like, scaled_ends, scaled_inside,
         svd_vt_adjoint, svd_vt_tangent, check_reduced, eigh_v, eigh_v_adjoint, eigh_v_tangent, eigh_w,
         eigh_w_adjoint, eigh_w_tangent, pencil_v, pencil_v_adjoint, pencil_v_tangent, pencil_w, tridiagonal,
         tridiagonal_v, tridiagonal_w, banded_v, banded_w, banded_outer, banded_product, banded_transpose,

@@ -14,6 +14,14 @@ def scaled_inside(spectrum, n, factor, axis=-1):
     return np.moveaxis(scaled, -1, axis)
 
 
+def scaled_ends(x, first, last=1, axis=-1):
+    """x with its first and its last element along an axis times a factor."""
+    scaled = np.moveaxis(np.array(x), axis, -1)
+    scaled[..., 0] *= first
+    scaled[..., -1] *= last
+    return np.moveaxis(scaled, -1, axis)
+
+
 def resized_like(x, like, axis=-1):
     """x cut, or filled up with zeros, to the length of `like` along an axis."""
     n = np.shape(like)[axis]
