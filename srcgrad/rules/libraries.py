@@ -19,6 +19,7 @@ _UNREAD = {
     "scipy.signal": ("srcgrad.rules.signals",),
     "scipy.signal.windows": ("srcgrad.rules.signals",),
     "scipy.ndimage": ("srcgrad.rules.images",),
+    "scipy.spatial": ("srcgrad.rules.distances",),
     "scipy.spatial.distance": ("srcgrad.rules.distances",),
     "scipy.sparse": ("srcgrad.rules.sparse",),
     "scipy.sparse.linalg": ("srcgrad.rules.sparse",),

@@ -344,3 +344,4 @@ def _histogram(d: Sym, weights: Sym, a: Sym, bins: Any = 10, range: Any = None) 
 
 
 flat(runtime.histogram_of_weights, "a")
+constant(runtime.histogram_counts)

@@ -79,7 +79,7 @@ from srcgrad.runtime.filters import (
     upfirdn_taps,
     valid_correlation,
 )
-from srcgrad.runtime.fourier import resized_like, scaled_ends, scaled_inside
+from srcgrad.runtime.fourier import one_sided, resized_like, scaled_ends, scaled_inside
 from srcgrad.runtime.helpers import (
     add_to,
     check_finite,
@@ -192,6 +192,7 @@ from srcgrad.runtime.statistics import (
     gradient_places_tangent,
     gradient_rates,
     histogram_adjoint,
+    histogram_counts,
     histogram_of_weights,
     places_of,
     quantile_adjoint,
@@ -230,15 +231,15 @@ HELPERS = {
         median_weights, romb_weights, roots_of, simpson_weights, solve_tridiagonal,
         put_along, trapezoid_weights, vander_tangent,
         axes_at_end, axes_put_back, bins_of, corrcoef_adjoint, corrcoef_tangent, first_places, gradient_adjoint,
-        histogram_adjoint, histogram_of_weights, places_of, quantile_adjoint, quantile_parts, quantile_ranks,
-        quantile_slope,
+        histogram_adjoint, histogram_counts, histogram_of_weights, places_of, quantile_adjoint, quantile_parts,
+        quantile_ranks, quantile_slope,
         gradient_places_adjoint, gradient_places_tangent, gradient_rates,
         reduceat_adjoint, quantile_tangent,
         record_places, standardized, correlate_adjoint, correlate_adjoint_right, correlation_in_full,
         flip, gaps_between, inverse_of, least_squares, with_direction, direction_of, undiagonals, add_windows, unpad,
         check_thin, qr_adjoint, qr_q, qr_q_adjoint, qr_q_tangent, qr_r, qr_r_adjoint, qr_r_tangent,
         qr_rotation, svd_s, svd_s_adjoint, svd_s_tangent, svd_u, svd_u_adjoint, svd_u_tangent, svd_vt,
-        resized_like, scaled_ends, scaled_inside,
+        one_sided, resized_like, scaled_ends, scaled_inside,
         svd_vt_adjoint, svd_vt_tangent, check_reduced, eigh_v, eigh_v_adjoint, eigh_v_tangent, eigh_w,
         eigh_w_adjoint, eigh_w_tangent, pencil_v, pencil_v_adjoint, pencil_v_tangent, pencil_w, tridiagonal,
         tridiagonal_v, tridiagonal_w, banded_v, banded_w, banded_outer, banded_product, banded_transpose,

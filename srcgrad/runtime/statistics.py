@@ -214,6 +214,11 @@ def bins_of(a, bins=10, range=None):
     return np.clip(np.where(a == edges[-1], len(edges) - 2, k), 0, len(edges) - 2), (a >= edges[0]) & (a <= edges[-1])
 
 
+def histogram_counts(a, bins=10, range=None):
+    """How many elements of a are in each bin: they change in steps."""
+    return np.histogram(a, bins, range)[0]
+
+
 def histogram_adjoint(d, a, bins=10, range=None):
     """The adjoint of the weights from that of their sums in each bin."""
     k, inside = bins_of(a, bins, range)

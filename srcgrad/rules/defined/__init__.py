@@ -2,6 +2,7 @@
 
 from srcgrad.rules.defined import (  # noqa: F401  (they register)
     calling,
+    histograms,
     joining,
     matrices,
     moving,

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import scipy.spatial
 import scipy.spatial.distance as sd
 
 from srcgrad.rules.build import Namespace, Sym, helper, xp
@@ -170,6 +171,24 @@ def cdist(XA: Any, XB: Any, metric: Any = "euclidean", **options: Any) -> Sym | 
     if metric in ("euclidean", "sqeuclidean") and not options:
         return None
     return _between(array(XA)[:, None], array(XB)[None], metric, options)
+
+
+@written_as(scipy.spatial.distance_matrix)
+def distance_matrix(x: Any, y: Any, p: Any = 2, threshold: Any = 1000000) -> Sym | None:
+    return minkowski(array(x)[:, None], array(y)[None], p)
+
+
+@written_as(scipy.spatial.minkowski_distance)
+def minkowski_distance(x: Any, y: Any, p: Any = 2) -> Sym | None:
+    return minkowski(array(x), array(y), p)
+
+
+@written_as(scipy.spatial.minkowski_distance_p)
+def minkowski_distance_p(x: Any, y: Any, p: Any = 2) -> Sym | None:
+    apart = xp.abs(array(x) - array(y))
+    if not isinstance(p, (int, float)) or p <= 0:
+        return None
+    return xp.max(apart, axis=-1) if p == math.inf else xp.sum(apart if p == 1 else apart**p, axis=-1)
 
 
 @written_as(sd.pdist)

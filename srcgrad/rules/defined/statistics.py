@@ -353,11 +353,12 @@ def _rows(name: str, x: Any, y: Any, rowvar: Any) -> Sym:
 def histogram(
     a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
 ) -> tuple[Sym, Sym] | None:
-    """With weights: the sums of the weights, and the edges."""
-    if weights is None:
-        return None
+    """The sums of the weights in each bin, or how many elements there are; and the edges."""
     given = {key: value for key, value in {"bins": bins, "range": range}.items() if value is not None}
-    sums = helper(runtime.histogram_of_weights)(_floats(weights), a, **given)
+    if weights is None:
+        sums = helper(runtime.histogram_counts)(a, **given)
+    else:
+        sums = helper(runtime.histogram_of_weights)(_floats(weights), a, **given)
     edges = histogram_bin_edges(a, **given) or xp.histogram_bin_edges(a, **given)
     if density:
         sums, edges = hold(sums, "sums"), hold(edges, "edges")
@@ -435,4 +436,5 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None) -> Sym | None
         return xp.linspace(range[0], range[1], bins + 1)
     low, high = hold(xp.min(a), "low"), hold(xp.max(a), "high")
     wider = hold(0.5 * low.eq(high), "wider")
-    return xp.linspace(low - wider, high + wider, bins + 1)
+    edges = xp.linspace(low - wider, high + wider, bins + 1)
+    return edges.astype("float32") if isinstance(a, Sym) and dtype_name(a.kind) == "float32" else edges
