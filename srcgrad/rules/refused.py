@@ -176,7 +176,6 @@ _TABLE: dict[str, dict[Reason, str]] = {
     "numpy.fft": {
         INPUT_OUTPUT: "test",
     },
-    "numpy.lib.stride_tricks": {MEMORY: "as_strided"},
     "scipy.special": {
         COMPLEX: """hankel1 hankel1e hankel2 hankel2e wofz lambertw sph_harm_y sph_harm_y_all kelvin h1vp h2vp
             modfresnelm modfresnelp""",

@@ -52,8 +52,14 @@ KEYWORDS = [
     "np.var(x, axis=0, mean=np.mean(x, axis=0, keepdims=True))", "np.std(x, axis=(0, 1), mean=x[0, 0] * 3, ddof=1)",
     "x.flatten('F')",
 ]
+WINDOWS = "np.lib.stride_tricks.as_strided"
+STRIDED = [
+    f"{WINDOWS}(x, (2, 3, 2, 2), x.strides * 2)", f"{WINDOWS}(x, shape=(2, 2, 2), strides=(x.strides[0], *x.strides))",
+    f"a, b = x.strides; w = {WINDOWS}(x, (2, 3, 2, 2), (a, b, a, b), writeable=False); np.max(w, axis=(2, 3))",
+    f"{WINDOWS}(x, (12, 1), (x.itemsize, 0)) ** 2", f"y = np.pad(x, 1); {WINDOWS}(y, (3, 4, 3, 3), y.strides * 2)",
+]
 CASES = [
-    *((text, V) for text in LISTS + SHAPES), *((text, A) for text in FLAT + SLICES + KEYWORDS),
+    *((text, V) for text in LISTS + SHAPES), *((text, A) for text in FLAT + SLICES + KEYWORDS + STRIDED),
 ]
 
 
@@ -76,6 +82,21 @@ def test_slices_from_outside_are_part_of_the_program():
     Parts.rows = slice(2, 3)
     np.testing.assert_allclose(gradient(A)[2], 2 * A[2] + 3 * A[2] ** 2 + np.array([1, 0, 1, 0]))
     assert np.all(gradient(A)[0] == 0)
+
+
+def test_as_strided_of_what_is_not_contiguous_or_lies_outside():
+    def f(x, step):
+        return np.sum(np.lib.stride_tricks.as_strided(x, (2, 2), (step, 8)))
+
+    for x, step in ((A[:, ::2], 32), (A[:1, :3].copy(), 16)):
+        with pytest.raises(ValueError, match="contiguous"):
+            srcgrad.grad(f)(x, step)
+
+
+def test_single_precision_of_windows_and_lists_stays():
+    for text in (STRIDED[0], "np.mean([x[0], x[1] * 2])", "y = x * 1; y.flat[2] = x[0, 1] ** 2; y"):
+        f = loss(text)
+        hold(lambda x, f=f: f(x, *GIVEN), A.astype("float32"))
 
 
 def test_quantiles_of_nothing():
