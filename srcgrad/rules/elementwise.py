@@ -282,17 +282,23 @@ def _minimum_tangent(t: tuple[Sym | None, Sym | None], x: Sym, y: Sym, out: Sym)
 
 @jvp(np.fmax, "x", "y")
 def _fmax_tangent(t: tuple[Sym | None, Sym | None], x: Sym, y: Sym, out: Sym) -> Sym:
-    return _present(t, x, y)
+    return _present(t, x, y, out)
 
 
 @jvp(np.fmin, "x", "y")
 def _fmin_tangent(t: tuple[Sym | None, Sym | None], x: Sym, y: Sym, out: Sym) -> Sym:
-    return _present(t, x, y, least=True)
+    return _present(t, x, y, out, least=True)
 
 
-def _present(t: tuple[Sym | None, Sym | None], x: Sym, y: Sym, least: bool = False) -> Sym:
+def _nothing(out: Sym) -> Sym | float:
+    """A zero beside a tangent, in its dtype."""
+    single = isinstance(out.kind, Scalar) and out.kind.dtype == "float32" and not out.kind.weak
+    return number(Sym(lift(0.0)), "float32") if single else 0.0
+
+
+def _present(t: tuple[Sym | None, Sym | None], x: Sym, y: Sym, out: Sym, least: bool = False) -> Sym:
     """The tangent of the larger (or smaller) of x and y, where nan counts as nothing."""
-    of_x, of_y = (0.0 if part is None else part for part in t)
+    of_x, of_y = (_nothing(out) if part is None else part for part in t)
     wins = xp.logical_or(x < y if least else x > y, xp.isnan(y))
     return chosen(x.eq(y), 0.5 * (of_x + of_y), chosen(wins, of_x, of_y))
 
@@ -305,7 +311,7 @@ def _larger(t: tuple[Sym | None, Sym | None], x: Sym, y: Sym, out: Sym, least: b
         lost, wins = (this > other, above(other, this)) if least else (this < other, above(this, other))
         assert moved is not None
         if isinstance(out.kind, Scalar):
-            return chosen(lost, 0.0, chosen(this.eq(other), 0.5 * moved, moved))
+            return chosen(lost, _nothing(out), chosen(this.eq(other), 0.5 * moved, moved))
         return chosen(lost, 0.0, moved * wins)
     return chosen(x.eq(y), 0.5 * (of_x + of_y), chosen(x < y if least else x > y, of_x, of_y))
 
