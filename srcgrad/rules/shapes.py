@@ -13,7 +13,7 @@ from srcgrad.ir.kinds import ListOf, Scalar, dims, rank
 from srcgrad.ir.nodes import Pack
 from srcgrad.rules.build import Sym, const, helper, unbroadcast, xp
 from srcgrad.rules.reductions import literal
-from srcgrad.rules.registry import flat, jvp, linear
+from srcgrad.rules.registry import flat, holds_for_reals, jvp, linear
 
 
 def back(d: Sym, x: Sym) -> Sym:
@@ -471,3 +471,4 @@ for _fn, _name in ((runtime.unbroadcast, "x"), (runtime.reshape_like, "x"), (run
     flat(_fn, _name)
 flat(runtime.strided_sums, "x", "shape", "strides")
 flat(runtime.strided_items, "x", "shape", "strides")
+holds_for_reals(np.lib.stride_tricks.as_strided, runtime.strided_sums, runtime.strided_items)

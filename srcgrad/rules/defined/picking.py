@@ -45,7 +45,9 @@ def item(a: Any, *args: Any) -> Sym | None:
     if not args or not isinstance(a, Sym):
         return None
     index = args[0] if len(args) == 1 and isinstance(args[0], tuple) else args
-    return a[index] if len(index) == ndim(a) else hold(a.reshape(-1), "flat")[index[0]]
+    if len(index) == ndim(a):
+        return a[index]
+    return hold(a.reshape(-1), "flat")[index[0]] if len(index) == 1 else None
 
 
 @written_as(np.ndarray.flatten)
