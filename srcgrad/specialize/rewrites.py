@@ -136,17 +136,6 @@ def _of_axes(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], 
     return load(s, made, at, pos) if at.items else made
 
 
-def _without_overwriting(
-    s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None
-) -> Value | None:
-    """What NumPy may overwrite is left as it is."""
-    if "overwrite_input" not in kwargs:
-        return None
-    from srcgrad.specialize.calls import call_primitive
-
-    return call_primitive(s, prim, args, {key: v for key, v in kwargs.items() if key != "overwrite_input"}, pos)
-
-
 def _typed(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
     """`np.float64(x)` of an array is np.asarray(x, np.float64)."""
     if not isinstance(args[0], Leaf) or not isinstance(args[0].kind, Array) or rank(args[0].kind) == 0:
@@ -174,8 +163,6 @@ def _conjugate(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value]
 
 _REWRITES: dict[Any, Rewrite] = {
     np.nan_to_num: _nan_to_num, np.astype: _astype, np.array: _array, np.diag: _diag, np.conjugate: _conjugate,
-    **dict.fromkeys((np.median, np.quantile, np.percentile, np.nanmedian, np.nanquantile, np.nanpercentile),
-                    _without_overwriting),
     **dict.fromkeys((np.float64, np.float32, np.int64, np.int32, np.int16, np.int8, np.uint8, np.bool_), _typed),
 }  # fmt: skip
 
