@@ -130,6 +130,8 @@ CALLS = {
     "compress": lambda x: np.compress([True, False, True], x),
     "extract": lambda x: np.extract(np.array([True, False, True]), x),
     "histogram": lambda x: np.histogram(W, 3, (0.0, 1.0), weights=x)[0],
+    "histogram2d": lambda x: np.histogram2d(W, W * W, 3, weights=x)[0],
+    "as_strided": lambda x: np.lib.stride_tricks.as_strided(x, (2, 2), x.strides * 2),
     "piecewise": lambda x: np.piecewise(x, [x > 0.5], [lambda v: v * v, lambda v: 2 * v]),
     "select": lambda x: np.select([x > 0.5], [x * x], 2 * x),
     "unstack": lambda x: np.unstack(np.stack([x, W * x]))[1],

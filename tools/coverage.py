@@ -35,8 +35,9 @@ PAGE = ROOT / "docs" / "coverage.md"
 COMMAND = "python tools/coverage.py"
 NUMPY = ("numpy", "numpy.linalg", "numpy.fft", "numpy.lib.stride_tricks")
 SCIPY = (
-    "scipy.special", "scipy.linalg", "scipy.stats", "scipy.signal", "scipy.signal.windows", "scipy.ndimage",
-    "scipy.integrate", "scipy.interpolate", "scipy.optimize", "scipy.sparse", "scipy.sparse.linalg", "scipy.spatial",
+    "scipy.special", "scipy.fft", "scipy.linalg", "scipy.stats", "scipy.signal", "scipy.signal.windows",
+    "scipy.ndimage", "scipy.integrate", "scipy.interpolate", "scipy.optimize", "scipy.sparse", "scipy.sparse.linalg",
+    "scipy.spatial",
     "scipy.spatial.distance", "scipy.spatial.transform",
 )  # fmt: skip
 SHORT = {"numpy": "np", "numpy.linalg": "np.linalg", "numpy.fft": "np.fft"}

@@ -11,6 +11,9 @@ from srcgrad.errors import KindError
 from srcgrad.ir.kinds import BOTTOM, INT, Array, Bottom, DictOf, Dim, Extent, Kind, ListOf, Opaque, Scalar, Shape, text
 from srcgrad.ir.nodes import Const, Expr, Load, Pack, Slice
 
+SLICE = Opaque(slice)
+"""The kind of a variable that is a slice."""
+
 
 def infer_load(base: Expr, index: Expr) -> Kind:
     """The kind of `base[index]`: an element, a view, or a copy of parts of an array; an item of a list or dict."""
@@ -22,6 +25,8 @@ def infer_load(base: Expr, index: Expr) -> Kind:
     if isinstance(kind, (ListOf, DictOf)):
         if isinstance(index, Slice):
             return replace(kind, optional=False)
+        if index_kind == SLICE:
+            raise KindError("a list is indexed by a variable that is a slice", "Write `xs[lo:hi]`.")
         if isinstance(base, Pack) and isinstance(const(index), int):
             return kind_of(base.items[const(index)])
         return kind.item
@@ -84,6 +89,9 @@ def index_array(kind: Array, index: Expr) -> Kind:
             result.append(1)
         elif isinstance(item, Slice):
             result.append(slice_dim(kind.dims[axis], *(_bound(b) for b in (item.lo, item.hi, item.step))))
+            axis += 1
+        elif kind_of(item) == SLICE:
+            result.append(None)
             axis += 1
         elif _is_int(kind_of(item)):
             _check(kind.dims[axis], const(item))

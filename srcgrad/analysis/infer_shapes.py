@@ -28,7 +28,7 @@ from srcgrad.analysis.operands import (
     shape_items,
     shape_of,
 )
-from srcgrad.analysis.signatures import MISSING, Bound, const, dtype_of
+from srcgrad.analysis.signatures import MISSING, Bound, const, dtype_of, itemsize_of
 from srcgrad.errors import KindError
 from srcgrad.ir.kinds import (
     INT,
@@ -334,6 +334,14 @@ def array_list(kind: Kind, dtype: str) -> Kind:
     return ListOf(Array(dtype, None))
 
 
+def _strided(prim: Prim, bound: Bound) -> Kind:
+    """As many axes as the shape has items: it is not tried on small arrays, of which it would read what is beside."""
+    array, shape = array_of_expr(bound["x"]), bound.get("shape")
+    items = shape_items(shape) if shape is not None else None
+    return Array(array.dtype, array.dims if shape is None else None if items is None else (None,) * len(items))
+
+
+
 Shaped = Callable[[Prim, Bound], Kind]
 
 RULES: dict[Any, Shaped] = {
@@ -346,6 +354,8 @@ RULES: dict[Any, Shaped] = {
     np.array: _array, np.asarray: _array, np.asanyarray: _array, np.ascontiguousarray: _array, np.copy: _array,
     np.asfortranarray: _array, np.require: _array,
     np.astype: _astype, np.arange: _arange, np.linspace: _linspace, np.eye: _eye, np.identity: _eye,
+    np.lib.stride_tricks.as_strided: _strided, runtime.strided_items: _strided,
+    runtime.strided_sums: lambda prim, bound: array_of_expr(bound["x"]), itemsize_of: lambda prim, bound: INT,
     np.reshape: infer_layout.reshape, np.ravel: infer_layout.ravel, np.ndarray.flatten: infer_layout.ravel,
     np.transpose: _transpose,
     np.broadcast_to: infer_layout.broadcast_to, np.concatenate: infer_layout.concatenate,

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from srcgrad.ir.kinds import Opaque
 from srcgrad.ir.nodes import Const, Expr, Load, Name, Op, Pack, Slice
 
 Affine = tuple[dict[str, int], int]
@@ -110,7 +111,7 @@ def ranges(
                 return None
             ends = [lo] if hi is None else [lo, hi]
         else:
-            at = affine(item, resolve)
+            at = None if isinstance(item.kind, Opaque) else affine(item, resolve)
             if at is None:
                 return None
             lo, hi, ends = at, combine(at, ({}, 1), 1), [at]

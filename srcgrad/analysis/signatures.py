@@ -159,6 +159,18 @@ def dtype_of(x: Any) -> np.dtype[Any]:
     return x.dtype
 
 
+def strides_of(x: Any) -> tuple[int, ...]:
+    """The attribute `x.strides`."""
+    strides: tuple[int, ...] = x.strides
+    return strides
+
+
+def itemsize_of(x: Any) -> int:
+    """The attribute `x.itemsize`."""
+    size: int = x.itemsize
+    return size
+
+
 def required(function: Any) -> tuple[str, ...]:
     """The parameters without defaults of a function of a library; () where they cannot be found out."""
     if isinstance(function, np.ufunc):

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from srcgrad.analysis.infer import ELEMENTWISE
+from srcgrad.analysis.signatures import const
 from srcgrad.errors import KindError, NoRuleError
 from srcgrad.ir.kinds import Array, Kind, ListOf, Scalar, is_complex, is_float, rank
 from srcgrad.ir.nodes import Call, Cond, Const, Expr, Op, Pack
@@ -84,7 +85,7 @@ def contributions(
     NeedsFull when lazy and the rule needs the full adjoint, NoRuleError for what the rule does not handle.
     """
     bound = rule.bind(call)
-    syms = {name: args.get(name, sym_of(value)) for name, value in bound.items()}
+    syms = argument_syms(rule, bound, args)
     chosen = [name for name in rule.builders if name in wanted and name in syms and carries(syms[name])]
     refuse_unknown(rule, call, syms, wanted)
     refuse_complex(rule, call, syms)
@@ -135,6 +136,17 @@ def refuse_list(call: Call | Op) -> NoReturn:
         "Make an array of it first, with np.array(...).",
         call.pos,
     )
+
+
+def argument_syms(rule: Rule, bound: dict[str, Any], args: dict[str, Any]) -> dict[str, Any]:
+    """What stands for the arguments of a call: `args`, and what is written there for the others.
+
+    Of an elementwise function displays are arrays: `[True, False] == False` would be one number.
+    """
+    syms = {name: args.get(name, sym_of(value)) for name, value in bound.items()}
+    if rule.form != "elementwise":
+        return syms
+    return {name: _constants(value) if isinstance(value, Sym) else value for name, value in syms.items()}
 
 
 def sym_of(value: Any) -> Any:
@@ -255,7 +267,7 @@ def _general(
     for name in chosen:
         if is_listed(syms[name]) and not rule.displays and name != rule.variadic:
             refuse_list(call)
-        built = call_builder(rule.builders[name], {"d": d, "out": out}, displayed(syms))
+        built = call_builder(rule.builders[name], {"d": d, "out": out}, displayed(rule, syms))
         still = lazy
         if isinstance(built, Lazy):
             built, still = built.sym, True
@@ -263,9 +275,21 @@ def _general(
     return result
 
 
-def displayed(syms: dict[str, Any]) -> dict[str, Any]:
-    """Lists of Syms for displays that hold more than constants."""
-    return {name: _open(value) for name, value in syms.items()}
+def displayed(rule: Rule, syms: dict[str, Any]) -> dict[str, Any]:
+    """Lists of Syms for displays that hold more than constants; lists of constants as arrays, where that is meant."""
+    known = () if rule.displays or rule.own else rule.builders
+    return {name: _constants(value) if name in known else _open(value) for name, value in syms.items()}
+
+
+def _constants(value: Any) -> Any:
+    return xp.array(value) if isinstance(value, Sym) and _is_display(value.expr) else _open(value)
+
+
+def _is_display(expr: Expr) -> bool:
+    """Whether this is a list or tuple of constant numbers."""
+    if isinstance(expr, Pack):
+        return bool(expr.items) and all(_is_display(e) or isinstance(const(e), (int, float)) for e in expr.items)
+    return False
 
 
 def _open(value: Any) -> Any:

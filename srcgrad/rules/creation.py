@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad import runtime
-from srcgrad.analysis.signatures import dtype_of
+from srcgrad.analysis.signatures import dtype_of, itemsize_of, strides_of
 from srcgrad.errors import KindError
 from srcgrad.ir.kinds import rank
 from srcgrad.rules.build import Sym, const, helper, unbroadcast, xp
@@ -20,7 +20,8 @@ from srcgrad.rules.shapes import items
 constant(
     np.zeros, np.ones, np.empty, np.zeros_like, np.ones_like, np.empty_like, np.eye, np.identity, np.tri,
     np.indices, np.tril_indices, np.triu_indices, np.diag_indices, np.ix_, np.unravel_index, np.ravel_multi_index,
-    np.shares_memory, np.may_share_memory, np.result_type, np.promote_types, np.can_cast, dtype_of,
+    np.shares_memory, np.may_share_memory, np.result_type, np.promote_types, np.can_cast, dtype_of, itemsize_of,
+    strides_of,
 )  # fmt: skip
 
 
@@ -88,9 +89,7 @@ def _astype(d: Sym, x: Sym, dtype: Any) -> Sym:
 
 
 @linear(np.ndarray.item, "a")
-def _item(d: Sym, a: Sym, args: Any = ()) -> Any:
-    if args:
-        raise KindError("x.item(i) is not differentiated", "Write x[i].")
+def _item(d: Sym, a: Sym) -> Any:
     return Lazy(d)
 
 

@@ -60,7 +60,7 @@ class Ruled:
         return self.function(*args, **kwargs)
 
 
-_PURE_LIBRARIES = ("scipy.special", "scipy.signal", "scipy.ndimage", "scipy.spatial", "scipy.sparse")
+_PURE_LIBRARIES = ("scipy.special", "scipy.fft", "scipy.signal", "scipy.ndimage", "scipy.spatial", "scipy.sparse")
 _GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 
 

@@ -258,18 +258,49 @@ def choice(x: Sym, y: Sym) -> Choice:
     return Choice(above(x, y), x < y)
 
 
-elementwise((np.maximum, np.fmax), lambda x, y, out: choice(x, y), lambda x, y, out: choice(y, x), domain="distinct")
-elementwise((np.minimum, np.fmin), lambda x, y, out: choice(y, x), lambda x, y, out: choice(x, y), domain="distinct")
+def present(x: Sym, y: Sym, least: bool = False) -> Choice:
+    """`choice`, where nan counts as nothing at all."""
+    wins, lost = (above(y, x), y < x) if least else (above(x, y), x < y)
+    return Choice(wins + xp.isnan(y), xp.logical_or(lost, xp.isnan(x)))
 
 
-@jvp((np.maximum, np.fmax), "x", "y")
+elementwise(np.maximum, lambda x, y, out: choice(x, y), lambda x, y, out: choice(y, x), domain="distinct")
+elementwise(np.minimum, lambda x, y, out: choice(y, x), lambda x, y, out: choice(x, y), domain="distinct")
+elementwise(np.fmax, lambda x, y, out: present(x, y), lambda x, y, out: present(y, x), domain="distinct")
+elementwise(np.fmin, lambda x, y, out: present(x, y, True), lambda x, y, out: present(y, x, True), domain="distinct")
+
+
+@jvp(np.maximum, "x", "y")
 def _maximum_tangent(t: tuple[Sym | None, Sym | None], x: Sym, y: Sym, out: Sym) -> Sym:
     return _larger(t, x, y, out)
 
 
-@jvp((np.minimum, np.fmin), "x", "y")
+@jvp(np.minimum, "x", "y")
 def _minimum_tangent(t: tuple[Sym | None, Sym | None], x: Sym, y: Sym, out: Sym) -> Sym:
     return _larger(t, x, y, out, least=True)
+
+
+@jvp(np.fmax, "x", "y")
+def _fmax_tangent(t: tuple[Sym | None, Sym | None], x: Sym, y: Sym, out: Sym) -> Sym:
+    return _present(t, x, y, out)
+
+
+@jvp(np.fmin, "x", "y")
+def _fmin_tangent(t: tuple[Sym | None, Sym | None], x: Sym, y: Sym, out: Sym) -> Sym:
+    return _present(t, x, y, out, least=True)
+
+
+def _nothing(out: Sym) -> Sym | float:
+    """A zero beside a tangent, in its dtype."""
+    single = isinstance(out.kind, Scalar) and out.kind.dtype == "float32" and not out.kind.weak
+    return number(Sym(lift(0.0)), "float32") if single else 0.0
+
+
+def _present(t: tuple[Sym | None, Sym | None], x: Sym, y: Sym, out: Sym, least: bool = False) -> Sym:
+    """The tangent of the larger (or smaller) of x and y, where nan counts as nothing."""
+    of_x, of_y = (_nothing(out) if part is None else part for part in t)
+    wins = xp.logical_or(x < y if least else x > y, xp.isnan(y))
+    return chosen(x.eq(y), 0.5 * (of_x + of_y), chosen(wins, of_x, of_y))
 
 
 def _larger(t: tuple[Sym | None, Sym | None], x: Sym, y: Sym, out: Sym, least: bool = False) -> Sym:
@@ -280,7 +311,7 @@ def _larger(t: tuple[Sym | None, Sym | None], x: Sym, y: Sym, out: Sym, least: b
         lost, wins = (this > other, above(other, this)) if least else (this < other, above(this, other))
         assert moved is not None
         if isinstance(out.kind, Scalar):
-            return chosen(lost, 0.0, chosen(this.eq(other), 0.5 * moved, moved))
+            return chosen(lost, _nothing(out), chosen(this.eq(other), 0.5 * moved, moved))
         return chosen(lost, 0.0, moved * wins)
     return chosen(x.eq(y), 0.5 * (of_x + of_y), chosen(x < y if least else x > y, of_x, of_y))
 

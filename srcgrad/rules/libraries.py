@@ -13,11 +13,13 @@ from typing import Any
 
 _UNREAD = {
     "scipy.special": ("srcgrad.rules.special", "srcgrad.rules.special_tails", "srcgrad.rules.special_more"),
+    "scipy.fft": ("srcgrad.rules.scipy_fft",),
     "scipy.linalg": ("srcgrad.rules.scipy_linalg",),
     "scipy.stats": ("srcgrad.rules.stats",),
     "scipy.signal": ("srcgrad.rules.signals",),
     "scipy.signal.windows": ("srcgrad.rules.signals",),
     "scipy.ndimage": ("srcgrad.rules.images",),
+    "scipy.spatial": ("srcgrad.rules.distances",),
     "scipy.spatial.distance": ("srcgrad.rules.distances",),
     "scipy.sparse": ("srcgrad.rules.sparse",),
     "scipy.sparse.linalg": ("srcgrad.rules.sparse",),

@@ -138,25 +138,29 @@ def _inner_right(d: Sym, a: Sym, b: Sym) -> Sym:
 @linear(np.outer, "a")
 def _outer_left(d: Sym, a: Sym, b: Sym) -> Sym:
     m, n = ranks(a, b)
-    return d @ b if m == n == 1 else back(d @ b.reshape(-1), a)
+    if m == n == 1:
+        return d @ b
+    return back(d * b if n == 0 else d @ b.reshape(-1), a)
 
 
 @linear(np.outer, "b")
 def _outer_right(d: Sym, a: Sym, b: Sym) -> Sym:
     m, n = ranks(a, b)
-    return d.T @ a if m == n == 1 else back(d.T @ a.reshape(-1), b)
+    if m == n == 1:
+        return d.T @ a
+    return back(d * a if m == 0 else d.T @ a.reshape(-1), b)
 
 
 @linear(np.vdot, "a")
 def _vdot_left(d: Sym, a: Sym, b: Sym) -> Sym:
     m, n = ranks(a, b)
-    return conj(d * b) if m == n else back(conj(d * b), a)
+    return conj(d * b) if m == n < 2 else back(conj(d * b), a)
 
 
 @linear(np.vdot, "b")
 def _vdot_right(d: Sym, a: Sym, b: Sym) -> Sym:
     m, n = ranks(a, b)
-    return d * conj(a) if m == n else back(d * conj(a), b)
+    return d * conj(a) if m == n < 2 else back(d * conj(a), b)
 
 
 symmetric(np.dot, np.inner, np.vdot)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.analysis.signatures import dtype_of
+from srcgrad.analysis.signatures import dtype_of, itemsize_of
 
 METHODS: dict[str, Callable[..., Any]] = {
     "sum": np.sum, "mean": np.mean, "prod": np.prod, "max": np.max, "min": np.min, "std": np.std, "var": np.var,
@@ -25,6 +25,6 @@ METHODS: dict[str, Callable[..., Any]] = {
 
 ATTRIBUTES: dict[str, Callable[..., Any]] = {
     "T": np.transpose, "shape": np.shape, "ndim": np.ndim, "size": np.size, "dtype": dtype_of,
-    "real": np.real, "imag": np.imag, "mT": np.matrix_transpose,
+    "real": np.real, "imag": np.imag, "mT": np.matrix_transpose, "itemsize": itemsize_of,
 }  # fmt: skip
 """Attribute -> function of the array."""

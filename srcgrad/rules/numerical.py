@@ -269,12 +269,18 @@ def _polyval(d: Sym, p: Sym, x: Sym) -> Sym:
 
 @vjp(np.polyval, "x")
 def _polyval_place(d: Sym, p: Sym, x: Sym) -> Sym:
-    return d * xp.polyval(xp.polyder(p), x)
+    return d * _slope(p, x)
 
 
 @jvp(np.polyval, "x")
 def _polyval_tangent(t: Sym, p: Sym, x: Sym) -> Sym:
-    return t * xp.polyval(xp.polyder(p), x)
+    return t * _slope(p, x)
+
+
+def _slope(p: Sym, x: Sym) -> Sym:
+    if rank(p.kind) is not None:
+        _vectors("np.polyval", p)
+    return xp.polyval(xp.polyder(p), x)
 
 
 @linear(np.polyder, "p")

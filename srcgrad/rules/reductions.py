@@ -174,7 +174,7 @@ def _cumsum(d: Sym, a: Sym, axis: Any = None) -> Sym:
 
 
 @vjp(np.sort, "a", domain="distinct")
-def _sort(d: Sym, a: Sym, axis: Any = -1) -> Sym:
+def _sort(d: Sym, a: Sym, axis: Any = -1, kind: Any = None, stable: Any = None) -> Sym:
     k = literal(axis)
     given = {} if k == -1 or rank(a.kind) == 1 else {"axis": k}
     back = helper(runtime.put_along)(d, xp.argsort(a, **given), *([] if k in (-1, None) or not given else [k]))
@@ -187,7 +187,7 @@ def _put_along(d: Sym, values: Sym, indices: Any, axis: Any = -1) -> Sym:
 
 
 @jvp(np.sort, "a")
-def _sort_tangent(t: Sym, a: Sym, axis: Any = -1) -> Sym:
+def _sort_tangent(t: Sym, a: Sym, axis: Any = -1, kind: Any = None, stable: Any = None) -> Sym:
     k = literal(axis)
     if rank(a.kind) == 1:
         return t[xp.argsort(a)]

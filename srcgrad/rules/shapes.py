@@ -13,7 +13,7 @@ from srcgrad.ir.kinds import ListOf, Scalar, dims, rank
 from srcgrad.ir.nodes import Pack
 from srcgrad.rules.build import Sym, const, helper, unbroadcast, xp
 from srcgrad.rules.reductions import literal
-from srcgrad.rules.registry import flat, jvp, linear
+from srcgrad.rules.registry import flat, holds_for_reals, jvp, linear
 
 
 def back(d: Sym, x: Sym) -> Sym:
@@ -354,6 +354,34 @@ def _sliding_window_view(d: Sym, x: Sym, window_shape: Any, axis: Any = None) ->
     return helper(runtime.add_windows)(d, x, window_shape, **given)
 
 
+@linear(np.lib.stride_tricks.as_strided, "x", view="readonly")
+def _as_strided(
+    d: Sym, x: Sym, shape: Any = None, strides: Any = None, subok: Any = False, writeable: Any = True
+) -> Sym:  # fmt: skip
+    return helper(runtime.strided_sums)(d, x, *_places(x, shape, strides))
+
+
+@jvp(np.lib.stride_tricks.as_strided, "x")
+def _as_strided_tangent(t: Sym, x: Sym, shape: Any = None, strides: Any = None) -> Sym:
+    return helper(runtime.strided_items)(t, x, *_places(x, shape, strides))
+
+
+def _places(x: Sym, shape: Any, strides: Any) -> tuple[Any, Any]:
+    if shape is None or strides is None:
+        raise KindError("as_strided is differentiated with a shape and strides that are given")
+    return shape, strides
+
+
+@linear(runtime.strided_sums, "windows")
+def _strided_sums(d: Sym, windows: Sym, x: Sym, shape: Any, strides: Any) -> Sym:
+    return helper(runtime.strided_items)(d, x, shape, strides)
+
+
+@linear(runtime.strided_items, "items")
+def _strided_items(d: Sym, items: Sym, x: Sym, shape: Any, strides: Any) -> Sym:
+    return helper(runtime.strided_sums)(d, x, shape, strides)
+
+
 @linear((np.split, np.array_split), "ary", view="always")
 def _split(d: Sym, ary: Sym, indices_or_sections: Any, axis: Any = 0) -> Sym:
     k = literal(axis)
@@ -441,3 +469,6 @@ for _fn, _name in ((runtime.unbroadcast, "x"), (runtime.reshape_like, "x"), (run
                    (runtime.untile, "x"), (runtime.add_at, "x"), (runtime.undiagonal, "x"),
                    (runtime.undiagonals, "x"), (runtime.add_windows, "x"), (runtime.unpad, "x")):  # fmt: skip
     flat(_fn, _name)
+flat(runtime.strided_sums, "x", "shape", "strides")
+flat(runtime.strided_items, "x", "shape", "strides")
+holds_for_reals(np.lib.stride_tricks.as_strided, runtime.strided_sums, runtime.strided_items)

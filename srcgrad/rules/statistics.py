@@ -12,7 +12,7 @@ import numpy as np
 
 from srcgrad import runtime
 from srcgrad.errors import KindError
-from srcgrad.ir.kinds import rank
+from srcgrad.ir.kinds import ListOf, rank
 from srcgrad.rules.build import Sym, cast, const, helper, xp
 from srcgrad.rules.contributions import full
 from srcgrad.rules.elementwise import positive
@@ -43,14 +43,14 @@ def _percent(q: Any) -> Any:
 
 
 def _array(x: Any) -> Sym:
-    """An argument as an array: it may be a display."""
-    return x if isinstance(x, Sym) else xp.array(x)
+    """An argument as an array: it may be a list."""
+    return x if isinstance(x, Sym) and not isinstance(x.kind, ListOf) else xp.array(x)
 
 
 def _dots(t: Any, x: Any) -> Sym:
     """The tangent of an argument that may be a display."""
     if isinstance(t, Sym):
-        return t
+        return _array(t)
     return xp.array([xp.zeros_like(item) if dot is None else dot for dot, item in zip(t, x, strict=True)])
 
 
@@ -344,3 +344,4 @@ def _histogram(d: Sym, weights: Sym, a: Sym, bins: Any = 10, range: Any = None) 
 
 
 flat(runtime.histogram_of_weights, "a")
+constant(runtime.histogram_counts)

@@ -44,6 +44,7 @@ from srcgrad.rules.build import (
 )
 from srcgrad.rules.contributions import (
     Mask,
+    argument_syms,
     call_builder,
     carries,
     displayed,
@@ -52,7 +53,6 @@ from srcgrad.rules.contributions import (
     refuse_complex,
     refuse_list,
     refuse_unknown,
-    sym_of,
 )
 from srcgrad.rules.registry import Builder, Rule, as_prim
 
@@ -75,7 +75,7 @@ def tangent(
     is none. Raises NoRuleError for what the rule does not handle.
     """
     bound = rule.bind(call)
-    syms = {name: args.get(name, sym_of(value)) for name, value in bound.items()}
+    syms = argument_syms(rule, bound, args)
     moved = {name: t for name, t in tangents.items() if name in bound and _moves(t)}
     refuse_unknown(rule, call, syms, {name for name in moved if not has_tangent(rule, name)})
     refuse_complex(rule, call, syms)
@@ -131,7 +131,7 @@ def _terms(
         if any(t is not None for t in chosen_):
             t = chosen_[0] if len(wanted) == 1 else tuple(chosen_)
             given = {"t": t, "out": out, "masked": masked}
-            built = call_builder(builder, given, displayed(syms))
+            built = call_builder(builder, given, displayed(rule, syms))
             term = built if isinstance(built, Sym) else Sym(lift(built))
             if masked and rule.singular and isinstance(t, Sym):
                 term = guarded(t, term)

@@ -92,6 +92,30 @@ def add_windows(windows, x, window_shape, axis=None):
     return result
 
 
+def strided_places(x, shape, strides):
+    """Where in memory, counted in elements, the elements of as_strided(x, shape, strides) stand.
+
+    Raises ValueError where x is not contiguous, or does not hold them all.
+    """
+    places = np.zeros((), int)
+    for n, step in zip(shape, strides, strict=True):
+        places = places[..., None] + np.arange(n) * (step // x.itemsize)
+    if not x.flags.c_contiguous or (places.size and (places.min() < 0 or places.max() >= x.size)):
+        raise ValueError("as_strided is differentiated for contiguous arrays, and for what lies inside of them")
+    return places
+
+
+def strided_sums(windows, x, shape, strides):
+    """The sums of what belongs to each element of x in windows from as_strided(x, shape, strides)."""
+    places = strided_places(x, shape, strides)
+    return np.bincount(places.ravel(), np.ravel(windows), x.size).reshape(x.shape).astype(windows.dtype)
+
+
+def strided_items(items, x, shape, strides):
+    """Those of the items that stand where the elements of as_strided(x, shape, strides) stand in x."""
+    return np.ravel(items)[strided_places(x, shape, strides)]
+
+
 def unpad(padded, x, pad_width, mode):
     """The sums of what belongs to each element of x in np.pad(x, pad_width, mode), which only repeats elements."""
     places = np.pad(np.arange(x.size).reshape(x.shape), pad_width, mode)

@@ -38,6 +38,8 @@ def median_weights(x, axis=None):
 
 def trapezoid_weights(x, axis=-1):
     """What the values at x are multiplied with in np.trapezoid."""
+    if np.size(x) == 0:
+        return np.zeros_like(x)
     steps = 0.5 * np.diff(x, axis=axis)
     end = np.zeros_like(np.take(x, [0], axis=axis))
     return np.concatenate((steps, end), axis=axis) + np.concatenate((end, steps), axis=axis)

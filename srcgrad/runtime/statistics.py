@@ -12,6 +12,8 @@ def axes_at_end(x, axis=None):
         return np.reshape(x, -1)
     if isinstance(axis, int):
         return np.moveaxis(x, axis, -1)
+    if len(axis) == 0:
+        return x[..., None]
     moved = np.moveaxis(x, axis, tuple(range(-len(axis), 0)))
     return np.reshape(moved, moved.shape[: -len(axis)] + (-1,))
 
@@ -22,6 +24,8 @@ def axes_put_back(rows, x, axis=None):
         return np.reshape(rows, np.shape(x))
     if isinstance(axis, int):
         return np.moveaxis(rows, -1, axis)
+    if len(axis) == 0:
+        return rows[..., 0]
     end = tuple(range(-len(axis), 0))
     return np.moveaxis(np.reshape(rows, np.moveaxis(x, axis, end).shape), end, axis)
 
@@ -54,6 +58,8 @@ def quantile_parts(rows, q, method="linear", skip_nan=False):
 
 def quantile_adjoint(d, x, q, axis=None, method="linear", skip_nan=False):
     """The adjoint of x from that of np.quantile(x, q, axis, method=method), or of np.nanquantile."""
+    if np.size(x) == 0:
+        return np.zeros_like(x)
     rows = axes_at_end(x, axis)
     low, high, part = quantile_parts(rows, q, method, skip_nan)
     d = np.moveaxis(np.reshape(d, (-1,) + rows.shape[:-1]), 0, -1)
@@ -63,8 +69,10 @@ def quantile_adjoint(d, x, q, axis=None, method="linear", skip_nan=False):
 
 def quantile_tangent(t, x, q, shape, axis=None, method="linear", skip_nan=False):
     """The tangent of np.quantile(x, q, axis, method=method), of the given shape, from that of x."""
-    low, high, part = quantile_parts(axes_at_end(x, axis), q, method, skip_nan)
+    if np.size(x) == 0:
+        return np.zeros(shape, x.dtype)
     rows = axes_at_end(t, axis)
+    low, high, part = quantile_parts(axes_at_end(x, axis), q, method, skip_nan)
     moved = np.take_along_axis(rows, low, axis=-1) * (1 - part) + np.take_along_axis(rows, high, axis=-1) * part
     return np.reshape(np.moveaxis(moved, -1, 0), shape).astype(x.dtype)
 
@@ -223,6 +231,11 @@ def min_from(x, initial, axis=None, keepdims=False):
     if x.size == 0:
         return np.sum(x, axis=axis, keepdims=keepdims) + initial
     return np.minimum(np.min(x, axis=axis, keepdims=keepdims), initial)
+
+
+def histogram_counts(a, bins=10, range=None):
+    """How many elements of a are in each bin: they change in steps."""
+    return np.histogram(a, bins, range)[0]
 
 
 def histogram_adjoint(d, a, bins=10, range=None):

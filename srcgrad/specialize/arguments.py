@@ -66,6 +66,8 @@ def _missing(fn: Value, given: int, kwargs: dict[str, Value]) -> int | None:
     """How many positional arguments a call still needs, where only one number is right."""
     if isinstance(fn, Bound):
         return _missing(fn.function, given + len(fn.args), {**fn.kwargs, **kwargs})
+    if isinstance(fn, Static) and isinstance(fn.value, np.ufunc):
+        return fn.value.nin - given
     if not isinstance(fn, Closure) or any(p.kind == "args" for p in fn.definition.params):
         return None
     positional = [p for p in fn.definition.params if p.kind in ("positional", "positional_only")]

@@ -23,6 +23,7 @@ from srcgrad.rules.registry import effect, lookup, missing, own_rule
 from srcgrad.specialize import holders
 from srcgrad.specialize.arguments import argument, bind_arguments, positional_arguments
 from srcgrad.specialize.defined import call_source, is_defined, may_vary, solver_of, written
+from srcgrad.specialize.listed import array_likes
 from srcgrad.specialize.spelling import is_of_srcgrad, plain_function
 from srcgrad.specialize.state import Frame, Restart, State
 from srcgrad.specialize.values import (
@@ -207,7 +208,7 @@ def call_primitive(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Va
     from srcgrad.specialize.rewrites import positional_out, results, rewritten
     from srcgrad.specialize.writes import with_out
 
-    args, kwargs = positional_out(prim, args, kwargs)
+    args, kwargs = array_likes(prim, *positional_out(prim, args, kwargs), pos)
     if "out" in kwargs:
         return with_out(s, prim, args, kwargs, pos)
     made = rewritten(s, prim, args, kwargs, pos)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from srcgrad.analysis.infer import kind_of
 from srcgrad.errors import KindError, SrcgradError, UnsupportedError
 from srcgrad.ir.kinds import Array, Matrix, Opaque, is_float
@@ -19,6 +21,7 @@ from srcgrad.rules.defined import (
     DEFINITIONS,
     ELEMENTS,
     KNOWN,
+    SEQUENCES,
     WHERE,
     WRITTEN,
     Declined,
@@ -54,6 +57,12 @@ def solver_of(fn: Any) -> Solver | None:
 def is_defined(fn: Any) -> bool:
     """Whether a function has a definition, which may leave calls to the function itself."""
     return _known(DEFINITIONS, fn) is not None
+
+
+def sequences_of(fn: Any) -> frozenset[str | int] | None:
+    """The parameters of a function with a definition that are lists of arrays; None: it has no definition."""
+    found: frozenset[str | int] | None = _known(SEQUENCES, fn)
+    return found
 
 
 def _known(table: dict[Any, Any], fn: Any) -> Any:
@@ -119,6 +128,9 @@ def results_of(s: State, call: Call) -> Value:
 
 def in_brackets(s: State, owner: Any, index: Value, pos: Pos | None) -> Value | None:
     """What `np.r_[...]` and the like make; None where the object is not one of these."""
+    if isinstance(owner, type(np.s_)):  # it gives the index itself
+        whole = owner.maketuple and not (isinstance(index, Struct) and index.type == "tuple")
+        return Struct("tuple", {0: index}) if whole else index
     build = next((build for known, build in BRACKETS if owner is known), None)
     if build is None:
         return None

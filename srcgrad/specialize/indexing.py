@@ -9,10 +9,10 @@ import numpy as np
 
 from srcgrad.analysis.aliases import basic
 from srcgrad.analysis.infer import infer_call, infer_load
-from srcgrad.analysis.signatures import MISSING, const
+from srcgrad.analysis.signatures import MISSING, const, strides_of
 from srcgrad.errors import KindError, UnsupportedError
-from srcgrad.ir.kinds import NONE, Array, DictOf, DType, ListOf, Matrix, Opaque, Scalar, is_float
-from srcgrad.ir.nodes import Call, Expr, Load, Name, Pack, Pos, Prim, Slice
+from srcgrad.ir.kinds import INT, NONE, Array, DictOf, DType, ListOf, Matrix, Opaque, Scalar, is_float
+from srcgrad.ir.nodes import Call, Const, Expr, Load, Name, Pack, Pos, Prim, Slice
 from srcgrad.ir.walk import root
 from srcgrad.rules import members
 from srcgrad.specialize import holders
@@ -182,6 +182,14 @@ def attribute(s: State, owner: Value, name: str, pos: Pos | None) -> Value:
             prim = Prim(fn, name, "attribute")
             base = owner.expr
             return Leaf(Call(prim, (base,), kind=infer_call(prim, (base,), ()), pos=pos))
+        if name == "strides" and isinstance(owner.kind, Array) and owner.kind.dims is not None:
+            every = Call(Prim(strides_of, name, "attribute"), (owner.expr,), kind=Opaque(tuple), pos=pos)
+            places = range(len(owner.kind.dims))
+            return Struct("tuple", {k: Leaf(Load(every, Const(k, kind=INT), kind=INT, pos=pos)) for k in places})
+        if name == "flat" and isinstance(owner.kind, Array):
+            from srcgrad.specialize.flat import elements
+
+            return elements(s, owner, pos)
         if owner.kind == NONE:
             raise KindError(f"None has no attribute {name!r}", pos=pos)
         if isinstance(owner.kind, DType) and name in ("char", "itemsize", "kind", "name", "type"):

@@ -9,19 +9,19 @@ import io
 import types
 from collections.abc import Callable, Set
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from srcgrad.backends.homes import home_of, homes_in
 from srcgrad.errors import UnsupportedError
 from srcgrad.ir.kinds import BOTTOM, UNSET, Array, Extent, Kind, ListOf, Matrix, Opaque, Scalar, join
-from srcgrad.ir.nodes import Name
+from srcgrad.ir.nodes import Name, Slice
 from srcgrad.rules.defined.registry import STAND_INS
 from srcgrad.rules.libraries import MATRICES
 from srcgrad.rules.objects import parts_of
 from srcgrad.rules.registry import lookup, own_rule
-from srcgrad.specialize.values import Leaf, Static, Struct, Value
+from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr, constant
 
 Path = tuple[Any, ...]
 """How to reach a value when the compiled function is called. It starts with ("argument", name), ("primal", None) -
@@ -122,6 +122,11 @@ def attributes(value: Any) -> dict[str, Any]:
     return found
 
 
+def is_index(value: Any) -> TypeGuard[slice]:
+    """Whether a value is a slice with bounds that are ints."""
+    return isinstance(value, slice) and all(type(k) in (int, type(None)) for k in (value.start, value.stop, value.step))
+
+
 def uniform_kind(values: list[Any], base: str) -> Kind | None:
     """The kind of the items of a list of numbers or arrays of one kind, else None."""
     kind: Kind = BOTTOM
@@ -170,6 +175,8 @@ class Describer:
             return Static(value, text if isinstance(value, type) else "")
         if isinstance(value, enum.Enum):
             return Static(value, text)
+        if is_index(value) and path[0][0] != "argument":
+            return self.index(value, path)
         if isinstance(value, list):
             kind = uniform_kind(value, text)
             if kind is not None and value:
@@ -186,6 +193,12 @@ class Describer:
         if is_object(value) and id(value) not in seen:
             return self.object(value, text, path, seen)
         return self.leaf(_library_kind(value), text, path)
+
+    def index(self, value: slice, path: Path) -> Leaf:
+        """A captured slice: its bounds are part of the program."""
+        self.inputs.guards.append((path, value))
+        bounds = [None if k is None else as_expr(constant(k)) for k in (value.start, value.stop, value.step)]
+        return Leaf(Slice(*bounds, kind=Opaque(slice)))
 
     def struct(
         self, type_: str, items: Any, text: str, path: Path, seen: tuple[int, ...], cls: type | None, value: Any

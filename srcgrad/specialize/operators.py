@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import types
 
-import numpy as np
-
-from srcgrad.analysis.infer import OPERATORS, infer_call, infer_op
+from srcgrad.analysis.infer import OPERATORS, infer_op
 from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import BOOL, NONE, Array, Bottom, ListOf, Opaque, Scalar
-from srcgrad.ir.nodes import BoolOp, Call, Const, Expr, Name, Op, Pos, Prim
+from srcgrad.ir.nodes import BoolOp, Const, Expr, Name, Op, Pos
 from srcgrad.specialize.defined import taken_apart
 from srcgrad.specialize.indexing import attribute
+from srcgrad.specialize.listed import as_array
 from srcgrad.specialize.state import State, true_of
 from srcgrad.specialize.values import (
     Bound,
@@ -131,9 +130,9 @@ def _lexicographic(s: State, op: str, a: list[Value], b: list[Value], pos: Pos |
 def _operand(arg: Value, args: list[Value], pos: Pos | None) -> Expr:
     """A list beside an array counts as an array, as in NumPy."""
     expr = as_expr(arg, pos)
-    if isinstance(arg, Struct) and any(isinstance(other, Leaf) and isinstance(other.kind, Array) for other in args):
-        prim = Prim(np.array, "np.array")
-        return Call(prim, (expr,), kind=infer_call(prim, (expr,), ()), pos=pos)
+    listed = isinstance(arg, Struct) or isinstance(expr.kind, ListOf)
+    if listed and any(isinstance(other, Leaf) and isinstance(other.kind, Array) for other in args):
+        return as_array(expr)
     return expr
 
 

@@ -22,7 +22,7 @@ from srcgrad.rules.registry import own_rule
 from srcgrad.runtime import HELPERS
 from srcgrad.specialize.environments import copy_environment
 from srcgrad.specialize.hooks import refuse_changes_of_what_is_read
-from srcgrad.specialize.inputs import MISSING, Describer, Inputs, Path, is_object
+from srcgrad.specialize.inputs import MISSING, Describer, Inputs, Path, is_index, is_object
 from srcgrad.specialize.knowledge import Change, Derive, Frame, Key, Knowledge, Learned, Restart
 from srcgrad.specialize.options import TransformedFunction, WrittenFunction
 from srcgrad.specialize.outline import close_callees, with_hidden, with_hidden_value
@@ -236,6 +236,8 @@ class Specializer(State):
                 return Static(value, name)
             made = self.function_value(value, path)
             return Static(value, spelling_of(value) or name) if isinstance(made, Static) else made
+        if is_index(value):
+            return self.describer.index(value, path)
         hidden = self.fresh(name)
         self.inputs.captured[hidden] = path
         made = self.describer.describe(value, hidden, path if len(path) > 1 else (*path, ("attribute", "__self__")))

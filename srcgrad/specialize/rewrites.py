@@ -18,7 +18,7 @@ from srcgrad.rules.registry import full_name, lookup
 from srcgrad.specialize.defined import as_defined, results_of
 from srcgrad.specialize.state import State
 from srcgrad.specialize.ufuncs import of_method, with_keywords
-from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr, is_none
+from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr, is_none, static_key
 
 Rewrite = Callable[[State, Prim, list[Value], dict[str, Value], Pos | None], Value | None]
 
@@ -111,13 +111,29 @@ def _astype(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], p
 
 
 def _array(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
-    """`np.array(x, copy=False)` is np.asarray(x)."""
+    """`np.array(x, copy=False)` is np.asarray(x); axes for `ndmin=` are put in front."""
+    if "ndmin" in kwargs:
+        return _of_axes(s, prim, args, kwargs, pos)
     copy, rest, others = _without_copy(args, kwargs, 9)
     if copy is True:
         return None
     from srcgrad.specialize.calls import call_primitive
 
     return call_primitive(s, Prim(np.asarray, "np.asarray"), rest, others, pos)
+
+
+def _of_axes(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
+    """`np.array(x, ndmin=2)` of a vector is np.array(x)[None]."""
+    from srcgrad.specialize.calls import call_primitive
+    from srcgrad.specialize.indexing import load
+
+    least = static_key(kwargs["ndmin"])
+    made = call_primitive(s, prim, args, {key: value for key, value in kwargs.items() if key != "ndmin"}, pos)
+    n = rank(as_expr(made, pos).kind)
+    if n is None or not isinstance(least, int):
+        return None
+    at = Struct("tuple", {k: Static(None) for k in range(least - n)})
+    return load(s, made, at, pos) if at.items else made
 
 
 def _typed(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:

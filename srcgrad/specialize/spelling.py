@@ -16,7 +16,7 @@ NAMED = (types.ModuleType, type, str, bytes, np.dtype, enum.Enum)
 """What is spelled by its name."""
 
 FIXED = (*NAMED, bool, int, float, complex, tuple, dict, type(None), types.EllipsisType,
-         *(type(known) for known, _ in BRACKETS))  # fmt: skip
+         type(np.s_), *(type(known) for known, _ in BRACKETS))  # fmt: skip
 """What a library's attribute may be to be taken as it is."""
 
 RESERVED = {

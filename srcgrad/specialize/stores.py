@@ -5,17 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-import numpy as np
-
 from srcgrad.analysis.aliases import sources
-from srcgrad.analysis.infer import infer_call, infer_op
+from srcgrad.analysis.infer import infer_op
 from srcgrad.errors import AliasError, KindError, SrcgradError, UnsupportedError
 from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Opaque, forget_value, join, rank, text
 from srcgrad.ir.nodes import (
     Apply,
     Assign,
     Attr,
-    Call,
     Const,
     Expr,
     Invoke,
@@ -24,7 +21,6 @@ from srcgrad.ir.nodes import (
     Name,
     Pop,
     Pos,
-    Prim,
     Push,
     Slice,
     Stmt,
@@ -32,7 +28,9 @@ from srcgrad.ir.nodes import (
 )
 from srcgrad.ir.walk import names_in, root, statements, subexpressions
 from srcgrad.specialize.expressions import evaluate, evaluate_after, evaluate_all, evaluate_apart, hold_ahead_of
+from srcgrad.specialize.flat import behind, in_shape, is_flat
 from srcgrad.specialize.indexing import attribute, load, static_slice
+from srcgrad.specialize.listed import as_array
 from srcgrad.specialize.operators import operate
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import (
@@ -60,6 +58,9 @@ def may_change(owner: Struct, pos: Pos | None) -> None:
 
 def set_attribute(s: State, owner: Value, name: str, value: Value, pos: Pos | None) -> None:
     """`owner.name = value`."""
+    if name == "flat" and isinstance(owner, Leaf) and isinstance(owner.kind, Array):
+        store_item(s, owner, Static(Ellipsis), in_shape(s, owner, _operand(value, pos), pos), "", pos)
+        return
     if not isinstance(owner, Struct) or owner.type != "object":
         raise UnsupportedError(
             f"attribute {name!r} of {describe(owner)} cannot be set here",
@@ -91,6 +92,8 @@ def set_part(s: State, owner: Struct, key: object, value: Value, pos: Pos | None
 
 def store_item(s: State, owner: Value, at: Value, value: Value, op: str, pos: Pos | None) -> None:
     """`owner[at] op= value`."""
+    if is_flat(owner):
+        owner, at = behind(s, owner, at, pos)
     if isinstance(owner, Rows):
         from srcgrad.specialize.rows import store_row
 
@@ -217,12 +220,6 @@ def _store_slice_at_run_time(s: State, owner: Leaf, at: Leaf, value: Value, op: 
         call_method(s, Method(owner, "__delitem__"), [constant(lo)], {}, pos)
     for k, item in enumerate(new):
         call_method(s, Method(owner, "insert"), [constant(lo + k), item], {}, pos)
-
-
-def as_array(expr: Expr) -> Expr:
-    """A display of numbers as an array, as NumPy would make of it."""
-    prim = Prim(np.array, "np.array")
-    return Call(prim, (expr,), kind=infer_call(prim, (expr,), ()), pos=expr.pos)
 
 
 def _operand(value: Value, pos: Pos | None) -> Expr:

@@ -44,7 +44,7 @@ def fill(s: State, written: Value, value: Expr, pos: Pos | None) -> None:
 
 def value_of(value: Value, pos: Pos | None) -> Expr:
     if isinstance(value, Struct):
-        from srcgrad.specialize.stores import as_array
+        from srcgrad.specialize.listed import as_array
 
         return as_array(as_expr(value, pos))
     return as_expr(value, pos)
@@ -69,7 +69,7 @@ def with_out(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Value], 
     if op is not None:
         exprs = tuple(as_expr(arg, pos) for arg in args)
         place = target(s, out, pos)
-        if exprs[0] == place:
+        if exprs[0] == place and op != "@":  # a product has a shape of its own, and is spread over the array
             s.emit(Store(place, exprs[1], op, pos=pos))
         else:
             fill(s, Leaf(place), Op(op, exprs, kind=infer_op(op, exprs), pos=pos), pos)

@@ -36,7 +36,7 @@ from srcgrad.runtime import HELPERS
 from srcgrad.specialize.inputs import FROZEN, access, plain_constructor, static_fields
 from srcgrad.specialize.program import Program
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, kind_of_static, leaves, static_key
-from srcgrad.transform.reverse.facts import Facts
+from srcgrad.transform.reverse.facts import Facts, typed_zero
 
 Place = str | tuple[str, int | str]
 
@@ -343,6 +343,8 @@ def gradients(program: Program, wish: Wish, facts: Facts, reverse: Sequence[Stmt
             if not is_float(kind):
                 return NOTHING
             if name not in facts.active:
+                if isinstance(kind, Scalar) and kind.dtype != "float64":
+                    return typed_zero(kind)
                 return facts.zero(name)
             adjoint = facts.adjoint(name)
             return _in_dtype(adjoint, kind, made.get(adjoint.id, []))

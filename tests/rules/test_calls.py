@@ -353,14 +353,14 @@ def hypot_of_two(x):
 
 
 def counted(x):
-    return np.histogram2d(x, x)[1][0]
+    return np.histogramdd(x[:, None])[0][0]
 
 
 def reduced(x):
     return np.floor_divide.reduce(x)
 
 
-@pytest.mark.parametrize("f, name", [(counted, "np.histogram2d"), (reduced, "np.floor_divide.reduce")],
+@pytest.mark.parametrize("f, name", [(counted, "np.histogramdd"), (reduced, "np.floor_divide.reduce")],
     ids=lambda v: getattr(v, "__name__", ""))  # fmt: skip
 def test_functions_without_a_rule_are_named(f, name):
     from srcgrad import grad

@@ -56,7 +56,7 @@ def test_single_precision(text):
     ("ndi.sobel(np.ones((5, 6)), output=X)", "writes into `output`"), ("ndi.sobel(X, 0, W)", "writes into `output`"),
     ("ndi.gaussian_filter(X, 1.0, mode=['wrap', 'nearest'])", "one known `mode`"),
     ("ndi.generic_filter(X, np.max, 3)", "calls a function"), ("signal.butter(2, A[2])[0]", "designs a filter"),
-    ("signal.filtfilt(B, [1.0], np.ones(30))", "in `b` is not known"), ("signal.hilbert(V).real", "omplex"),
+    ("signal.filtfilt(B, [1.0], np.ones(30))", "in `b` is not known"), ("signal.hilbert2(X).real", "omplex"),
     ("signal.savgol_filter(V, 5, 2, mode='wrap')", "mode='interp'"), ("dist.pdist(X, np.dot)", "`metric` has to"),
     ("ndi.grey_dilation(X, structure=np.ones((3, 3)))", "with `structure`"), ("ndi.median(X)", "no derivative rule"),
     ("sparse.linalg.norm(sparse.diags(V))", "no derivative rule"), ("sparse.linalg.eigsh(CONST * A[0], 1)", "no deriv"),

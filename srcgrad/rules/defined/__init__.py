@@ -2,6 +2,7 @@
 
 from srcgrad.rules.defined import (  # noqa: F401  (they register)
     calling,
+    histograms,
     joining,
     matrices,
     moving,
@@ -20,6 +21,7 @@ from srcgrad.rules.defined.registry import (
     DEFINITIONS,
     ELEMENTS,
     KNOWN,
+    SEQUENCES,
     WHERE,
     WRITTEN,
     Declined,
@@ -30,6 +32,6 @@ from srcgrad.rules.defined.registry import (
 )
 
 __all__ = [
-    "BRACKETS", "DEFINITIONS", "ELEMENTS", "KNOWN", "WHERE", "WRITTEN", "Declined", "brancher", "holder", "results",
-    "written_as",
+    "BRACKETS", "DEFINITIONS", "ELEMENTS", "KNOWN", "SEQUENCES", "WHERE", "WRITTEN", "Declined", "brancher", "holder",
+    "results", "written_as",
 ]  # fmt: skip

@@ -14,9 +14,9 @@ def piecewise(x, condlist, funclist, *args, **kw):
         raise ValueError(f"np.piecewise has {len(condlist)} conditions and {len(funclist)} functions")
     y = np.zeros_like(x)
     if len(funclist) > len(condlist):
-        rest = ~condlist[0]
+        rest = ~np.asarray(condlist[0])
         for test in condlist[1:]:
-            rest = rest & ~test
+            rest = rest & ~np.asarray(test)
         y[rest] = funclist[-1](x[rest], *args, **kw) if callable(funclist[-1]) else funclist[-1]
     for test, function in zip(condlist, funclist, strict=False):
         y[test] = function(x[test], *args, **kw) if callable(function) else function

@@ -5,10 +5,11 @@ Each metric is a function of vectors along the last axis, which broadcasts over 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
+import scipy.spatial
 import scipy.spatial.distance as sd
 
 from srcgrad.rules.build import Namespace, Sym, helper, xp
@@ -106,6 +107,54 @@ for _name, _metric in _METRICS.items():
     written_as(getattr(sd, _name))(_of_two(_metric))
 
 
+# ---- of truth values, which may be numbers between 0 and 1 ---------------------------------------------------
+
+
+def _shares(u: Sym, v: Sym, w: Any) -> tuple[Sym, Sym, Sym]:
+    """How much is true in both vectors, in one alone, and in neither."""
+    one = _sum((1.0 - u) * v, w) + _sum(u * (1.0 - v), w)
+    return hold(_sum(u * v, w), "both"), hold(one, "one"), hold(_sum((1.0 - u) * (1.0 - v), w), "neither")
+
+
+def dice(u: Sym, v: Sym, w: Any = None) -> Sym:
+    both, one, _ = _shares(u, v, w)
+    return one / (2.0 * both + one)
+
+
+def rogerstanimoto(u: Sym, v: Sym, w: Any = None) -> Sym:
+    both, one, neither = _shares(u, v, w)
+    return 2.0 * one / (both + neither + 2.0 * one)
+
+
+def russellrao(u: Sym, v: Sym, w: Any = None) -> Sym:
+    return 1.0 - _sum(u * v, w) / (helper(len)(u) if w is None else xp.sum(w))
+
+
+def sokalsneath(u: Sym, v: Sym, w: Any = None) -> Sym:
+    both, one, _ = _shares(u, v, w)
+    return 2.0 * one / (both + 2.0 * one)
+
+
+def yule(u: Sym, v: Sym, w: Any = None) -> Sym:
+    first, second = _sum(u * (1.0 - v), w), _sum((1.0 - u) * v, w)
+    apart = hold(first * second, "apart")
+    return 2.0 * apart / (_sum(u * v, w) * _sum((1.0 - u) * (1.0 - v), w) + apart)
+
+
+def hamming(u: Sym, v: Sym, w: Any = None) -> Sym | None:
+    return None if w is None else xp.sum(w * u.ne(v)) / xp.sum(w)
+
+
+def jaccard(u: Sym, v: Sym, w: Any = None) -> Sym | None:
+    if w is None:
+        return None
+    return xp.sum(w * u.ne(0).ne(v.ne(0))) / xp.sum(w * xp.logical_or(u, v))
+
+
+for _metric in (dice, rogerstanimoto, russellrao, sokalsneath, yule, hamming, jaccard):
+    written_as(getattr(sd, _metric.__name__))(_of_two(_metric))
+
+
 def _between(u: Sym, v: Sym, metric: Any, options: dict[str, Any]) -> Sym | None:
     name = metric if isinstance(metric, str) else getattr(metric, "__name__", "")
     known = _METRICS.get(_NAMES.get(name, name))
@@ -122,6 +171,24 @@ def cdist(XA: Any, XB: Any, metric: Any = "euclidean", **options: Any) -> Sym | 
     if metric in ("euclidean", "sqeuclidean") and not options:
         return None
     return _between(array(XA)[:, None], array(XB)[None], metric, options)
+
+
+@written_as(scipy.spatial.distance_matrix)
+def distance_matrix(x: Any, y: Any, p: Any = 2, threshold: Any = 1000000) -> Sym | None:
+    return minkowski(array(x)[:, None], array(y)[None], p)
+
+
+@written_as(scipy.spatial.minkowski_distance)
+def minkowski_distance(x: Any, y: Any, p: Any = 2) -> Sym | None:
+    return minkowski(array(x), array(y), p)
+
+
+@written_as(scipy.spatial.minkowski_distance_p)
+def minkowski_distance_p(x: Any, y: Any, p: Any = 2) -> Sym | None:
+    apart = xp.abs(array(x) - array(y))
+    if not isinstance(p, (int, float)) or p <= 0:
+        return None
+    return xp.max(apart, axis=-1) if p == math.inf else xp.sum(apart if p == 1 else apart**p, axis=-1)
 
 
 @written_as(sd.pdist)
@@ -147,4 +214,6 @@ def jensenshannon(first: Any, second: Any, /, base: Any = None, *, axis: Any = 0
     p, q = (hold(x / xp.sum(x, axis=axis, keepdims=True), "share") for x in (array(first), array(second)))
     middle = hold(0.5 * (p + q), "middle")
     total = xp.sum(special.rel_entr(p, middle) + special.rel_entr(q, middle), **options)
-    return xp.sqrt(0.5 * total if base is None else 0.5 / np.log(base) * total)
+    if base is None:
+        return xp.sqrt(0.5 * total)
+    return xp.sqrt(0.5 / (xp.log(base) if isinstance(base, Sym) else math.log(base)) * total)

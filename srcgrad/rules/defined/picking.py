@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.ir.kinds import is_float
 from srcgrad.ir.nodes import Slice
 from srcgrad.rules.build import Sym, helper, xp
 from srcgrad.rules.defined.registry import array, flattened, hold, ndim, written_as
@@ -36,6 +37,31 @@ def take(a: Any, indices: Any, axis: Any = None, mode: Any = "raise") -> Sym | N
 @written_as(np.take_along_axis)
 def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Sym | None:
     return xp.take(flattened(arr), array(indices), axis=0) if axis is None else None
+
+
+@written_as(np.ndarray.item)
+def item(a: Any, *args: Any) -> Sym | None:
+    """The element at an index of all axes, or at a place in the array made flat."""
+    if not args or not isinstance(a, Sym):
+        return None
+    index = args[0] if len(args) == 1 and isinstance(args[0], tuple) else args
+    if len(index) == ndim(a):
+        return a[index]
+    return hold(a.reshape(-1), "flat")[index[0]] if len(index) == 1 else None
+
+
+@written_as(np.ndarray.flatten)
+def flatten(a: Any, order: Any = "C") -> Sym | None:
+    return xp.copy(a.T).reshape(-1) if order == "F" else None
+
+
+@written_as(np.ix_)
+def ix_(*args: Any) -> tuple[Sym, ...] | None:
+    """Vectors of numbers along axes of their own; what are indices is left to NumPy."""
+    if not all(isinstance(x, Sym) and ndim(x) == 1 and is_float(x.kind) for x in args):
+        return None
+    n = len(args)
+    return tuple(x[(*[None] * k, slice(None), *[None] * (n - 1 - k))] for k, x in enumerate(args))
 
 
 @written_as(np.repeat)

@@ -36,6 +36,7 @@ def polydiv(u, v):
 
 @in_python(np.polyder)
 def polyder(p, m=1):
+    p = np.asarray(p)
     for _ in range(m):
         p = p[:-1] * np.arange(len(p) - 1, 0, -1)
     return p
@@ -43,6 +44,7 @@ def polyder(p, m=1):
 
 @in_python(np.polyint)
 def polyint(p, m=1, k=None):
+    p = np.asarray(p)
     constants = np.zeros(m) if k is None else np.full(m, k) if np.size(k) == 1 else np.asarray(k)
     for j in range(m):
         p = np.append(p / np.arange(len(p), 0, -1), constants[j])
@@ -53,16 +55,19 @@ def polyint(p, m=1, k=None):
 def poly(seq_of_zeros):
     if np.ndim(seq_of_zeros) != 1:
         raise NotImplementedError("np.poly is differentiated for the zeros of a polynomial, not for matrices")
-    p = np.ones(1, seq_of_zeros.dtype)
-    for k in range(len(seq_of_zeros)):
-        p = np.append(p, 0.0) - seq_of_zeros[k] * np.append(0.0, p)
+    zeros = np.asarray(seq_of_zeros)
+    p = np.ones(1, zeros.dtype)
+    for k in range(len(zeros)):
+        p = np.append(p, 0.0) - zeros[k] * np.append(0.0, p)
     return p
 
 
 @in_python(np.polyfit)
 def polyfit(x, y, deg, rcond=None, *, w=None):
+    x, y = np.asarray(x), np.asarray(y)
     powers, values = np.vander(x + 0.0, deg + 1), y + 0.0
     if w is not None:
+        w = np.asarray(w)
         powers = powers * w[:, None]
         values = values * (w[:, None] if y.ndim == 2 else w)
     scale = runtime.stop_gradient(np.sqrt(np.sum(powers * powers, axis=0)))  # on which the fit does not depend

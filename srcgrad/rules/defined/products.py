@@ -54,7 +54,7 @@ def linalg_cross(x1: Any, x2: Any, /, *, axis: Any = -1) -> Sym:
 
 
 def _conjugate(x: Any) -> Any:
-    return conj(x) if isinstance(x, Sym) else np.conj(x)
+    return x if isinstance(x, (int, float)) else conj(array(x))
 
 
 @written_as(np.vecdot)
@@ -69,12 +69,13 @@ def linalg_vecdot(x1: Any, x2: Any, /, *, axis: Any = -1) -> Sym:
 
 @written_as(np.matvec)
 def matvec(x1: Any, x2: Any, /) -> Sym:
+    x1, x2 = array(x1), array(x2)
     return x1 @ x2 if ndim(x2) == 1 else (x1 @ x2[..., None])[..., 0]
 
 
 @written_as(np.vecmat)
 def vecmat(x1: Any, x2: Any, /) -> Sym:
-    x1 = _conjugate(x1)
+    x1, x2 = _conjugate(array(x1)), array(x2)
     return x1 @ x2 if ndim(x1) == 1 else (x1[..., None, :] @ x2)[..., 0, :]
 
 
@@ -85,7 +86,7 @@ def linalg_outer(x1: Any, x2: Any, /) -> Sym:
 
 @written_as(np.linalg.matmul)
 def linalg_matmul(x1: Any, x2: Any, /) -> Sym:
-    return x1 @ x2
+    return xp.matmul(x1, x2)
 
 
 @written_as(np.linalg.tensordot)
@@ -184,9 +185,12 @@ def _stretch(piece: Any) -> Any:
 
 
 def row_of(index: Any) -> Sym:
-    """`np.r_[...]` of vectors, numbers and slices."""
-    made = []
-    for piece in _pieces(index):
+    """`np.r_[...]` of vectors, numbers and slices, or of matrices."""
+    made, pieces = [], _pieces(index)
+    if not any(isinstance(piece, (str, slice)) for piece in pieces) and len({ndim(piece) for piece in pieces}) == 1:
+        if ndim(pieces[0]) > 1:
+            return xp.concatenate([array(piece) for piece in pieces])
+    for piece in pieces:
         if isinstance(piece, str) or (not isinstance(piece, slice) and ndim(piece) > 1):
             raise Declined
         if isinstance(piece, slice):

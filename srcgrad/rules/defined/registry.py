@@ -7,6 +7,7 @@ None where it leaves the call to the function's own rule. Of a function with sev
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import replace
@@ -56,6 +57,13 @@ OPTIONS = frozenset(
 KNOWN: dict[Any, frozenset[str]] = {}
 """Function -> the parameters that have to be known when compiling."""
 
+SEQUENCES: dict[Any, frozenset[str | int]] = {}
+"""Function -> the parameters that are lists of arrays, and their places. A list for any other one is meant as an
+array."""
+
+_LISTS = frozenset(("tup", "arrays", "condlist", "choicelist", "operands"))
+"""Names of such parameters."""
+
 
 def written_as(
     *fns: Callable[..., Any], known: Iterable[str] = OPTIONS
@@ -68,6 +76,8 @@ def written_as(
     def register(definition: Definition) -> Definition:
         for fn in fns:
             DEFINITIONS[fn], KNOWN[fn] = definition, frozenset(known)
+            names = enumerate(inspect.signature(definition).parameters)
+            SEQUENCES[fn] = frozenset(part for place in names if place[1] in _LISTS for part in place)
         return definition
 
     return register

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.errors import UnsupportedError
 from srcgrad.rules.build import Sym, xp
 from srcgrad.rules.defined.registry import flattened, hold, in_python, ndim, results, written_as
 
@@ -24,8 +25,10 @@ def _with_places(x: Any, **options: Any) -> tuple[Sym, ...]:
 
 @written_as(np.unique)
 def unique(
-    ar: Any, return_index: Any = False, return_inverse: Any = False, return_counts: Any = False
+    ar: Any, return_index: Any = False, return_inverse: Any = False, return_counts: Any = False, axis: Any = None
 ) -> tuple[Sym, ...] | None:
+    if axis is not None:
+        raise UnsupportedError("np.unique along an axis is not differentiated", "Order the rows with np.lexsort.")
     if return_index is False and return_inverse is False and return_counts is False:
         return None
     if ndim(ar) != 1 and return_inverse is not False:

@@ -49,12 +49,20 @@ def divmod_(x1: Any, x2: Any) -> tuple[Sym, Sym]:
 
 
 @written_as(np.meshgrid)
-def meshgrid(*xi: Any, indexing: Any = "xy") -> tuple[Sym, ...] | None:
+def meshgrid(
+    *xi: Any, indexing: Any = "xy", sparse: Any = False, copy: Any = True
+) -> tuple[Sym, ...] | None:
     n = len(xi)
-    if n < 2 or any(ndim(x) != 1 for x in xi) or indexing not in ("xy", "ij"):
+    if n < 2 or any(ndim(x) != 1 for x in xi) or indexing not in ("xy", "ij") or copy is not True:
         return None
     arrays = [array(x) for x in xi]
     order = [1, 0, *range(2, n)] if indexing == "xy" else list(range(n))
+    if sparse is True:
+        return tuple(
+            xp.copy(x[(*[None] * order[k], slice(None), *[None] * (n - 1 - order[k]))]) for k, x in enumerate(arrays)
+        )
+    if sparse is not False:
+        return None
     shape = tuple(arrays[order[k]].size for k in range(n))
     return tuple(helper(runtime.grid)(x, shape, order[k]) for k, x in enumerate(arrays))
 

@@ -10,10 +10,14 @@ import scipy.signal as sp
 from scipy import ndimage, signal
 
 from srcgrad.rules.build import Namespace, Sym, xp
-from srcgrad.rules.defined.registry import array, hold, in_python, ndim, written_as
+from srcgrad.rules.defined.registry import array, hold, in_python, ndim, refuse, written_as
+from srcgrad.rules.registry import constant
+from srcgrad.runtime import one_sided
 
 _built: Any = Namespace(sp, "scipy.signal")
 _images: Any = Namespace(ndimage, "scipy.ndimage")
+
+constant(one_sided)
 
 _EXTENDED = {"wrap": "wrap", "circular": "wrap", "symm": "symmetric", "symmetric": "symmetric"}
 
@@ -50,6 +54,31 @@ def correlate2d(in1: Any, in2: Any, mode: Any = "full", boundary: Any = "fill", 
     if mode == "same" and boundary in ("fill", "pad") and not isinstance(fillvalue, Sym) and fillvalue == 0:
         return xp.flip(_built.convolve2d(xp.flip(in1), in2, "same"))  # whose middle is the other one of two
     return _at_borders(_built.correlate2d, in1, in2, mode, boundary, ahead=False)
+
+
+@in_python(sp.hilbert)
+def hilbert(x, N=None, axis=-1):
+    """The analytic signal: without the negative frequencies."""
+    x = np.asarray(x)
+    spectrum = np.fft.fft(x, N, axis=axis)
+    return np.fft.ifft(spectrum * one_sided(spectrum, axis), axis=axis)
+
+
+@in_python(sp.freqz)
+def freqz(b, a=1, worN=512, whole=False, plot=None, fs=2 * np.pi, include_nyquist=False):
+    if plot is not None:
+        refuse("freqz with `plot` calls a function that it is given.", "Call it with what freqz returns.")
+    b, a = np.atleast_1d(b), np.atleast_1d(a)
+    if b.ndim != 1 or a.ndim != 1:
+        refuse("freqz of several filters is not differentiated.", "Call it for one at a time.")
+    if worN is None or np.ndim(worN) == 0:
+        n = 512 if worN is None else int(worN)
+        w = np.linspace(0, 2 * np.pi if whole else np.pi, n, endpoint=include_nyquist and not whole)
+    else:
+        w = 2 * np.pi * np.asarray(worN) / fs
+    lags = -1j * w[:, None]
+    response = (np.exp(lags * np.arange(len(b))) @ b) / (np.exp(lags * np.arange(len(a))) @ a)
+    return w * (fs / (2 * np.pi)), response
 
 
 @in_python(sp.lfilter_zi)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -111,9 +113,14 @@ def mean(
 @written_as(np.var)
 def var(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False, *,
-    where: Any = True,
+    where: Any = True, mean: Any = None, correction: Any = None,
 ) -> Sym | None:  # fmt: skip
     x = _converted(a, dtype)
+    ddof = ddof if correction is None else correction
+    if mean is not None:
+        return _square_deviation(x, mean, axis, ddof, keepdims, where)
+    if where is True and correction is not None:
+        return xp.var(x, **options(axis, keepdims), **_lost(ddof))
     if where is True:
         return None if dtype is None else xp.var(x, **options(axis, keepdims), **_lost(ddof))
     c, n = _deviations(x, array(where), axis, ddof, keepdims)
@@ -123,9 +130,14 @@ def var(
 @written_as(np.std)
 def std(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False, *,
-    where: Any = True,
+    where: Any = True, mean: Any = None, correction: Any = None,
 ) -> Sym | None:  # fmt: skip
     x = _converted(a, dtype)
+    ddof = ddof if correction is None else correction
+    if mean is not None:
+        return xp.sqrt(_square_deviation(x, mean, axis, ddof, keepdims, where))
+    if where is True and correction is not None:
+        return xp.std(x, **options(axis, keepdims), **_lost(ddof))
     if where is True:
         return None if dtype is None else xp.std(x, **options(axis, keepdims), **_lost(ddof))
     c, n = _deviations(x, array(where), axis, ddof, keepdims)
@@ -138,6 +150,21 @@ def std(
     else:  # smooth where sqrt of a sum of squares is not
         size = xp.linalg.norm(c, **options(axis, keepdims))
     return size / xp.sqrt(n)
+
+
+def _square_deviation(x: Sym, mean: Any, axis: Any, ddof: Any, keepdims: Any, where: Any) -> Sym:
+    """The variance about a mean that is given."""
+    if where is not True or isinstance(ddof, Sym):
+        raise UnsupportedError("`mean` beside `where` or a `ddof` that is not known", "Write the variance out.")
+    c = hold(x - mean, "c")
+    n = x.size if axis is None else _lengths(x, axis)
+    return xp.sum((c * conj(c)).real, **options(axis, keepdims)) / (n - ddof if ddof else n)
+
+
+def _lengths(x: Sym, axis: Any) -> Any:
+    """How many elements there are along the axes."""
+    lengths = [x.shape[k] for k in (axis if isinstance(axis, tuple) else (axis,))]
+    return functools.reduce(operator.mul, lengths, 1)
 
 
 def _lost(ddof: Any) -> dict[str, Any]:
@@ -170,6 +197,21 @@ def _number(a: Sym, mask: Sym, axis: Any, keepdims: Any) -> Sym:
 def _without_nan(a: Any, neutral: float) -> Sym:
     x = _floats(a)
     return xp.where(xp.isnan(x), neutral, x)
+
+
+def _where(fn: Callable[..., Any]) -> Definition:
+    """Of what is not selected, nan stands in the place: the function passes over it."""
+
+    def definition(a: Any, axis: Any = None, *, keepdims: Any = False, where: Any = True, **given: Any) -> Sym | None:
+        if where is True or not set(given) <= {"ddof"}:
+            return None
+        return fn(xp.where(where, _floats(a), math.nan), **options(axis, keepdims), **given)
+
+    return definition
+
+
+for _name in ("nansum", "nanmean", "nanvar", "nanstd", "nanmax", "nanmin"):
+    written_as(getattr(np, _name))(_where(getattr(xp, _name)))
 
 
 @written_as(np.nanprod)
@@ -311,11 +353,12 @@ def _rows(name: str, x: Any, y: Any, rowvar: Any) -> Sym:
 def histogram(
     a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
 ) -> tuple[Sym, Sym] | None:
-    """With weights: the sums of the weights, and the edges."""
-    if weights is None:
-        return None
+    """The sums of the weights in each bin, or how many elements there are; and the edges."""
     given = {key: value for key, value in {"bins": bins, "range": range}.items() if value is not None}
-    sums = helper(runtime.histogram_of_weights)(_floats(weights), a, **given)
+    if weights is None:
+        sums = helper(runtime.histogram_counts)(a, **given)
+    else:
+        sums = helper(runtime.histogram_of_weights)(_floats(weights), a, **given)
     edges = histogram_bin_edges(a, **given) or xp.histogram_bin_edges(a, **given)
     if density:
         sums, edges = hold(sums, "sums"), hold(edges, "edges")
@@ -366,7 +409,9 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: Any = False
     a, along = array(a), options(axis, keepdims)
     if weights is None:
         mean = xp.mean(a, **along)
-        return None if not returned else (mean, xp.sum(xp.ones_like(a), **along))
+        if not returned:
+            return mean if keepdims else None
+        return mean, xp.sum(xp.ones_like(a), **along)
     w = array(weights)
     if ndim(w) == ndim(a):
         if isinstance(weights, Sym) and not returned and not keepdims:
@@ -391,4 +436,5 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None) -> Sym | None
         return xp.linspace(range[0], range[1], bins + 1)
     low, high = hold(xp.min(a), "low"), hold(xp.max(a), "high")
     wider = hold(0.5 * low.eq(high), "wider")
-    return xp.linspace(low - wider, high + wider, bins + 1)
+    edges = xp.linspace(low - wider, high + wider, bins + 1)
+    return edges.astype("float32") if isinstance(a, Sym) and dtype_name(a.kind) == "float32" else edges

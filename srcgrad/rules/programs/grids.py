@@ -135,6 +135,11 @@ def regular_grid_interpolator(
     return GridInterpolator(grid, np.asarray(values), method, bounds_error, fill_value)
 
 
+@in_python(interpolate.interpn)
+def interpn(points, values, xi, method="linear", bounds_error=True, fill_value=np.nan):
+    return interpolate.RegularGridInterpolator(points, values, method, bounds_error, fill_value)(xi)
+
+
 class Polynomial:
     """What stands for the interpolating polynomial: Lagrange's form, which needs no division where x is a node."""
 

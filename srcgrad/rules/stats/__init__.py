@@ -7,5 +7,6 @@ from srcgrad.rules.stats import (  # noqa: F401  (they register; refusals after 
     more,
     multivariate,
     refusals,
+    relations,
     summaries,
 )

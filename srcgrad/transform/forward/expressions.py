@@ -11,12 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import numpy as np
-
 from srcgrad import runtime
 from srcgrad.analysis.aliases import basic
 from srcgrad.errors import SrcgradError, UnsupportedError
-from srcgrad.ir.kinds import Array, Kind, ListOf, Opaque, Scalar, forget_value, is_float
+from srcgrad.ir.kinds import Array, Kind, ListOf, Opaque, Scalar, forget_value
 from srcgrad.ir.nodes import Assign, Call, Cond, Const, DictPack, Expr, Load, Name, Op, Pack, Prim, Stmt
 from srcgrad.ir.walk import children, expressions_of, statements, subexpressions, substitute
 from srcgrad.rules.bodies import inlining
@@ -27,7 +25,7 @@ from srcgrad.rules.tangents import tangent
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.masks import masks
 from srcgrad.transform.repeats import repeated, swapped
-from srcgrad.transform.reverse.facts import ZERO_FLOAT
+from srcgrad.transform.reverse.facts import typed_zero
 from srcgrad.transform.values import RESULT, Values, hint_of
 
 
@@ -237,11 +235,4 @@ class Tangents(Values):
             return None if all(item is None for item in found) else found
         made = self.of(value)
         return None if made is None else Sym(made)
-
-
-def typed_zero(kind: Scalar) -> Expr:
-    """A zero of a number's type: one of NumPy's has methods and a dtype that a Python float lacks."""
-    if kind.weak or not is_float(kind):
-        return ZERO_FLOAT
-    return Call(Prim(np.dtype(kind.dtype).type, f"np.{kind.dtype}"), (ZERO_FLOAT,), kind=kind)
 

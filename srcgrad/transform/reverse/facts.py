@@ -7,9 +7,11 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from srcgrad.analysis.aliases import Aliases, changes_list, read_only, sources
 from srcgrad.errors import AliasError
-from srcgrad.ir.kinds import INT, Array, DictOf, Kind, ListOf, Scalar, forget_value, join
+from srcgrad.ir.kinds import INT, Array, DictOf, Kind, ListOf, Scalar, forget_value, is_float, join
 from srcgrad.ir.nodes import (
     Assign,
     Call,
@@ -131,6 +133,13 @@ class Facts:
             count = Call(Prim(len, "len"), (Name(name, kind=kind),), kind=INT)
             return Op("*", (one, count), kind=kind)
         return Call(Prim(structure_zeros, "zeros_like"), (Name(name, kind=kind),), kind=kind)
+
+
+def typed_zero(kind: Scalar) -> Expr:
+    """A zero of a number's type: one of NumPy's has methods and a dtype that a Python float lacks."""
+    if kind.weak or not is_float(kind):
+        return ZERO_FLOAT
+    return Call(Prim(np.dtype(kind.dtype).type, f"np.{kind.dtype}"), (ZERO_FLOAT,), kind=kind)
 
 
 def short(name: str) -> str:
