@@ -14,7 +14,7 @@ import numpy as np
 
 from srcgrad import runtime
 from srcgrad.analysis import infer_layout
-from srcgrad.analysis.dims import broadcast, broadcast_dim_equal, product, reduce_dims
+from srcgrad.analysis.dims import Dims, broadcast, broadcast_dim_equal, product, reduce_dims
 from srcgrad.analysis.operands import (
     TUPLE,
     array_of,
@@ -236,6 +236,11 @@ def _eye(prim: Prim, bound: Bound) -> Kind:
 # ---- attributes ----------------------------------------------------------------------------------------------
 
 
+def _stacked(shape: Dims | None) -> Dims | None:
+    """The shape of one array of this shape for each of its axes."""
+    return None if shape is None else (len(shape), *shape)
+
+
 def _shape(prim: Prim, bound: Bound) -> Kind:
     return TUPLE
 
@@ -256,6 +261,10 @@ def _size(prim: Prim, bound: Bound) -> Kind:
     if isinstance(axis, int) and shape is not None:
         size = shape[axis]
     return INT if size is None or axis is MISSING else replace(INT, value=size)
+
+
+def _dtype_of(prim: Prim, bound: Bound) -> Kind:
+    return Opaque(type(np.dtype(array_of_expr(first(bound)).dtype)))
 
 
 def _item(prim: Prim, bound: Bound) -> Kind:
@@ -329,7 +338,7 @@ def array_list(kind: Kind, dtype: str) -> Kind:
 Shaped = Callable[[Prim, Bound], Kind]
 
 RULES: dict[Any, Shaped] = {
-    np.shape: _shape, np.ndim: _ndim, np.size: _size, dtype_of: lambda prim, bound: Opaque(np.dtype),
+    np.shape: _shape, np.ndim: _ndim, np.size: _size, dtype_of: _dtype_of,
     np.ndarray.item: _item, np.ndarray.tolist: _tolist, sum: _builtin_sum,
     np.dot: _dot, np.inner: _dot, np.vdot: _vdot, np.outer: _outer,
     np.cumsum: _cumulative, np.cumprod: _cumulative,
@@ -377,5 +386,8 @@ RULES[runtime.corrcoef_adjoint] = lambda prim, bound: Array(
 RULES[runtime.quantile_slope] = _quantile_rates
 RULES[runtime.quantile_tangent] = lambda prim, bound: Array(
     join_dtype(array_of_expr(bound["t"]).dtype, array_of_expr(bound["x"]).dtype), shape_items(bound["shape"])
+)
+RULES[np.indices] = lambda prim, bound: (
+    TUPLE if "sparse" in bound else Array(dtype_given(bound, "int64"), _stacked(shape_items(bound["dimensions"])))
 )
 RULES[runtime.grid] = lambda prim, bound: Array(array_of_expr(bound["x"]).dtype, shape_items(bound["shape"]))

@@ -9,6 +9,7 @@ import numpy as np
 
 from srcgrad.analysis.aliases import basic
 from srcgrad.analysis.infer import infer_call, infer_load
+from srcgrad.analysis.operands import known_dtype
 from srcgrad.analysis.signatures import const
 from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import NONE, Array, DictOf, ListOf, Matrix, Opaque, Scalar, is_float
@@ -36,6 +37,7 @@ from srcgrad.specialize.values import (
     Transformed,
     Value,
     as_expr,
+    constant,
     describe,
     join_all,
     static_key,
@@ -165,6 +167,10 @@ def take_item(s: State, owner: Struct, at: Value, pos: Pos | None) -> Value:
     )
 
 
+_OF_DTYPES = frozenset(("kind", "name", "char", "itemsize", "num", "type"))
+"""Attributes of a dtype that are known with it: numbers, texts, and the class of its scalars."""
+
+
 def attribute(s: State, owner: Value, name: str, pos: Pos | None) -> Value:
     """`owner.name`."""
     if isinstance(owner, Static):
@@ -181,6 +187,12 @@ def attribute(s: State, owner: Value, name: str, pos: Pos | None) -> Value:
             prim = Prim(fn, name, "attribute")
             base = owner.expr
             return Leaf(Call(prim, (base,), kind=infer_call(prim, (base,), ()), pos=pos))
+        dtype = known_dtype(owner.kind)
+        if dtype is not None and name in _OF_DTYPES:
+            found = getattr(dtype, name)
+            if isinstance(found, int):
+                return constant(found, pos)
+            return Static(found, f"np.{dtype.name}" if isinstance(found, type) else "")
         if owner.kind == NONE:
             raise KindError(f"None has no attribute {name!r}", pos=pos)
         return Method(owner, name)

@@ -37,6 +37,7 @@ from srcgrad.ir.nodes import (
     With,
 )
 from srcgrad.ir.walk import names_in, root, set_by, statements, subexpressions
+from srcgrad.rules.build import Sym
 from srcgrad.runtime import Snapshots
 from srcgrad.transform.reverse.again import OBJECT, ONE, Again, again_of, trip_item
 from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Context, Loop, flatten_forward
@@ -225,18 +226,22 @@ class Reverser(StatementAdjoints):
         before = set(self.assigned)
         inside = before | _assigned([stmt])
         head = dict(env)
-        body = stmt.body
-        for _ in range(100):
+
+        def reversed_from(head: Env) -> Env:
             at_end = dict(head)
             self.assigned = set(inside)
             if isinstance(stmt, For):
                 self.loops.append(stmt)
-            chunk.body = self.block(body, at_end)
+            chunk.body = self.block(stmt.body, at_end)
             if isinstance(stmt, For):
                 self.loops.pop()
             if chunk.trips is not None:
                 count = Name(chunk.trips, kind=INT)
                 chunk.body.chunks.insert(0, Chunk(stmt=Assign(count, Op("+", (count, ONE), kind=INT))))
+            return at_end
+
+        for _ in range(100):
+            at_end = reversed_from(head)
             again = False
             for name in sorted(set(at_end) - set(head)):
                 chunk.ahead.append(Assign(facts.adjoint(name), facts.zero_at_join(name)))
@@ -248,11 +253,28 @@ class Reverser(StatementAdjoints):
                     again = True
             if not again:
                 break
+        at_end = self._owned_ahead(chunk, head, at_end, reversed_from)
         for name in sorted(set(head) - set(at_end)):
             chunk.body.end.append(Assign(facts.adjoint(name), facts.zero_at_join(name)))
         self.assigned = set(before)
         env.clear()
         env.update(head)
+
+    def _owned_ahead(self, chunk: Loop, head: Env, at_end: Env, reversed_from: Callable[[Env], Env]) -> Env:
+        """Copy ahead of the loop what each of its trips would copy to write into it: d = d.copy() once, not n times."""
+        for name in sorted(head):
+            d = self.facts.adjoint(name) if head[name] == "shared" and at_end.get(name) == "owned" else None
+            if d is None or not isinstance(d.kind, Array) or d.kind.dims is None or d.kind.optional:
+                continue
+            body, tried = chunk.body, {**head, name: "owned"}
+            found = reversed_from(tried)
+            if found != {**at_end, name: "owned"} or chunk.body == body:
+                chunk.body = body
+                continue
+            if not any(isinstance(s, Assign) and s.target == d for s in chunk.ahead):  # zeros are new
+                chunk.ahead.append(Assign(d, Sym(d).copy().expr))
+            head[name], at_end = "owned", found
+        return at_end
 
     def counted(self, stmt: For, env: Env) -> list[Chunk]:
         """A For over a range is replayed backwards; one that a break can leave counts its trips."""
