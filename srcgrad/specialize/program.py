@@ -377,6 +377,7 @@ def specialize(
 
     def once(knowledge: Knowledge) -> Program:
         s = Specializer(knowledge, RESERVED | (reserved or set()), Inputs(), derive)
+        s.describer.relate(args)
         frame = Frame(("top",), definition, fn, function_path=(("primal", None),))
         return attempt(s, frame, lambda name, text: s.describer.describe(args[name], text, (("argument", name),)))
 

@@ -57,6 +57,7 @@ class Recorder:
     where there is none. tapes: lists to make at the start of the forward sweep. presets: variables to set to None
     there, since a loop saves them before it sets them. assigned: what is set for certain so far. starts: by block,
     how many restores stand at its start. names: the names of records, by chunk. records: what each is of.
+    dry: how many loops are walked without anything to stay; known: what such walks have found of loops within.
     """
 
     facts: Facts
@@ -71,6 +72,8 @@ class Recorder:
     starts: dict[int, int] = field(default_factory=dict)
     names: dict[tuple[int, str], str] = field(default_factory=dict)
     records: dict[str, Record] = field(default_factory=dict)
+    dry: int = 0
+    known: dict[tuple[int, frozenset[str], frozenset[str]], Tokens] = field(default_factory=dict)
 
     @staticmethod
     def of(block: Block, facts: Facts) -> Recorder:
@@ -147,7 +150,22 @@ class Recorder:
         )
 
     def loop(self, chunk: Loop, need: Tokens) -> Tokens:
-        """The body's needs come round to its head: walk until they are stable, and record on the last walk."""
+        """The body's needs come round to its head: walk until they are stable, and record on the last walk.
+
+        Within the dry walks of a loop around it that is done once for the same needs: each loop walks its body more
+        than once, so nests would cost a power of their depth.
+        """
+        key = (id(chunk), frozenset(need), frozenset(self.assigned))
+        if not self.dry or key not in self.known:
+            found = self._loop(chunk, need)
+            if self.dry:
+                self.known[key] = found
+        found = self.known[key] if self.dry else found
+        if self.left is not None:
+            self.left = self.left | found
+        return set(found)
+
+    def _loop(self, chunk: Loop, need: Tokens) -> Tokens:
         assert chunk.bounds is not None and chunk.index is not None
         header: Tokens = set()
         for bound in chunk.bounds:
@@ -176,14 +194,14 @@ class Recorder:
             end = self.block(chunk.body, set(head))
             dry.stop()
             self.assigned = inner_assigned
-            if isinstance(source, For):
-                end = end - {source.index.id}
-            new = head | end
+            new = head | (end - {source.index.id} if isinstance(source, For) else end)
             if new == head:
                 break
             head = new
-        self.left = None
-        end = self.block(chunk.body, set(head))
+        if not self.dry:  # else the last walk has shown what this one would, and nothing of it stays
+            self.left = None
+            self.known.clear()
+            end = self.block(chunk.body, set(head))
         if isinstance(source, For):
             end = end - {source.index.id} if source.index.id not in need else end
         left = (self.left or set()) | ({f for f in self.facts.flags if self.left is not None} & self.reads.tracked)
@@ -192,10 +210,7 @@ class Recorder:
         self.left = outer_left
         self.loops.pop()
         self.assigned = assigned
-        found = head | end | header | left | self.reads.of(chunk.ahead)
-        if self.left is not None:
-            self.left = self.left | found
-        return found
+        return head | end | header | left | self.reads.of(chunk.ahead)
 
     # ---- recording ----
 
@@ -405,6 +420,7 @@ class Dry:
     def start(self) -> None:
         """Remember how things stand in the innermost loop."""
         r = self.recorder
+        r.dry += 1
         body = r.loops[-1].body
         self.saved = [(c, list(c.before), c.stmt, list(c.after), list(c.restore)) for c in all_chunks(body)]
         self.at_start = [(b, list(b.start)) for b in all_blocks(body)]
@@ -412,6 +428,7 @@ class Dry:
 
     def stop(self) -> None:
         """Put everything back."""
+        self.recorder.dry -= 1
         for c, before, stmt, after, restore in self.saved:
             c.before, c.stmt, c.after, c.restore = before, stmt, after, restore
         for b, start in self.at_start:
