@@ -39,6 +39,8 @@ def may_change(owner: Struct, pos: Pos | None) -> None:
 
 def set_attribute(s: State, owner: Value, name: str, value: Value, pos: Pos | None) -> None:
     """`owner.name = value`."""
+    if isinstance(owner, Leaf) and isinstance(owner.kind, Array) and name == "shape":
+        raise UnsupportedError("an array is given another shape in place", "Write `x = x.reshape(shape)`.", pos)
     if not isinstance(owner, Struct) or owner.type != "object":
         raise UnsupportedError(
             f"attribute {name!r} of {describe(owner)} cannot be set here",

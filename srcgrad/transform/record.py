@@ -37,13 +37,14 @@ from srcgrad.ir.nodes import (
 from srcgrad.ir.walk import names_in, root, set_by, statements
 from srcgrad.rules.build import Sym
 from srcgrad.transform.conflicts import Conflicts
+from srcgrad.transform.dry import Dry
 from srcgrad.transform.reads import Reads, Tokens, content
 from srcgrad.transform.reasons import Record
 from srcgrad.transform.rerun import record_again
 from srcgrad.transform.reverse.cheap import cheap_again
 from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Context, Loop, inner_blocks
 from srcgrad.transform.reverse.facts import Facts
-from srcgrad.transform.trips import Trips, all_blocks, all_chunks, forward, reads_content, touched
+from srcgrad.transform.trips import Trips, forward, reads_content, touched
 
 __all__ = ["Recorder", "content"]
 
@@ -409,29 +410,3 @@ class Recorder:
 def _pos_of(chunk: Chunk) -> Pos | None:
     source = chunk.source if isinstance(chunk, Loop) else chunk.stmt
     return source.pos if source is not None else None
-
-
-class Dry:
-    """Undo what a walk over a loop's body has recorded, so that it can be walked again."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self.recorder = recorder
-
-    def start(self) -> None:
-        """Remember how things stand in the innermost loop."""
-        r = self.recorder
-        r.dry += 1
-        body = r.loops[-1].body
-        self.saved = [(c, list(c.before), c.stmt, list(c.after), list(c.restore)) for c in all_chunks(body)]
-        self.at_start = [(b, list(b.start)) for b in all_blocks(body)]
-        self.tapes, self.presets, self.counts = list(r.tapes), list(r.presets), dict(r.starts)
-
-    def stop(self) -> None:
-        """Put everything back."""
-        self.recorder.dry -= 1
-        for c, before, stmt, after, restore in self.saved:
-            c.before, c.stmt, c.after, c.restore = before, stmt, after, restore
-        for b, start in self.at_start:
-            b.start = start
-        r = self.recorder
-        r.tapes, r.presets, r.starts = self.tapes, self.presets, self.counts
