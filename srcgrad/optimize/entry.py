@@ -9,12 +9,13 @@ it, is written or leaves the function.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 import numpy as np
 
 from srcgrad.analysis.aliases import find_aliases, sources
-from srcgrad.ir.nodes import Assign, Call, Effect, Hook, Invoke, Name, Prim, Return, Stmt
+from srcgrad.ir.kinds import Array, Scalar
+from srcgrad.ir.nodes import Assign, Call, Effect, Expr, Hook, Invoke, Name, Pack, Prim, Return, Stmt
 from srcgrad.ir.walk import expressions_of, names_in, statements
 
 
@@ -27,8 +28,8 @@ def drop_copies(body: tuple[Stmt, ...], kept: Collection[str]) -> tuple[Stmt, ..
     busy = {aliases.of(name) for name in kept}
     for stmt in statements(body):
         match stmt:
-            case Return():
-                busy |= {aliases.of(name) for expr in expressions_of(stmt) for name, _ in sources(expr)}
+            case Return(value=value) if value is not None:
+                busy |= {aliases.of(name) for name in _leaving(value)}
             case Invoke() | Effect() | Hook():  # whoever is called may write
                 busy |= {aliases.of(name) for expr in expressions_of(stmt) for name in names_in(expr)}
     gone = {
@@ -36,6 +37,17 @@ def drop_copies(body: tuple[Stmt, ...], kept: Collection[str]) -> tuple[Stmt, ..
         if aliases.of(name) not in aliases.written | aliases.grown | busy
     }  # fmt: skip
     return tuple(stmt for stmt in body if id(stmt) not in gone) if gone else body
+
+
+def _leaving(expr: Expr) -> Iterator[str]:
+    """The variables whose arrays may be part of what is returned."""
+    if isinstance(expr, Pack):
+        for item in expr.items:
+            yield from _leaving(item)
+    elif isinstance(expr.kind, (Array, Scalar)):
+        yield from (name for name, _ in sources(expr))
+    else:  # an object, say
+        yield from names_in(expr)
 
 
 def _copied(stmt: Stmt) -> str | None:

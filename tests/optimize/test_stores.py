@@ -12,7 +12,7 @@ from srcgrad.ir import nodes as ir
 from srcgrad.ir.kinds import Array
 from srcgrad.optimize.entry import drop_copies
 from srcgrad.optimize.stores import remove_overwritten
-from tests.codegen.build import c, fn, let, n, op, sl
+from tests.codegen.build import c, fn, let, n, op, sl, tup
 from tests.optimize.programs import (
     ARRAYS,
     COUNTS,
@@ -93,6 +93,7 @@ def test_a_copy_of_an_argument_goes_where_nothing_writes_it():
     assert "copy" not in entered(copy, view, ir.Return(op("+", arr("v"), arr("x"), kind=V)))
     assert "copy" in entered(copy, view, ir.Store(arr("v"), c(2.0), "*"), ir.Return(c(0.0)))
     assert "copy" in entered(copy, view, ir.Return(arr("v")))
+    assert "copy" in entered(copy, view, ir.Return(tup(c(1.0), arr("v"))))
     assert "copy" in body_text(drop_copies((copy, ir.Return(c(0.0))), {"x"}), Options(tidy=False))
 
 
