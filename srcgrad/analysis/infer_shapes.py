@@ -342,7 +342,7 @@ RULES: dict[Any, Shaped] = {
     np.ndarray.item: _item, np.ndarray.tolist: _tolist, sum: _builtin_sum,
     np.dot: _dot, np.inner: _dot, np.vdot: _vdot, np.outer: _outer,
     np.cumsum: _cumulative, np.cumprod: _cumulative,
-    np.zeros: _filled, np.ones: _filled, np.empty: _filled, np.full: _filled,
+    np.zeros: _filled, np.ones: _filled, np.empty: _filled, np.ndarray: _filled, np.full: _filled,
     np.zeros_like: _filled_like, np.ones_like: _filled_like, np.empty_like: _filled_like, np.full_like: _filled_like,
     np.array: _array, np.asarray: _array, np.asanyarray: _array, np.ascontiguousarray: _array, np.copy: _array,
     np.asfortranarray: _array, np.require: _array,

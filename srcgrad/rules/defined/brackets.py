@@ -60,7 +60,7 @@ def _axes(index: Any) -> list[Any]:
 
 def open_grid(index: Any) -> Sym | tuple[Sym, ...]:
     """`np.ogrid[...]`: vectors that lie along an axis each."""
-    made = _axes(index)
+    made = [hold(x, "axis") for x in _axes(index)]
     if not isinstance(index, tuple):
         return made[0]
     return tuple(x[tuple(slice(None) if k == axis else None for k in range(len(made)))] for axis, x in enumerate(made))

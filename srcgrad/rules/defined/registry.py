@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.analysis.infer import infer_items
+from srcgrad.analysis.operands import known_dtype
 from srcgrad.errors import KindError
 from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, dtype_name, is_float, rank
 from srcgrad.ir.nodes import Call, Const, Expr, Load, Pos
@@ -185,6 +186,10 @@ def converted(a: Any, dtype: Any) -> Sym:
     a = floats(a)
     if dtype is None:
         return a
+    if isinstance(dtype, Sym):  # that of an array
+        dtype = known_dtype(dtype.kind)
+        if dtype is None:
+            raise Declined
     try:
         wide = np.dtype(dtype)
     except TypeError:
