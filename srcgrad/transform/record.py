@@ -157,11 +157,11 @@ class Recorder:
         than once, so nests would cost a power of their depth.
         """
         key = (id(chunk), frozenset(need), frozenset(self.assigned))
-        if not self.dry or key not in self.known:
+        found = self.known.get(key) if self.dry else None
+        if found is None:
             found = self._loop(chunk, need)
             if self.dry:
                 self.known[key] = found
-        found = self.known[key] if self.dry else found
         if self.left is not None:
             self.left = self.left | found
         return set(found)
