@@ -14,7 +14,7 @@ import numpy as np
 
 from srcgrad import runtime
 from srcgrad.analysis import infer_layout
-from srcgrad.analysis.dims import broadcast, broadcast_dim_equal, product, reduce_dims
+from srcgrad.analysis.dims import Dims, broadcast, broadcast_dim_equal, product, reduce_dims
 from srcgrad.analysis.operands import (
     TUPLE,
     array_of,
@@ -239,6 +239,11 @@ def _eye(prim: Prim, bound: Bound) -> Kind:
 # ---- attributes ----------------------------------------------------------------------------------------------
 
 
+def _stacked(shape: Dims | None) -> Dims | None:
+    """The shape of one array of this shape for each of its axes."""
+    return None if shape is None else (len(shape), *shape)
+
+
 def _shape(prim: Prim, bound: Bound) -> Kind:
     return Shape(tuple, dims=shape_of(kind_of(first(bound))))
 
@@ -349,7 +354,7 @@ RULES: dict[Any, Shaped] = {
     np.ndarray.item: _item, np.ndarray.tolist: _tolist, sum: _builtin_sum,
     np.dot: _dot, np.inner: _dot, np.vdot: _vdot, np.outer: _outer,
     np.cumsum: _cumulative, np.cumprod: _cumulative,
-    np.zeros: _filled, np.ones: _filled, np.empty: _filled, np.full: _filled,
+    np.zeros: _filled, np.ones: _filled, np.empty: _filled, np.ndarray: _filled, np.full: _filled,
     np.zeros_like: _filled_like, np.ones_like: _filled_like, np.empty_like: _filled_like, np.full_like: _filled_like,
     np.array: _array, np.asarray: _array, np.asanyarray: _array, np.ascontiguousarray: _array, np.copy: _array,
     np.asfortranarray: _array, np.require: _array,
@@ -395,5 +400,8 @@ RULES[runtime.corrcoef_adjoint] = lambda prim, bound: Array(
 RULES[runtime.quantile_slope] = _quantile_rates
 RULES[runtime.quantile_tangent] = lambda prim, bound: Array(
     join_dtype(array_of_expr(bound["t"]).dtype, array_of_expr(bound["x"]).dtype), shape_items(bound["shape"])
+)
+RULES[np.indices] = lambda prim, bound: (
+    TUPLE if "sparse" in bound else Array(dtype_given(bound, "int64"), _stacked(shape_items(bound["dimensions"])))
 )
 RULES[runtime.grid] = lambda prim, bound: Array(array_of_expr(bound["x"]).dtype, shape_items(bound["shape"]))

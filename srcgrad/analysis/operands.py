@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -184,15 +184,26 @@ def is_tuple(kind: Kind) -> bool:
 
 def dtype_name(expr: Expr) -> str:
     """The dtype that an argument `dtype=...` names."""
-    value, kind = const(expr), kind_of(expr)
-    if isinstance(kind, DType):
-        return kind.name
+    value = const(expr)
     try:
         if value is not MISSING:
             return np.dtype(value).name
     except TypeError:
         pass
-    raise KindError("the dtype is not known when compiling")
+    known = known_dtype(kind_of(expr))
+    if known is None:
+        raise KindError("the dtype is not known when compiling")
+    return known.name
+
+
+def known_dtype(kind: Kind) -> np.dtype[Any] | None:
+    """The dtype that a value of this kind is."""
+    if isinstance(kind, DType):
+        return np.dtype(kind.name)
+    if isinstance(kind, Opaque) and issubclass(kind.type, np.dtype) and kind.type is not np.dtype and not kind.optional:
+        made: Any = kind.type
+        return cast("np.dtype[Any]", made())
+    return None
 
 
 def dtype_given(bound: Bound, default: str) -> str:

@@ -27,6 +27,7 @@ _WRITTEN: dict[Any, Callable[..., None]] = {
     np.asfortranarray: lambda a, dtype=None, *, like=None: None,
     np.zeros: lambda shape, dtype=None, order="C", *, device=None, like=None: None,
     np.ones: lambda shape, dtype=None, order="C", *, device=None, like=None: None,
+    np.ndarray: lambda shape, dtype=None, buffer=None, offset=0, strides=None, order=None: None,
     np.empty: lambda shape, dtype=None, order="C", *, device=None, like=None: None,
     np.empty_like: lambda a, dtype=None, order="K", subok=True, shape=None, *, device=None: None,
     np.arange: lambda start, stop=None, step=1, dtype=None, *, device=None, like=None: None,

@@ -16,7 +16,7 @@ import numpy as np
 from srcgrad.backends.homes import home_of, on_device
 from srcgrad.marks import is_checkpointed
 from srcgrad.rules.registry import own_rule
-from srcgrad.specialize.inputs import attributes, is_object, static_fields
+from srcgrad.specialize.inputs import attributes, is_object, staggered, static_fields
 from srcgrad.specialize.options import TransformedFunction
 
 ndarray = np.ndarray
@@ -132,8 +132,13 @@ def _cell_key(cell: Any, seen: tuple[int, ...]) -> Any:
     return key_of(value, seen)
 
 
-def same_shapes(args: tuple[Any, ...]) -> tuple[int, ...]:
-    """For each argument the place of the first one with the same shape of one axis or more, else -1."""
+def same_shapes(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """For each argument the place of the first one with the same shape of one axis or more, else -1; and by how much
+    the shapes of staggered grids differ."""
     first: dict[tuple[int, ...], int] = {}
-    return tuple([first.setdefault(arg.shape, k) if home_of(arg) and arg.shape else -1
-                  for k, arg in enumerate(args)])  # fmt: skip
+    same: list[Any] = [first.setdefault(arg.shape, k) if home_of(arg) and arg.shape else -1
+                       for k, arg in enumerate(args)]  # fmt: skip
+    for group in staggered(first):
+        lead = group[0]
+        same += [(first[lead], first[shape], *[n - m for m, n in zip(lead, shape, strict=True)]) for shape in group[1:]]
+    return tuple(same)

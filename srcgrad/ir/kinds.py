@@ -6,7 +6,7 @@ A kind is a dtype and, for arrays, the extent of each axis as far as it is known
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -16,11 +16,12 @@ class Extent:
     """The length `max(n - less, 0)`, where n is the length of one axis of one parameter.
 
     base: names the axis, e.g. "x.0"; less: how much shorter, an int >= 0. An axis whose length is 1 is the
-    int 1 and never an Extent, so an Extent with less == 0 is known to differ from 1.
+    int 1 and never an Extent, so an Extent with less == 0 is known to differ from 1; so is one that is `long`.
     """
 
     base: str
     less: int = 0
+    long: bool = field(default=False, compare=False)
 
 
 Dim = int | Extent | None
@@ -178,7 +179,7 @@ def dims(kind: Kind) -> tuple[Dim, ...] | None:
 def not_one(dim: Dim) -> bool:
     """Whether the axis is known not to have length 1."""
     if isinstance(dim, Extent):
-        return dim.less == 0
+        return dim.less == 0 or dim.long
     return dim is not None and dim != 1
 
 

@@ -66,12 +66,14 @@ class _Dead:
     """Walks backwards; each method gives what is kept of a statement and what is live before it.
 
     tail: the statement is the last that is kept of a trip. markers: breaks and continues count; they do not where it
-    is asked whether anything but them would be left of a loop.
+    is asked whether anything but them would be left of a loop. loops: what has been found of a loop, by what is live
+    behind it: the walks of each loop around it ask for the same again, so nests would cost a power of their depth.
     """
 
     def __init__(self, memory: Memory, body: Block) -> None:
         self.memory = memory
         self.entry = read_first(body)
+        self.loops: dict[tuple[int, frozenset[Fact]], tuple[list[Stmt], set[Fact]]] = {}
 
     def block(
         self, block: Block, live: set[Fact], tail: bool = False, markers: bool = True
@@ -173,6 +175,12 @@ class _Dead:
         return [replace(stmt, body=body, orelse=orelse)], before
 
     def loop(self, stmt: For | While, live: set[Fact]) -> tuple[list[Stmt], set[Fact]]:
+        key = (id(stmt), frozenset(live))
+        if key not in self.loops:
+            self.loops[key] = self._loop(stmt, live)
+        return self.loops[key]
+
+    def _loop(self, stmt: For | While, live: set[Fact]) -> tuple[list[Stmt], set[Fact]]:
         memory = self.memory
         index = ("name", stmt.index.id) if isinstance(stmt, For) else ("name", "")
         tested = memory.reads(stmt.test) if isinstance(stmt, While) else frozenset()

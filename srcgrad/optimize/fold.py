@@ -171,8 +171,10 @@ def _fresh(x: Expr) -> bool:
 
 
 def _turned_twice(expr: Expr) -> Expr:
-    """`x[::-1][::-1]` and `x.T.T` are x."""
+    """`x[::-1][::-1]` and `x.T.T` are x; where something is not so, the other choice is made where it is."""
     match expr:
+        case Call(prim=where, args=(Op(op="~", args=(test,)), a, b), kwargs=()) if where.fn is np.where:
+            return replace(expr, args=(test, b, a)) if dtype_name(test.kind) == "bool" else expr
         case Load(base=Load(base=x, index=inner), index=outer) if isinstance(x.kind, Array) and rank(x.kind):
             if _reverses(inner) and _reverses(outer):
                 return x

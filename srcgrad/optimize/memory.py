@@ -213,7 +213,7 @@ class Memory:
             yield ("name", expr.id)
             yield from self.content(expr.id)
             return
-        only = _shape_only(expr)
+        only = shape_only(expr)
         for k, child in enumerate(children(expr)):
             yield from self.shape_reads(child) if k == only else self.reads(child)
 
@@ -285,7 +285,8 @@ def _roots(target: Expr) -> list[str]:
     return [name] if name is not None else list(names_in(target))
 
 
-def _shape_only(expr: Expr) -> int:
+def shape_only(expr: Expr) -> int:
+    """The place of the argument of which a call reads no more than shape and dtype, else -1."""
     try:
         return SHAPE_ONLY.get(expr.prim.fn, -1) if isinstance(expr, Call) else -1
     except TypeError:

@@ -33,14 +33,15 @@ def _choose(
 ) -> None:
     """Give names to the temporaries that occur only in this block, and not only in one of its statements' blocks."""
     found: dict[str, list[int]] = {}
+    own: set[tuple[int, str]] = set()  # names that a statement uses outside of its blocks, or in more than one of them
     for k, stmt in enumerate(block):
-        for name in _names(stmt) & open_names:
+        direct = {n for e in expressions_of(stmt) for n in names_in(e)} & open_names
+        parts = [direct, *({n for s in inner for n in _names(s)} & open_names for inner in blocks(stmt))]
+        for name in set().union(*parts):
             found.setdefault(name, []).append(k)
-    here = {
-        name: (ks[0], ks[-1])
-        for name, ks in found.items()
-        if len(ks) > 1 or name in _direct(block[ks[0]]) or _split(block[ks[0]], name)
-    }
+            if name in direct or sum(name in part for part in parts) > 1:
+                own.add((k, name))
+    here = {name: (ks[0], ks[-1]) for name, ks in found.items() if len(ks) > 1 or (ks[0], name) in own}
     chosen: dict[str, tuple[int, int]] = {}
     for name in sorted(here, key=lambda n: (here[n], n)):
         first, last = here[name]
@@ -59,15 +60,6 @@ def _choose(
 
 def _names(stmt: Stmt) -> set[str]:
     return {n for s in statements([stmt]) for e in expressions_of(s) for n in names_in(e)}
-
-
-def _direct(stmt: Stmt) -> set[str]:
-    return {n for e in expressions_of(stmt) for n in names_in(e)}
-
-
-def _split(stmt: Stmt, name: str) -> bool:
-    """Whether a temporary is used in more than one block of a statement."""
-    return sum(name in {n for s in inner for n in _names(s)} for inner in blocks(stmt)) > 1
 
 
 def _renamed(block: tuple[Stmt, ...], table: dict[str, str]) -> tuple[Stmt, ...]:

@@ -11,6 +11,7 @@ from srcgrad.ir.nodes import Comment, Invoke, Name, Pos, Return, Stmt
 from srcgrad.ir.walk import blocks, statements, with_blocks
 from srcgrad.optimize.copies import inline_single_uses, propagate_copies
 from srcgrad.optimize.dead import remove_dead
+from srcgrad.optimize.entry import drop_copies
 from srcgrad.optimize.fold import fold
 from srcgrad.optimize.names import share_names
 from srcgrad.optimize.pops import rename_popped
@@ -48,10 +49,13 @@ def _passes(body: tuple[Stmt, ...], kept: set[str], facts: Facts) -> tuple[Stmt,
     written = aliases.written | aliases.grown
     own = facts.made()
     body = tuple(remove_dead(remove_overwritten(body, aliases.of), kept, aliases.of))
+    fewer = remove_overwritten(body, aliases.of)
+    body = body if fewer == body else tuple(remove_dead(fewer, kept, aliases.of))
     if facts.watch is not None:
         body = facts.watch.checked(body, facts, MARK)
     shorter = reuse_shapes(body)
     body = body if shorter is body else tuple(remove_dead(shorter, kept, aliases.of))
+    body = drop_copies(body, kept)
     body = tuple(propagate_copies(body, aliases.of, written, kept, lambda name: name in own))
     body = tuple(inline_single_uses(body, lambda name: name in own and name not in kept, aliases.of, aliases.written))
     body = tuple(sink_sums(body, aliases.of, aliases.written))

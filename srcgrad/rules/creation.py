@@ -18,7 +18,7 @@ from srcgrad.rules.registry import constant, flat, jvp, linear, vjp
 from srcgrad.rules.shapes import items
 
 constant(
-    np.zeros, np.ones, np.empty, np.zeros_like, np.ones_like, np.empty_like, np.eye, np.identity, np.tri,
+    np.zeros, np.ones, np.empty, np.ndarray, np.zeros_like, np.ones_like, np.empty_like, np.eye, np.identity, np.tri,
     np.indices, np.tril_indices, np.triu_indices, np.diag_indices, np.ix_, np.unravel_index, np.ravel_multi_index,
     np.shares_memory, np.may_share_memory, np.result_type, np.promote_types, np.can_cast, dtype_of, itemsize_of,
     strides_of,

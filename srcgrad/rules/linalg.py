@@ -47,10 +47,13 @@ def _matmul_left(d: Sym, a: Sym, b: Sym) -> Sym:
     if m == n == 1:
         return d * b
     if m == 1:
-        total = b @ d if n == 2 else (b @ d[..., None])[..., 0]
-        return total if n == 2 else total.sum(axis=_leading(n - 2))
+        rest = (*range(n - 2), n - 1)
+        return b @ d if n == 2 else xp.tensordot(b, d, axes=(rest, tuple(range(n - 1))))
     if n == 1:
         return xp.outer(d, b) if m == 2 else d[..., None] * b
+    if m == 2 and n > 2:  # one product, instead of a stack of them that is summed
+        rest = (*range(n - 2), n - 1)
+        return xp.tensordot(d, b, axes=(rest, rest))
     product = d @ flipped(b)
     if m == n == 2:
         return product
@@ -65,15 +68,14 @@ def _matmul_right(d: Sym, a: Sym, b: Sym) -> Sym:
     if m == 1:
         return xp.outer(a, d) if n == 2 else a[:, None] * d[..., None, :]
     if n == 1:
-        return a.T @ d if m == 2 else (a * d[..., None]).sum(axis=_leading(m - 1))
+        return a.T @ d if m == 2 else xp.tensordot(d, a, axes=m - 1)
+    if n == 2 and m > 2:  # one product, instead of a stack of them that is summed
+        rows = tuple(range(m - 1))
+        return xp.tensordot(a, d, axes=(rows, rows))
     product = flipped(a) @ d
     if m == n == 2:
         return product
     return unbroadcast(product, product.kind, b.kind, b)
-
-
-def _leading(n: int) -> int | tuple[int, ...]:
-    return 0 if n == 1 else tuple(range(n))
 
 
 symmetric(operator.matmul, np.matmul)

@@ -162,7 +162,7 @@ _TABLE: dict[str, dict[Reason, str]] = {
             fromfile fromregex genfromtxt load loadtxt memmap save savetxt savez savez_compressed info show_config
             show_runtime test""",
         SETTINGS: "printoptions set_printoptions setbufsize seterr seterrcall",
-        MEMORY: "from_dlpack frombuffer fromstring ndarray",
+        MEMORY: "from_dlpack frombuffer fromstring",
         DEPRECATED: "asmatrix bmat matrix row_stack poly1d",
         OBJECTS: """frompyfunc broadcast busdaycalendar flatiter recarray record void ufunc datetime64 timedelta64 str_
             bytes_ object_""",

@@ -9,9 +9,10 @@ import numpy as np
 
 from srcgrad.analysis.aliases import basic
 from srcgrad.analysis.infer import infer_call, infer_load
+from srcgrad.analysis.operands import known_dtype
 from srcgrad.analysis.signatures import MISSING, const, strides_of
 from srcgrad.errors import KindError, UnsupportedError
-from srcgrad.ir.kinds import INT, NONE, Array, DictOf, DType, ListOf, Matrix, Opaque, Scalar, is_float
+from srcgrad.ir.kinds import INT, NONE, Array, DictOf, ListOf, Matrix, Opaque, Scalar, is_float
 from srcgrad.ir.nodes import Call, Const, Expr, Load, Name, Pack, Pos, Prim, Slice
 from srcgrad.ir.walk import root
 from srcgrad.rules import members
@@ -166,6 +167,10 @@ def take_item(s: State, owner: Struct, at: Value, pos: Pos | None) -> Value:
     )
 
 
+_OF_DTYPES = frozenset(("kind", "name", "char", "itemsize", "num", "type"))
+"""Attributes of a dtype that are known with it: numbers, texts, and the class of its scalars."""
+
+
 def attribute(s: State, owner: Value, name: str, pos: Pos | None) -> Value:
     """`owner.name`."""
     if isinstance(owner, Static):
@@ -190,11 +195,14 @@ def attribute(s: State, owner: Value, name: str, pos: Pos | None) -> Value:
             from srcgrad.specialize.flat import elements
 
             return elements(s, owner, pos)
+        dtype = known_dtype(owner.kind)
+        if dtype is not None and name in _OF_DTYPES:
+            found = getattr(dtype, name)
+            if isinstance(found, int):
+                return constant(found, pos)
+            return Static(found, f"np.{dtype.name}" if isinstance(found, type) else "")
         if owner.kind == NONE:
             raise KindError(f"None has no attribute {name!r}", pos=pos)
-        if isinstance(owner.kind, DType) and name in ("char", "itemsize", "kind", "name", "type"):
-            found = getattr(np.dtype(owner.kind.name), name)
-            return constant(found, pos) if isinstance(found, int) else Static(found, f"np.{owner.kind.name}")
         if isinstance(owner.kind, ListOf) and not hasattr(list, name):
             raise _of_an_array("list", name, pos)
         return Method(owner, name)

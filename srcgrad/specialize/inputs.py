@@ -6,8 +6,9 @@ import dataclasses
 import enum
 import functools
 import io
+import operator
 import types
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from srcgrad.backends.homes import home_of, homes_in
 from srcgrad.errors import UnsupportedError
-from srcgrad.ir.kinds import BOTTOM, UNSET, Array, Extent, Kind, ListOf, Matrix, Opaque, Scalar, join
+from srcgrad.ir.kinds import BOTTOM, UNSET, Array, Dim, Extent, Kind, ListOf, Matrix, Opaque, Scalar, join
 from srcgrad.ir.nodes import Name, Slice
 from srcgrad.rules.defined.registry import STAND_INS
 from srcgrad.rules.libraries import MATRICES
@@ -90,11 +91,40 @@ def _library_kind(value: Any) -> Kind:
 
 def array_kind(value: Any, base: str) -> Kind:
     """The kind of an array; base names its axes."""
-    if value.dtype.kind not in "biufc":
-        return Opaque(np.ndarray)
-    if value.ndim == 0:
-        return Array(value.dtype.name, ())
-    return Array(value.dtype.name, tuple(1 if n == 1 else Extent(f"{base}.{k}") for k, n in enumerate(value.shape)))
+    return _array_kind(value, lengths(value.shape, base))
+
+
+def _array_kind(value: Any, dims: tuple[Dim, ...]) -> Kind:
+    return Opaque(np.ndarray) if value.dtype.kind not in "biufc" else Array(value.dtype.name, dims)
+
+
+def lengths(shape: tuple[int, ...], base: str) -> tuple[Dim, ...]:
+    """The lengths of the axes of an array that are those of no other; base names the array."""
+    return tuple(1 if n == 1 else Extent(f"{base}.{k}") for k, n in enumerate(shape))
+
+
+STAGGER, LONG = 4, 16
+
+
+def staggered(shapes: Iterable[tuple[int, ...]]) -> list[list[tuple[int, ...]]]:
+    """Shapes of grids that differ by a few cells along an axis, as with halos and faces between cells, together.
+
+    The generated code may rely on by how much they differ: the cache's key holds it. So that shapes that are close by
+    chance compile nothing anew, only those of two axes or more count, and axes that differ have to be long.
+    """
+    groups: list[list[tuple[int, ...]]] = []
+    for shape in dict.fromkeys(shapes):
+        if len(shape) < 2:
+            continue
+        for group in groups:
+            if len(group[0]) == len(shape) and all(
+                m == n or (abs(m - n) <= STAGGER and min(m, n) >= LONG) for m, n in zip(group[0], shape, strict=True)
+            ):
+                group.append(shape)
+                break
+        else:
+            groups.append([shape])
+    return [group for group in groups if len(group) > 1]
 
 
 def is_object(value: Any) -> bool:
@@ -159,7 +189,18 @@ class Describer:
         self, inputs: Inputs, function: Callable[[Any, Path], Value], localised: dict[str, str]
     ) -> None:
         self.inputs, self.function, self.localised = inputs, function, localised
-        self.shapes: dict[tuple[int, ...], str] = {}
+        self.shapes: dict[tuple[int, ...], tuple[Dim, ...]] = {}
+
+    def relate(self, args: dict[str, Any]) -> None:
+        """Know the lengths of staggered grids among the arguments as those of the longest, less a few cells."""
+        names = {value.shape: name for name, value in reversed(args.items()) if home_of(value) is not None}
+        for group in staggered(value.shape for value in args.values() if home_of(value) is not None):
+            longest = [max(group, key=operator.itemgetter(k)) for k in range(len(group[0]))]
+            for shape in group:
+                self.shapes[shape] = tuple(
+                    1 if n == 1 else Extent(f"{names[most]}.{k}", most[k] - n, long=most[k] > n)
+                    for k, (n, most) in enumerate(zip(shape, longest, strict=True))
+                )
 
     def describe(self, value: Any, text: str, path: Path, seen: tuple[int, ...] = ()) -> Value:
         """The value of an argument. text: how generated code reads it; path: how the wrapper does."""
@@ -167,8 +208,9 @@ class Describer:
             raise UnsupportedError(f"{text} is a {type(value).__name__}", f"Pass a plain array: np.asarray({text}).")
         if home_of(value) is not None:
             # parameters of equal shape share their extents: the cache's key holds which are equal
-            base = self.shapes.setdefault(value.shape, text) if len(path) == 1 else text
-            return self.leaf(array_kind(value, base), text, path, homes_in(value))
+            alone = lengths(value.shape, text)
+            known = self.shapes.setdefault(value.shape, alone) if len(path) == 1 else alone
+            return self.leaf(_array_kind(value, known), text, path, homes_in(value))
         if isinstance(value, NUMBER):
             return self.leaf(scalar_kind(value), text, path)
         if value is None or isinstance(value, (str, bytes, type, types.ModuleType, np.dtype)) or value is Ellipsis:

@@ -379,6 +379,7 @@ def specialize(
 
     def once(knowledge: Knowledge) -> Program:
         s = Specializer(knowledge, RESERVED | (reserved or set()), Inputs(), derive)
+        s.describer.relate({name: value for name, value in args.items() if name not in definition.hooked})
         frame = Frame(("top",), definition, fn, function_path=(("primal", None),))
         return attempt(s, frame, lambda name, text: s.describer.describe(args[name], text, (("argument", name),)))
 

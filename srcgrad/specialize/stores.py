@@ -61,6 +61,8 @@ def set_attribute(s: State, owner: Value, name: str, value: Value, pos: Pos | No
     if name == "flat" and isinstance(owner, Leaf) and isinstance(owner.kind, Array):
         store_item(s, owner, Static(Ellipsis), in_shape(s, owner, _operand(value, pos), pos), "", pos)
         return
+    if isinstance(owner, Leaf) and isinstance(owner.kind, Array) and name == "shape":
+        raise UnsupportedError("an array is given another shape in place", "Write `x = x.reshape(shape)`.", pos)
     if not isinstance(owner, Struct) or owner.type != "object":
         raise UnsupportedError(
             f"attribute {name!r} of {describe(owner)} cannot be set here",

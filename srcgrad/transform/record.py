@@ -37,13 +37,14 @@ from srcgrad.ir.nodes import (
 from srcgrad.ir.walk import contents, names_in, root, set_by, statements
 from srcgrad.rules.build import Sym
 from srcgrad.transform.conflicts import Conflicts
+from srcgrad.transform.dry import Dry
 from srcgrad.transform.reads import Reads, Tokens, content
 from srcgrad.transform.reasons import Record
 from srcgrad.transform.rerun import record_again
 from srcgrad.transform.reverse.cheap import cheap_again
 from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Context, Loop, inner_blocks
 from srcgrad.transform.reverse.facts import Facts
-from srcgrad.transform.trips import Trips, all_blocks, all_chunks, forward, reads_content, touched
+from srcgrad.transform.trips import Trips, forward, reads_content, touched
 
 __all__ = ["Recorder", "content"]
 
@@ -57,6 +58,7 @@ class Recorder:
     where there is none. tapes: lists to make at the start of the forward sweep. presets: variables to set to None
     there, since a loop saves them before it sets them. assigned: what is set for certain so far. starts: by block,
     how many restores stand at its start. names: the names of records, by chunk. records: what each is of.
+    dry: how many loops are walked without anything to stay; known: what such walks have found of loops within.
     """
 
     facts: Facts
@@ -71,6 +73,8 @@ class Recorder:
     starts: dict[int, int] = field(default_factory=dict)
     names: dict[tuple[int, str], str] = field(default_factory=dict)
     records: dict[str, Record] = field(default_factory=dict)
+    dry: int = 0
+    known: dict[tuple[int, frozenset[str], frozenset[str]], Tokens] = field(default_factory=dict)
 
     @staticmethod
     def of(block: Block, facts: Facts) -> Recorder:
@@ -147,7 +151,22 @@ class Recorder:
         )
 
     def loop(self, chunk: Loop, need: Tokens) -> Tokens:
-        """The body's needs come round to its head: walk until they are stable, and record on the last walk."""
+        """The body's needs come round to its head: walk until they are stable, and record on the last walk.
+
+        Within the dry walks of a loop around it that is done once for the same needs: each loop walks its body more
+        than once, so nests would cost a power of their depth.
+        """
+        key = (id(chunk), frozenset(need), frozenset(self.assigned))
+        found = self.known.get(key) if self.dry else None
+        if found is None:
+            found = self._loop(chunk, need)
+            if self.dry:
+                self.known[key] = found
+        if self.left is not None:
+            self.left = self.left | found
+        return set(found)
+
+    def _loop(self, chunk: Loop, need: Tokens) -> Tokens:
         assert chunk.bounds is not None and chunk.index is not None
         header: Tokens = set()
         for bound in chunk.bounds:
@@ -176,14 +195,14 @@ class Recorder:
             end = self.block(chunk.body, set(head))
             dry.stop()
             self.assigned = inner_assigned
-            if isinstance(source, For):
-                end = end - {source.index.id}
-            new = head | end
+            new = head | (end - {source.index.id} if isinstance(source, For) else end)
             if new == head:
                 break
             head = new
-        self.left = None
-        end = self.block(chunk.body, set(head))
+        if not self.dry:  # else the last walk has shown what this one would, and nothing of it stays
+            self.left = None
+            self.known.clear()
+            end = self.block(chunk.body, set(head))
         if isinstance(source, For):
             end = end - {source.index.id} if source.index.id not in need else end
         left = (self.left or set()) | ({f for f in self.facts.flags if self.left is not None} & self.reads.tracked)
@@ -192,10 +211,7 @@ class Recorder:
         self.left = outer_left
         self.loops.pop()
         self.assigned = assigned
-        found = head | end | header | left | self.reads.of(chunk.ahead)
-        if self.left is not None:
-            self.left = self.left | found
-        return found
+        return head | end | header | left | self.reads.of(chunk.ahead)
 
     # ---- recording ----
 
@@ -395,27 +411,3 @@ class Recorder:
 def _pos_of(chunk: Chunk) -> Pos | None:
     source = chunk.source if isinstance(chunk, Loop) else chunk.stmt
     return source.pos if source is not None else None
-
-
-class Dry:
-    """Undo what a walk over a loop's body has recorded, so that it can be walked again."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self.recorder = recorder
-
-    def start(self) -> None:
-        """Remember how things stand in the innermost loop."""
-        r = self.recorder
-        body = r.loops[-1].body
-        self.saved = [(c, list(c.before), c.stmt, list(c.after), list(c.restore)) for c in all_chunks(body)]
-        self.at_start = [(b, list(b.start)) for b in all_blocks(body)]
-        self.tapes, self.presets, self.counts = list(r.tapes), list(r.presets), dict(r.starts)
-
-    def stop(self) -> None:
-        """Put everything back."""
-        for c, before, stmt, after, restore in self.saved:
-            c.before, c.stmt, c.after, c.restore = before, stmt, after, restore
-        for b, start in self.at_start:
-            b.start = start
-        r = self.recorder
-        r.tapes, r.presets, r.starts = self.tapes, self.presets, self.counts

@@ -100,3 +100,13 @@ def test_random_expressions_mean_the_same(seed):
     assert type(want) is type(got) and np.asarray(want).dtype == np.asarray(got).dtype
     assert np.allclose(want, got, rtol=1e-15, atol=0)
     assert not isinstance(got, np.ndarray) or got is not env["a"] or expr == A
+
+
+def test_a_choice_by_what_is_not_so():
+    flags, numbers = n("flags", Array("bool", (None,))), n("numbers", Array("int64", (None,)))
+
+    def chosen(test):
+        return folded(fn("np.where", op("~", test, kind=test.kind), A, 0.0))
+
+    assert chosen(flags) == "np.where(flags, 0.0, a)"
+    assert chosen(numbers) == "np.where(~numbers, a, 0.0)"

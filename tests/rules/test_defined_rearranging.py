@@ -179,6 +179,45 @@ def c_(x):
     return np.sum(np.c_[x, x ** 2] ** 2)
 
 
+@program("M")
+def mgrid(x):
+    i, j = np.mgrid[0:4, 0:4]
+    return np.sum(x ** 2 * np.cos(i - 2.0 * j))
+
+
+@program("V")
+def mgrid_of_values(x):
+    return np.sum(np.mgrid[x[0] : 3.0 : 4j, 0 : x[1] : 3j] ** 2) + np.sum(np.mgrid[1:4] * x[2:])
+
+
+@program("V")
+def ogrid(x):
+    i, j = np.ogrid[1:4, 0 : x[0] : 5j]
+    return np.sum((i * j * x) ** 2) + np.sum(np.ogrid[0:5] * x)
+
+
+@program("M")
+def ndarray(x):
+    y = np.ndarray((3, 4), dtype=x.dtype)
+    y[:] = x[1:] ** 2
+    return np.sum(y * x[0])
+
+
+@program("V")
+def linspace_dtype(x):
+    return np.sum(np.linspace(x[0], x[1], 4, dtype=x.dtype) ** 2)
+
+
+@program("M")
+def dtype_in_a_variable(x):
+    dtype = x.dtype
+    y = np.zeros((4, 4), dtype=dtype)
+    y[1:] = x[1:] ** 2
+    if x.dtype.kind != "f" or dtype.itemsize > 8 or dtype.name[:5] != "float":
+        return 0.0
+    return np.sum(y) * dtype.type(3)
+
+
 @program("V")
 def trim_zeros(x):
     return np.sum(np.trim_zeros(x) ** 2)

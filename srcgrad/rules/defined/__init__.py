@@ -16,7 +16,7 @@ from srcgrad.rules.defined import (  # noqa: F401  (they register)
     statistics,
     writing,
 )
-from srcgrad.rules.defined.products import BRACKETS
+from srcgrad.rules.defined.brackets import BRACKETS
 from srcgrad.rules.defined.registry import (
     DEFINITIONS,
     ELEMENTS,

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from srcgrad.rules.defined.registry import in_python
+from srcgrad.rules.defined.registry import in_python, refuse
 
 
 @in_python(np.piecewise)
@@ -50,6 +50,14 @@ def fromfunction(function, shape, *, dtype=float, **kwargs):
 @in_python(np.fromiter)
 def fromiter(iter, dtype=float, count=-1):
     return np.array([item for item in iter], dtype=dtype)
+
+
+@in_python(np.ndarray)
+def ndarray(shape, dtype=float, buffer=None, offset=0, strides=None, order=None):
+    if buffer is not None or strides is not None:
+        refuse("np.ndarray of a buffer looks at memory as something else, which has no derivative",
+               "Make the array outside of the function.")  # fmt: skip
+    return np.empty(shape, dtype=dtype)
 
 
 @in_python(np.kaiser)

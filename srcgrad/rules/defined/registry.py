@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from srcgrad.analysis.infer import infer_items
+from srcgrad.analysis.operands import known_dtype
 from srcgrad.errors import KindError
-from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, rank
+from srcgrad.ir.kinds import Array, Kind, Opaque, Scalar, dtype_name, is_float, rank
 from srcgrad.ir.nodes import Call, Const, Expr, Load, Pos
 from srcgrad.rules.build import Sym, xp
 from srcgrad.rules.objects import OBJECTS
@@ -181,3 +182,28 @@ def flattened(x: Any) -> Sym:
     """The elements of an array in a row, in a variable."""
     x = array(x)
     return x if ndim(x) == 1 else hold(xp.ravel(x), "flat")
+
+
+def floats(a: Any) -> Sym:
+    """An array of floats; raises Declined for anything else."""
+    if not isinstance(a, Sym) or not isinstance(a.kind, Array) or not is_float(a.kind):
+        raise Declined
+    return a
+
+
+def converted(a: Any, dtype: Any) -> Sym:
+    """An array of floats in the dtype that is asked for; raises Declined where that is no dtype of floats."""
+    a = floats(a)
+    if dtype is None:
+        return a
+    if isinstance(dtype, Sym):  # that of an array
+        dtype = known_dtype(dtype.kind)
+        if dtype is None:
+            raise Declined
+    try:
+        wide = np.dtype(dtype)
+    except TypeError:
+        raise Declined from None
+    if wide.kind != "f":
+        raise Declined
+    return a if wide.name == dtype_name(a.kind) else a.astype(wide.name)

@@ -7,16 +7,22 @@ from typing import Any
 import numpy as np
 
 from srcgrad.rules.build import Sym, xp
-from srcgrad.rules.defined.registry import array, hold, ndim, written_as
+from srcgrad.rules.defined.registry import array, converted, hold, ndim, written_as
 
 
 @written_as(np.linspace)
 def linspace(
     start: Any, stop: Any, num: Any = 50, endpoint: Any = True, retstep: Any = False, dtype: Any = None, axis: Any = 0
 ) -> Any:  # fmt: skip
-    """Between arrays, and with the step; rules know the rest."""
+    """Between arrays, with the step, and in a dtype of floats; rules know the rest."""
     n = max(ndim(start), ndim(stop))
-    if dtype is not None or isinstance(endpoint, Sym) or isinstance(retstep, Sym) or (not retstep and not n):
+    if dtype is not None:
+        if isinstance(endpoint, Sym) or retstep is not False:
+            return None
+        made = linspace(start, stop, num, endpoint, axis=axis)
+        plain = xp.linspace(start, stop, num, **({} if endpoint else {"endpoint": False})) if made is None else made
+        return converted(plain, dtype)
+    if isinstance(endpoint, Sym) or isinstance(retstep, Sym) or (not retstep and not n):
         return None
     given = {} if endpoint else {"endpoint": False}
     if not n:

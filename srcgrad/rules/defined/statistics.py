@@ -14,31 +14,10 @@ from srcgrad import runtime
 from srcgrad.errors import UnsupportedError
 from srcgrad.ir.kinds import Array, dims, dtype_name, is_float
 from srcgrad.rules.build import Sym, conj, helper, xp
-from srcgrad.rules.defined.registry import Declined, Definition, array, hold, ndim, written_as
+from srcgrad.rules.defined.registry import Declined, Definition, array, converted, floats, hold, ndim, written_as
 from srcgrad.rules.reductions import options
 
 # ---- keywords of reductions ----------------------------------------------------------------------------------
-
-
-def _floats(a: Any) -> Sym:
-    """An array of floats; raises Declined for anything else."""
-    if not isinstance(a, Sym) or not isinstance(a.kind, Array) or not is_float(a.kind):
-        raise Declined
-    return a
-
-
-def _converted(a: Any, dtype: Any) -> Sym:
-    """An array of floats in the dtype that is asked for; raises Declined where that is no dtype of floats."""
-    a = _floats(a)
-    if dtype is None:
-        return a
-    try:
-        wide = np.dtype(dtype)
-    except TypeError:
-        raise Declined from None
-    if wide.kind != "f":
-        raise Declined
-    return a if wide.name == dtype_name(a.kind) else a.astype(wide.name)
 
 
 def _plainly(fn: Callable[..., Sym]) -> Callable[..., Sym]:
@@ -62,7 +41,7 @@ def _total(fn: Callable[..., Sym], neutral: float, join: Callable[[Sym, Any], Sy
         a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None,
         where: Any = True,
     ) -> Sym | None:  # fmt: skip
-        x = _converted(a, dtype)
+        x = converted(a, dtype)
         if dtype is None and where is True and initial is None and (fn is not _prod or not isinstance(axis, tuple)):
             return None
         result = fn(x if where is True else xp.where(where, x, neutral), axis, keepdims)
@@ -92,7 +71,7 @@ def least(
 def _extremum(most: bool, a: Any, axis: Any, keepdims: Any, initial: Any, where: Any) -> Sym | None:
     if initial is None or (where is True and not isinstance(initial, Sym)):  # with `where` NumPy asks for one
         return None
-    x = _floats(a) if where is True else xp.where(where, _floats(a), initial)
+    x = floats(a) if where is True else xp.where(where, floats(a), initial)
     fn = xp.max if most else xp.min
     if not isinstance(initial, Sym) or not is_float(initial.kind):
         return fn(x, **options(axis, keepdims), initial=initial)
@@ -104,7 +83,7 @@ def _extremum(most: bool, a: Any, axis: Any, keepdims: Any, initial: Any, where:
 def mean(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True
 ) -> Sym | None:
-    x = _converted(a, dtype)
+    x = converted(a, dtype)
     if where is True:
         return None if dtype is None else xp.mean(x, **options(axis, keepdims))
     return _masked_mean(x, array(where), axis, keepdims)
@@ -115,7 +94,7 @@ def var(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False, *,
     where: Any = True, mean: Any = None, correction: Any = None,
 ) -> Sym | None:  # fmt: skip
-    x = _converted(a, dtype)
+    x = converted(a, dtype)
     ddof = ddof if correction is None else correction
     if mean is not None:
         return _square_deviation(x, mean, axis, ddof, keepdims, where)
@@ -132,7 +111,7 @@ def std(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False, *,
     where: Any = True, mean: Any = None, correction: Any = None,
 ) -> Sym | None:  # fmt: skip
-    x = _converted(a, dtype)
+    x = converted(a, dtype)
     ddof = ddof if correction is None else correction
     if mean is not None:
         return xp.sqrt(_square_deviation(x, mean, axis, ddof, keepdims, where))
@@ -195,7 +174,7 @@ def _number(a: Sym, mask: Sym, axis: Any, keepdims: Any) -> Sym:
 
 
 def _without_nan(a: Any, neutral: float) -> Sym:
-    x = _floats(a)
+    x = floats(a)
     return xp.where(xp.isnan(x), neutral, x)
 
 
@@ -205,7 +184,7 @@ def _where(fn: Callable[..., Any]) -> Definition:
     def definition(a: Any, axis: Any = None, *, keepdims: Any = False, where: Any = True, **given: Any) -> Sym | None:
         if where is True or not set(given) <= {"ddof"}:
             return None
-        return fn(xp.where(where, _floats(a), math.nan), **options(axis, keepdims), **given)
+        return fn(xp.where(where, floats(a), math.nan), **options(axis, keepdims), **given)
 
     return definition
 
@@ -228,22 +207,22 @@ def nanprod(
 
 @written_as(np.cumsum)
 def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Sym | None:
-    return None if dtype is None else xp.cumsum(_converted(a, dtype), **options(axis, False))
+    return None if dtype is None else xp.cumsum(converted(a, dtype), **options(axis, False))
 
 
 @written_as(np.cumprod)
 def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Sym | None:
-    return None if dtype is None else xp.cumprod(_converted(a, dtype), **options(axis, False))
+    return None if dtype is None else xp.cumprod(converted(a, dtype), **options(axis, False))
 
 
 @written_as(np.nancumsum)
 def nancumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Sym:
-    return xp.cumsum(_converted(_without_nan(a, 0.0), dtype), **options(axis, False))
+    return xp.cumsum(converted(_without_nan(a, 0.0), dtype), **options(axis, False))
 
 
 @written_as(np.nancumprod)
 def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Sym:
-    return xp.cumprod(_converted(_without_nan(a, 1.0), dtype), **options(axis, False))
+    return xp.cumprod(converted(_without_nan(a, 1.0), dtype), **options(axis, False))
 
 
 @written_as(np.cumulative_sum)
@@ -265,7 +244,7 @@ def _cumulative(
 ) -> Sym:
     if axis is None and ndim(x) != 1:
         raise Declined  # NumPy says that it needs one
-    x = _converted(x, dtype)
+    x = converted(x, dtype)
     made = fn(x, **options(axis, False))
     if not include_initial:
         return made
@@ -286,7 +265,7 @@ def _in_dtype(x: Sym) -> dict[str, Any]:
 
 @written_as(np.ediff1d)
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Sym:
-    inner = xp.diff(_floats(ary) if ndim(ary) == 1 else xp.ravel(_floats(ary)))
+    inner = xp.diff(floats(ary) if ndim(ary) == 1 else xp.ravel(floats(ary)))
     begin, end = (None if e is None else xp.atleast_1d(e) if ndim(e) == 0 else xp.ravel(array(e))
                   for e in (to_begin, to_end))  # fmt: skip
     parts = [part for part in (begin, inner, end) if part is not None]
@@ -298,7 +277,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: Any = 1) -> tu
     """Along several axes one for each of them."""
     if isinstance(axis, int):
         return None
-    axes = tuple(range(ndim(_floats(f)))) if axis is None else tuple(axis)
+    axes = tuple(range(ndim(floats(f)))) if axis is None else tuple(axis)
     steps = [varargs] * len(axes) if len(varargs) <= 1 else [(step,) for step in varargs]
     if len(axes) < 2 or len(steps) != len(axes):
         return None
@@ -358,7 +337,7 @@ def histogram(
     if weights is None:
         sums = helper(runtime.histogram_counts)(a, **given)
     else:
-        sums = helper(runtime.histogram_of_weights)(_floats(weights), a, **given)
+        sums = helper(runtime.histogram_of_weights)(floats(weights), a, **given)
     edges = histogram_bin_edges(a, **given) or xp.histogram_bin_edges(a, **given)
     if density:
         sums, edges = hold(sums, "sums"), hold(edges, "edges")

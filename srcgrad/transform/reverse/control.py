@@ -10,13 +10,12 @@ from collections.abc import Callable, Sequence
 
 from srcgrad.analysis.aliases import changes_list, sources
 from srcgrad.errors import UnsupportedError
-from srcgrad.ir.kinds import BOOL, INT, Array, ListOf, Scalar, is_float
+from srcgrad.ir.kinds import BOOL, Array, ListOf, Scalar, is_float
 from srcgrad.ir.nodes import (
     Assert,
     Assign,
     BoolOp,
     Break,
-    Call,
     Const,
     Continue,
     Effect,
@@ -28,7 +27,6 @@ from srcgrad.ir.nodes import (
     Name,
     Op,
     Pop,
-    Prim,
     Push,
     Raise,
     Stmt,
@@ -36,33 +34,31 @@ from srcgrad.ir.nodes import (
     While,
     With,
 )
-from srcgrad.ir.walk import names_in, root, set_by, statements, subexpressions
-from srcgrad.runtime import Snapshots
-from srcgrad.transform.reverse.again import OBJECT, ONE, Again, again_of, trip_item
-from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Context, Loop, flatten_forward
+from srcgrad.ir.walk import names_in, root, statements, subexpressions
+from srcgrad.transform.reverse.chunks import Block, Branch, Chunk, Context, Loop
 from srcgrad.transform.reverse.expressions import Walk
-from srcgrad.transform.reverse.facts import ZERO, Facts
+from srcgrad.transform.reverse.facts import Facts
 from srcgrad.transform.reverse.hooks import hook
 from srcgrad.transform.reverse.lists import pop, push
+from srcgrad.transform.reverse.loops import LoopAdjoints, assigned_in
 from srcgrad.transform.reverse.moving import assign_moving, pop_moving, push_moving, refuse_number, store_moving
-from srcgrad.transform.reverse.statements import Env, StatementAdjoints
+from srcgrad.transform.reverse.statements import Env
 from srcgrad.transform.reverse.stores import store
 from srcgrad.transform.reverse.views import adjoint_view, view_check
 
 SIMPLE = (Assert, Raise, Effect, Break, Continue)
 
 
-class Reverser(StatementAdjoints):
+class Reverser(LoopAdjoints):
     """The reverse of a whole program: see `block`."""
 
     def __init__(
         self, facts: Facts, invoke: Callable[[Reverser, Invoke, Env], list[Chunk]], primal: Callable[[Stmt], Stmt]
     ) -> None:
         """invoke: the chunks of a call of a function; primal: a statement with such calls as the primal makes them."""
-        super().__init__(facts)
+        super().__init__(facts, primal)
         self.assigned: set[str] = set(facts.entry)
         self.invoke = invoke
-        self.primal = primal
 
     def block(self, stmts: Sequence[Stmt], env: Env) -> Block:
         """The chunks of a block. env: the adjoints that are there behind the block; afterwards, those ahead of it."""
@@ -72,12 +68,12 @@ class Reverser(StatementAdjoints):
         prefix: list[set[str]] = []
         for stmt in stmts:
             prefix.append(set(self.assigned))
-            self.assigned |= _assigned([stmt])
+            self.assigned |= assigned_in([stmt])
         chunks: list[list[Chunk]] = []
         for k in reversed(range(len(stmts))):
             self.assigned = prefix[k]
             chunks.append(self.statement(stmts[k], env))
-        self.assigned = assigned_before | _assigned(stmts)
+        self.assigned = assigned_before | assigned_in(stmts)
         result.chunks = [chunk for group in reversed(chunks) for chunk in group]
         return result
 
@@ -177,7 +173,7 @@ class Reverser(StatementAdjoints):
     def _predicate(self, stmt: If, chunk: Branch) -> None:
         """The predicate is repeated where it is short and what it reads is not written in the branches, else held."""
         facts = self.facts
-        written = _assigned(stmt.body) | _assigned(stmt.orelse)
+        written = assigned_in(stmt.body) | assigned_in(stmt.orelse)
         stored = {
             facts.aliases.memory(owner)
             for inner in (stmt.body, stmt.orelse)
@@ -219,158 +215,6 @@ class Reverser(StatementAdjoints):
         flag, value = raised[0]
         return flag if self.facts.raised.get(flag.id) == 1 and value == Const(True) else None
 
-    # ---- loops ----
-
-    def _loop_body(self, stmt: For | While, chunk: Loop, env: Env) -> None:
-        """Reverse the body until what is there at the head of a reversed trip is there at its end too."""
-        facts = self.facts
-        before = set(self.assigned)
-        inside = before | _assigned([stmt])
-        head = dict(env)
-        body = stmt.body
-        for _ in range(100):
-            at_end = dict(head)
-            self.assigned = set(inside)
-            if isinstance(stmt, For):
-                self.loops.append(stmt)
-            chunk.body = self.block(body, at_end)
-            if isinstance(stmt, For):
-                self.loops.pop()
-            if chunk.trips is not None:
-                count = Name(chunk.trips, kind=INT)
-                chunk.body.chunks.insert(0, Chunk(stmt=Assign(count, Op("+", (count, ONE), kind=INT))))
-            again = False
-            for name in sorted(set(at_end) - set(head)):
-                chunk.ahead.append(Assign(facts.adjoint(name), facts.zero_at_join(name)))
-                head[name] = "owned"
-                again = True
-            for name in sorted(head):
-                if name in at_end and at_end[name] == "shared" and head[name] == "owned":
-                    head[name] = "shared"
-                    again = True
-            if not again:
-                break
-        for name in sorted(set(head) - set(at_end)):
-            chunk.body.end.append(Assign(facts.adjoint(name), facts.zero_at_join(name)))
-        self.assigned = set(before)
-        env.clear()
-        env.update(head)
-
-    def counted(self, stmt: For, env: Env) -> list[Chunk]:
-        """A For over a range is replayed backwards; one that a break can leave counts its trips."""
-        facts = self.facts
-        written = _assigned([stmt])
-        stored = any(isinstance(s, (Store, Push, Pop)) for s in statements(stmt.body))
-        bounds = [stmt.lo, stmt.hi, stmt.step]
-        chunk = Loop(source=stmt)
-        ahead: list[Chunk] = []
-        for k, (bound, hint) in enumerate(zip(bounds, ("start", "stop", "step"), strict=True)):
-            names = set(names_in(bound))
-            risky = names & written or (stored and any(isinstance(facts.kinds.get(n), ListOf) for n in names))
-            deep = not self.walker(bound, None, stmt.pos).cheap(bound)
-            if risky or deep:
-                name = self.named(stmt, hint, hint)
-                facts.kinds[name] = INT
-                ahead.append(Chunk(stmt=Assign(Name(name, kind=INT), bound, pos=stmt.pos)))
-                bounds[k] = Name(name, kind=INT)
-        lo, hi, step = bounds
-        chunk.stmt = For(stmt.index, lo, hi, step, (), pos=stmt.pos)
-        if stmt.checkpoint is not None and self._is_active(stmt):
-            return [*ahead, *self._checkpointed(stmt, chunk, env, (lo, hi, step)), chunk]
-        if _has_break(stmt.body):
-            self._count(stmt, chunk, ahead)
-            self._loop_body(stmt, chunk, env)
-            assert chunk.trips is not None
-            count = Name(chunk.trips, kind=INT)
-            if lo == ZERO and step == ONE:
-                chunk.index, chunk.bounds = stmt.index, (ZERO, count, ONE)
-            else:
-                trip = Name(self.named(stmt, "trip", "trip"), kind=INT)
-                facts.kinds[trip.id] = INT
-                chunk.index, chunk.bounds = trip, (ZERO, count, ONE)
-                chunk.body.head = [Assign(stmt.index, trip_item(lo, step, trip), pos=stmt.pos)]
-        else:
-            self._loop_body(stmt, chunk, env)
-            chunk.index, chunk.bounds = stmt.index, (lo, hi, step)
-        return [*ahead, chunk]
-
-    def _count(self, stmt: For | While, chunk: Loop, ahead: list[Chunk]) -> None:
-        name = self.named(stmt, "trips", "trips")
-        self.facts.kinds[name] = INT
-        chunk.trips = name
-        ahead.append(Chunk(stmt=Assign(Name(name, kind=INT), ZERO, pos=stmt.pos)))
-
-    def uncounted(self, stmt: While, env: Env) -> list[Chunk]:
-        """A While counts its trips."""
-        facts = self.facts
-        chunk = Loop(source=stmt)
-        ahead: list[Chunk] = []
-        if stmt.checkpoint is not None and self._is_active(stmt):
-            chunk.stmt = While(stmt.test, (), pos=stmt.pos)
-            return [*self._checkpointed(stmt, chunk, env, None), chunk]
-        self._count(stmt, chunk, ahead)
-        assert chunk.trips is not None
-        chunk.stmt = While(stmt.test, (), pos=stmt.pos)
-        self._loop_body(stmt, chunk, env)
-        index = Name(self.named(stmt, "trip", "trip"), kind=INT)
-        facts.kinds[index.id] = INT
-        chunk.index, chunk.bounds = index, (ZERO, Name(chunk.trips, kind=INT), ONE)
-        return [*ahead, chunk]
-
-    # ---- what is run again ----
-
-    def _is_active(self, stmt: Stmt) -> bool:
-        """Whether a derivative flows through what a statement sets or writes."""
-        touched = {name for inner in statements([stmt]) for name in set_by(inner)}
-        for inner in statements([stmt]):
-            targets = [inner.target] if isinstance(inner, (Store, Push, Pop)) else []
-            targets += list(inner.args) if isinstance(inner, Invoke) else []
-            touched |= {name for target in targets if (name := root(target)) is not None}
-        return bool(touched & self.facts.active)
-
-    def _again(self, stmt: For | While | With, body: Block) -> Again:
-        """What runs a body again. Where adjoints are bound beside the values, that is part of it."""
-        names = {name for inner in statements(stmt.body) for name in set_by(inner)}
-        moving = names & self.facts.moving & self.facts.active
-        primal = flatten_forward(body, False) if moving else [self.primal(inner) for inner in stmt.body]
-        return again_of(stmt, primal, self.facts, lambda role, hint: self.named(stmt, role, hint))
-
-    def _checkpointed(
-        self, stmt: For | While, chunk: Loop, env: Env, bounds: tuple[Expr, Expr, Expr] | None
-    ) -> list[Chunk]:
-        """A checkpointed loop: nothing of a trip is recorded. Returns what stands ahead of it."""
-        facts = self.facts
-        self._loop_body(stmt, chunk, env)
-        again = chunk.again = self._again(stmt, chunk.body)
-        again.snapshots = Name(self.named(stmt, "snapshots", "snapshots"), kind=OBJECT)
-        facts.kinds[again.snapshots.id] = OBJECT
-        counted = again.counted = bounds is not None and not _has_break(stmt.body)
-        args = [stmt.checkpoint] if stmt.checkpoint is not None and stmt.checkpoint != Const(None) else []
-        kwargs: list[tuple[str, Expr]] = []
-        trips: Expr = Call(Prim(getattr, "trips", "attribute"), (again.snapshots,), kind=INT)
-        index = Name("", kind=INT)
-        if bounds is not None and isinstance(stmt, For):
-            lo, hi, step = bounds
-            again.index, again.lo, again.step = stmt.index, lo, step
-            index = stmt.index
-            if counted:
-                trips = hi if lo == ZERO and step == ONE else trips
-                length = hi if lo == ZERO and step == ONE else Call(
-                    Prim(len, "len"), (Call(Prim(range, "range"), bounds, kind=ListOf(INT)),), kind=INT
-                )
-                kwargs = [("length", length)] if not args else []
-                args += [length] if args else []
-        if bounds is None or bounds[0] != ZERO or bounds[2] != ONE:
-            index = Name(self.named(stmt, "trip", "trip"), kind=INT)
-            facts.kinds[index.id] = INT
-            if again.lo is not None and again.step is not None and isinstance(stmt, For):
-                chunk.body.head = [Assign(stmt.index, trip_item(again.lo, again.step, index), pos=stmt.pos)]
-        again.counter = Name(facts.temporary("k" if index.id == "j" else "j", (id(stmt), "counter")), kind=INT)
-        facts.kinds[again.counter.id] = INT
-        chunk.index, chunk.bounds = index, (ZERO, trips, ONE)
-        made = Call(Prim(Snapshots, "Snapshots"), tuple(args), tuple(kwargs), kind=OBJECT, pos=stmt.pos)
-        return [Chunk(stmt=Assign(again.snapshots, made, pos=stmt.pos))]
-
 
 def reads_floats(test: Expr) -> bool:
     """Whether a predicate reads floats: on a device each look at them waits for it."""
@@ -392,22 +236,6 @@ def _taken_hint(test: Expr) -> str:
     if isinstance(test, Op) and len(test.args) == 2 and isinstance(test.args[1], Const) and test.args[1].value == 0:
         return {">": "positive", "<": "negative"}.get(test.op, "taken")
     return "taken"
-
-
-def _has_break(body: Sequence[Stmt]) -> bool:
-    for stmt in body:
-        if isinstance(stmt, Break):
-            return True
-        if isinstance(stmt, If) and (_has_break(stmt.body) or _has_break(stmt.orelse)):
-            return True
-        if isinstance(stmt, With) and _has_break(stmt.body):
-            return True
-    return False
-
-
-def _assigned(stmts: Sequence[Stmt]) -> set[str]:
-    """The variables that the statements set."""
-    return {name for stmt in statements(list(stmts)) for name in set_by(stmt)}
 
 
 def _empty(block: Block) -> bool:
