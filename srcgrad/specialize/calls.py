@@ -66,7 +66,11 @@ def apply(s: State, expr: Apply) -> Value:
     stars = [isinstance(given, Star) for given in expr.args]
     if isinstance(fn, Static) and fn.value is zip and stars == [True] and isinstance(positional[0], Rows):
         return Iteration(static=positional[0].values(), once=True)  # zip(*rows): the columns
-    return call_value(s, fn, positional_arguments(s, fn, positional, stars, kwargs, expr.pos), kwargs, expr.pos)
+    try:
+        return call_value(s, fn, positional_arguments(s, fn, positional, stars, kwargs, expr.pos), kwargs, expr.pos)
+    except SrcgradError:
+        s.need_known([*positional, *kwargs.values()])
+        raise
 
 
 def call_value(s: State, fn: Value, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:

@@ -29,6 +29,11 @@ the function that is differentiated - or ("object", object); then steps follow: 
 ("default", parameter), ("item", key), ("attribute", name), ("length", None). ("live", None) at its end says that any
 object will do."""
 
+def path_key(path: Path) -> Path:
+    """A path as a key: an object that it starts from counts as itself, whatever it is equal to."""
+    return tuple((step, id(what)) if step == "object" else (step, what) for step, what in path)
+
+
 MISSING = object()
 """What a guard holds of a global that is not there, so that a builtin is meant."""
 
@@ -148,9 +153,9 @@ class Describer:
     """Turns Python objects into values whose leaves are read by their access text, such as `params["w1"]`."""
 
     def __init__(
-        self, inputs: Inputs, function: Callable[[Any, Path], Value], localised: dict[str, str]
+        self, inputs: Inputs, function: Callable[[Any, Path], Value], localised: dict[str, str], pinned: Set[object]
     ) -> None:
-        self.inputs, self.function, self.localised = inputs, function, localised
+        self.inputs, self.function, self.localised, self.pinned = inputs, function, localised, pinned
         self.shapes: dict[tuple[int, ...], str] = {}
 
     def describe(self, value: Any, text: str, path: Path, seen: tuple[int, ...] = ()) -> Value:
@@ -161,6 +166,8 @@ class Describer:
             # parameters of equal shape share their extents: the cache's key holds which are equal
             base = self.shapes.setdefault(value.shape, text) if len(path) == 1 else text
             return self.leaf(array_kind(value, base), text, path, homes_in(value))
+        if self.pinned and path_key(path) in self.pinned:
+            return self.known(value, path)
         if isinstance(value, NUMBER):
             return self.leaf(scalar_kind(value), text, path)
         if value is None or isinstance(value, (str, bytes, type, types.ModuleType, np.dtype)) or value is Ellipsis:
@@ -183,6 +190,14 @@ class Describer:
         if is_object(value) and id(value) not in seen:
             return self.object(value, text, path, seen)
         return self.leaf(_library_kind(value), text, path)
+
+    def known(self, value: Any, path: Path) -> Value:
+        """An int, or a list of ints, that is taken as a constant: it is guarded."""
+        if isinstance(value, list):
+            self.inputs.guards.append(((*path, ("length", None)), len(value)))
+            return Struct("list", {k: self.known(item, (*path, ("item", k))) for k, item in enumerate(value)})
+        self.inputs.guards.append((path, value))
+        return Static(value)
 
     def struct(
         self, type_: str, items: Any, text: str, path: Path, seen: tuple[int, ...], cls: type | None, value: Any

@@ -27,6 +27,7 @@ class Knowledge:
     of their own, since they are written. outlined: code objects whose functions are compiled on their own. canonical:
     variables whose containers' parts are variables of their own, assigned wherever the variable is bound. unrolled:
     loops that are written out. copied: places that hold arrays for later, which others overwrite meanwhile.
+    pinned: whole numbers from outside that are taken as constants, by where they come from (see pins).
     """
 
     dynamic: set[object] = field(default_factory=set)
@@ -35,15 +36,19 @@ class Knowledge:
     canonical: set[object] = field(default_factory=set)
     unrolled: set[object] = field(default_factory=set)
     copied: set[object] = field(default_factory=set)
+    pinned: set[object] = field(default_factory=set)
     templates: dict[object, Any] = field(default_factory=dict)
 
 
 @dataclass
 class Learned:
-    """What only a whole program can show, of parts of arguments (localised) and of places (copied): see Knowledge."""
+    """What only a whole program can show, of parts of arguments (localised), of places (copied), of numbers (pinned)
+    and of loops (unrolled): see Knowledge."""
 
     localised: set[str] = field(default_factory=set)
     copied: set[object] = field(default_factory=set)
+    pinned: set[object] = field(default_factory=set)
+    unrolled: set[object] = field(default_factory=set)
 
 
 @dataclass

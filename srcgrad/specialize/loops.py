@@ -31,6 +31,7 @@ from srcgrad.specialize.checkpoints import marked_loop, refuse_written_out
 from srcgrad.specialize.choices import evaluate_test, test_expr
 from srcgrad.specialize.expressions import evaluate
 from srcgrad.specialize.iteration import iterate, static_count, static_items
+from srcgrad.specialize.pins import FEW
 from srcgrad.specialize.state import State, true_of
 from srcgrad.specialize.statements import assign, run_block
 from srcgrad.specialize.values import (
@@ -38,8 +39,6 @@ from srcgrad.specialize.values import (
     Struct,
     Value,
 )
-
-FEW = 16  # trips of a loop that may be written out where its body cannot do without
 
 
 def run_while(s: State, stmt: While) -> None:
@@ -86,7 +85,7 @@ def run_for(s: State, stmt: ForEach) -> None:
     finally:
         s.loop_writes = outer
     site = s.site(stmt.pos)
-    if iteration.static is None and site in s.knowledge.unrolled:
+    if iteration.static is None and (site in s.knowledge.unrolled or stmt.pos in s.knowledge.unrolled):
         iteration.static = static_items(iteration)
     if iteration.static is not None:
         if slots is not None:
@@ -113,6 +112,7 @@ def run_for(s: State, stmt: ForEach) -> None:
         bounds = (zero, iteration.count, one)
     lo, hi, step = bounds
     name = Name(index, kind=INT, pos=stmt.pos)
+    s.set_by[index] = [lo, hi, step]
 
     def trip() -> None:
         value: Value = Leaf(name)
@@ -133,11 +133,13 @@ def run_for(s: State, stmt: ForEach) -> None:
 
     s.unrolled_loops.append(None)
     s.loops.append((s.depth + 1, site if narrow else None))
+    s.counters.add(index)
     try:
         body = s.fixpoint(trip)
     finally:
         s.unrolled_loops.pop()
         s.loops.pop()
+        s.counters.discard(index)
     if iteration.source is not None:
         for inner in statements(body):
             if isinstance(inner, (Push, Pop)) and root(inner.target) == iteration.source:

@@ -26,6 +26,7 @@ from srcgrad.specialize.inputs import MISSING, Describer, Inputs, Path, is_objec
 from srcgrad.specialize.knowledge import Change, Derive, Frame, Key, Knowledge, Learned, Restart
 from srcgrad.specialize.options import TransformedFunction, WrittenFunction
 from srcgrad.specialize.outline import close_callees, with_hidden, with_hidden_value
+from srcgrad.specialize.pins import paths_of
 from srcgrad.specialize.sources import Written
 from srcgrad.specialize.spelling import FIXED, NAMED, RESERVED, is_library, plain_function, spelling_of
 from srcgrad.specialize.state import State
@@ -81,7 +82,7 @@ class Specializer(State):
         self.inputs = inputs
         self.derive = derive
         self.localised: dict[str, str] = {}
-        self.describer = Describer(inputs, self.function_value, self.localised)
+        self.describer = Describer(inputs, self.function_value, self.localised, knowledge.pinned)
         self.captured = inputs.seen
         self.hook_changes: list[Change] = []
         self.callees: dict[str, Any] = {}
@@ -325,6 +326,12 @@ class Specializer(State):
         """The names that the variables of a function that is compiled on its own must not have."""
         return RESERVED | set(HELPERS) | set(self.inputs.captured)
 
+    def take_as_constants(self, names: set[str]) -> None:
+        new = paths_of(names, self.inputs) - self.knowledge.pinned
+        if new:
+            self.knowledge.pinned |= new
+            raise Restart
+
     def own_variable(self, name: Name) -> None:
         """A leaf of an argument is written: it gets a variable of its own, so that the caller's is left alone."""
         text = self.inputs.local.get(name.id, name.id)
@@ -385,7 +392,10 @@ def specialize(
 
 def settled(definition: Definition, learned: Learned, once: Callable[[Knowledge], Program]) -> Program:
     """What `once` makes of a function when it has learned enough to come to its end."""
-    knowledge = Knowledge(localised=set(learned.localised), copied=set(learned.copied))
+    knowledge = Knowledge(
+        localised=set(learned.localised), copied=set(learned.copied), pinned=set(learned.pinned),
+        unrolled=set(learned.unrolled),
+    )  # fmt: skip
     for _ in range(200):
         try:
             return once(knowledge)

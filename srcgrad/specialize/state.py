@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import ListOf, Opaque, forget_value, is_float
 from srcgrad.ir.nodes import Const, Expr, If, Name, Pack, Pos, Raise, Stmt
+from srcgrad.ir.walk import names_in
 from srcgrad.specialize.environments import Copies, copy_environment, copy_with, put_back
 from srcgrad.specialize.joins import Joiner
 from srcgrad.specialize.knowledge import Change, Derive, Frame, Key, Knowledge, Restart
+from srcgrad.specialize.pins import reached
 from srcgrad.specialize.values import (
     Bound,
     Closure,
@@ -94,6 +96,10 @@ class State(Variables):
 
     def own_variable(self, name: Name) -> None:
         """A leaf of an argument is written."""
+        raise NotImplementedError
+
+    def take_as_constants(self, names: set[str]) -> None:
+        """Start again with the whole numbers among these variables as constants, where they come from outside."""
         raise NotImplementedError
 
     def writable(self, place: Expr, pos: Pos | None) -> Expr:
@@ -236,6 +242,14 @@ class State(Variables):
             self.knowledge.unrolled |= set(sites)
             self.knowledge.dynamic.clear()  # what had to exist at run time in those loops may not have to now
             raise Restart
+
+    def need_known(self, values: Iterable[Value]) -> None:
+        """Something was refused that depends on these values: start again where they can be known when compiling."""
+        read = {name for value in values for _, leaf in leaves(value) for name in names_in(leaf.expr)}
+        names = reached(read, self.set_by)
+        self.take_as_constants(names)
+        if names & self.counters:
+            self.need_unrolled()
 
     def need_run_time(self, value: Value, pos: Pos | None) -> None:
         """Make sure that what goes into a list or dict that exists at run time can be there."""

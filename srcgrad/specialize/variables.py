@@ -12,6 +12,7 @@ from srcgrad.errors import UnsupportedError
 from srcgrad.ir.kinds import BOOL, BOTTOM, Scalar
 from srcgrad.ir.nodes import Assign, Const, Expr, Name, Pop, Pos, Stmt
 from srcgrad.specialize.knowledge import Frame, Key, Knowledge
+from srcgrad.specialize.pins import is_number
 from srcgrad.specialize.values import (
     Bound,
     Closure,
@@ -48,6 +49,8 @@ class Variables:
         self.temporaries: set[str] = set()
         self.list_sites: dict[str, tuple[object, int]] = {}
         self.loops: list[tuple[int, object]] = []
+        self.counters: set[str] = set()  # the variables that count the trips of the loops around
+        self.set_by: dict[str, list[Expr]] = {}  # of whole numbers, what was assigned to them
         self.break_flags: list[tuple[list[Name], int]] = []
         self.made_lists: dict[int, tuple[Expr, tuple[object, int]]] = {}
         self.loop_writes: set[str] = set()
@@ -97,6 +100,8 @@ class Variables:
                 stmt.pos,
             )
         self.out.append(stmt)
+        if isinstance(stmt, Assign) and isinstance(stmt.target, Name) and is_number(stmt.target.kind):
+            self.set_by.setdefault(stmt.target.id, []).append(stmt.value)
 
     def temporary(self, expr: Expr, hint: str) -> Leaf:
         """Assign the expression to a new variable."""
