@@ -18,6 +18,7 @@ from srcgrad.ir.kinds import BOTTOM, DictOf, ListOf, Opaque
 from srcgrad.ir.nodes import Assign, Const, Definition, Expr, Load, Name, Pos, Stmt
 from srcgrad.ir.walk import root, statements
 from srcgrad.marks import is_checkpointed
+from srcgrad.rules.libraries import library_of
 from srcgrad.rules.registry import own_rule
 from srcgrad.runtime import HELPERS
 from srcgrad.specialize.environments import copy_environment
@@ -270,7 +271,8 @@ class Specializer(State):
     def function_value(self, value: Any, path: Path | None) -> Value:
         """A callable object as a value."""
         start: Path = path if path is not None else (("object", value),)
-        if isinstance(value, types.MethodType) and isinstance(value.__func__, types.FunctionType):
+        own = isinstance(value, types.MethodType) and not library_of(value)
+        if own and isinstance(value.__func__, types.FunctionType):
             owner = self.describe_captured(value.__self__, "self", (*start, ("attribute", "__self__")))
             function = (*start, ("attribute", "__func__"))
             return Bound(self.describe_captured(value.__func__, value.__func__.__name__, function), [owner],
