@@ -258,6 +258,8 @@ def _of_kind(kind: Kind, size: Size, number: int, which: int) -> Any:
         return range(size)
     if isinstance(kind, Opaque) and kind.type is np.random.Generator:
         return np.random.default_rng(0)
+    if isinstance(kind, Opaque) and kind.type is np.random.RandomState:
+        return np.random.RandomState(0)
     name = kind.type.__name__ if isinstance(kind, Opaque) else "value"
     raise _Unknown(f"the kind of the result for a {name} is not known")
 

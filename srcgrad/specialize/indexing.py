@@ -173,6 +173,9 @@ def attribute(s: State, owner: Value, name: str, pos: Pos | None) -> Value:
         return s.describe_constant(getattr(owner.value, name), f"{s.spelling(owner)}.{name}", owner.value, name)
     if isinstance(owner, Struct):
         return _struct_attribute(s, owner, name, pos)
+    if isinstance(owner, Leaf) and isinstance(owner.expr, Slice) and name in ("start", "stop", "step"):
+        end = {"start": owner.expr.lo, "stop": owner.expr.hi, "step": owner.expr.step}[name]
+        return Static(None) if end is None else Leaf(end)
     if isinstance(owner, Leaf):
         s.need_list(owner)
         fn = members.ATTRIBUTES.get(name)

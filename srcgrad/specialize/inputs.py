@@ -16,12 +16,12 @@ import numpy as np
 from srcgrad.backends.homes import home_of, homes_in
 from srcgrad.errors import UnsupportedError
 from srcgrad.ir.kinds import BOTTOM, UNSET, Array, Extent, Kind, ListOf, Matrix, Opaque, Scalar, join
-from srcgrad.ir.nodes import Name
+from srcgrad.ir.nodes import Expr, Name, Slice
 from srcgrad.rules.defined.registry import STAND_INS
 from srcgrad.rules.libraries import MATRICES
 from srcgrad.rules.objects import parts_of
 from srcgrad.rules.registry import lookup, own_rule
-from srcgrad.specialize.values import Leaf, Static, Struct, Value
+from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr
 
 Path = tuple[Any, ...]
 """How to reach a value when the compiled function is called. It starts with ("argument", name), ("primal", None) -
@@ -172,6 +172,8 @@ class Describer:
             return self.leaf(scalar_kind(value), text, path)
         if value is None or isinstance(value, (str, bytes, type, types.ModuleType, np.dtype)) or value is Ellipsis:
             return Static(value, text if isinstance(value, type) else "")
+        if isinstance(value, slice):
+            return self.slice(value, text, path)
         if isinstance(value, enum.Enum):
             return Static(value, text)
         if isinstance(value, list):
@@ -190,6 +192,14 @@ class Describer:
         if is_object(value) and id(value) not in seen:
             return self.object(value, text, path, seen)
         return self.leaf(_library_kind(value), text, path)
+
+    def slice(self, value: slice, text: str, path: Path) -> Leaf:
+        """A slice, as what stands in brackets."""
+        ends: dict[str, Expr | None] = {}
+        for name, end in (("start", value.start), ("stop", value.stop), ("step", value.step)):
+            part = self.describe(end, access("object", text, name), (*path, ("attribute", name)))
+            ends[name] = None if end is None else as_expr(part)
+        return Leaf(Slice(ends["start"], ends["stop"], ends["step"], kind=Opaque(slice)))
 
     def known(self, value: Any, path: Path) -> Value:
         """An int, or a list of ints, that is taken as a constant: it is guarded."""

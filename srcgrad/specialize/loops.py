@@ -21,6 +21,7 @@ from srcgrad.ir.nodes import (
     Pop,
     Pos,
     Push,
+    Slice,
     Star,
     Stmt,
     While,
@@ -153,7 +154,7 @@ def run_for(s: State, stmt: ForEach) -> None:
 
 def _before_loop(s: State, value: Value) -> Value:
     """An item of a loop that is written out has the value that it had before the loop."""
-    if isinstance(value, Leaf) and not isinstance(value.expr, Const):
+    if isinstance(value, Leaf) and not isinstance(value.expr, (Const, Slice)):
         if not isinstance(value.expr, Name) or value.expr.id in s.loop_writes:
             return s.temporary(value.expr, "item")
     if isinstance(value, Struct) and value.type == "tuple":
