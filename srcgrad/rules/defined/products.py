@@ -184,10 +184,12 @@ def _stretch(piece: Any) -> Any:
 
 
 def row_of(index: Any) -> Sym:
-    """`np.r_[...]` of vectors, numbers and slices."""
+    """`np.r_[...]` of vectors, numbers and slices, or of arrays of as many axes."""
     made = []
-    for piece in _pieces(index):
-        if isinstance(piece, str) or (not isinstance(piece, slice) and ndim(piece) > 1):
+    pieces = _pieces(index)
+    ranks = {1 if isinstance(piece, (slice, str)) else max(ndim(piece), 1) for piece in pieces}
+    for piece in pieces:
+        if isinstance(piece, str) or len(ranks) > 1:
             raise Declined
         if isinstance(piece, slice):
             made.append(_stretch(piece))
