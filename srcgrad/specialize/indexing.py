@@ -145,7 +145,7 @@ def take_item(s: State, owner: Struct, at: Value, pos: Pos | None) -> Value:
             if owner.type == "dict":
                 raise KindError(f"the dict has no key {key!r}; it has {', '.join(map(repr, owner.items))}", pos=pos)
             raise KindError(f"index {key} is out of range for a {owner.type} of {len(owner.items)} items", pos=pos)
-    s.need_dynamic(owner, pos)
+    s.need_dynamic(owner, pos, at)
     if owner.type == "tuple" and all(map(is_row, owner.values())) and owner.items:
         rows = s.dynamic_list(Struct("list", dict(enumerate(copied(owner).values())), site=s.site(pos)), pos, held=True)
         return load(s, rows, at, pos)

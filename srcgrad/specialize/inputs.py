@@ -66,6 +66,8 @@ class Inputs:
         return any("cupy" in homes for homes in self.homes.values())
 
 
+LONGEST = 100  # items of a list that is taken apart because a call has to know how many they are
+
 NUMBER = (int, float, complex, np.number, np.bool_)
 
 
@@ -166,8 +168,8 @@ class Describer:
             # parameters of equal shape share their extents: the cache's key holds which are equal
             base = self.shapes.setdefault(value.shape, text) if len(path) == 1 else text
             return self.leaf(array_kind(value, base), text, path, homes_in(value))
-        if self.pinned and path_key(path) in self.pinned:
-            return self.known(value, path)
+        if self.pinned and path_key(path) in self.pinned and (type(value) is not list or len(value) <= LONGEST):
+            return self.known(value, text, path, seen)
         if isinstance(value, NUMBER):
             return self.leaf(scalar_kind(value), text, path)
         if value is None or isinstance(value, (str, bytes, type, types.ModuleType, np.dtype)) or value is Ellipsis:
@@ -201,11 +203,16 @@ class Describer:
             ends[name] = None if end is None else as_expr(part)
         return Leaf(Slice(ends["start"], ends["stop"], ends["step"], kind=Opaque(slice)))
 
-    def known(self, value: Any, path: Path) -> Value:
-        """An int, or a list of ints, that is taken as a constant: it is guarded."""
-        if isinstance(value, list):
+    def known(self, value: Any, text: str, path: Path, seen: tuple[int, ...]) -> Value:
+        """An int that is taken as a constant, or a list as the items that it has: both are guarded."""
+        if type(value) is list:
             self.inputs.guards.append(((*path, ("length", None)), len(value)))
-            return Struct("list", {k: self.known(item, (*path, ("item", k))) for k, item in enumerate(value)})
+            items = {
+                k: self.known(item, access("list", text, k), (*path, ("item", k)), seen) for k, item in enumerate(value)
+            }
+            return Struct("list", items, None, origin=(text, dict(items)))
+        if type(value) is not int:
+            return self.describe(value, text, path, seen)
         self.inputs.guards.append((path, value))
         return Static(value)
 

@@ -27,6 +27,7 @@ class Knowledge:
     of their own, since they are written. outlined: code objects whose functions are compiled on their own. canonical:
     variables whose containers' parts are variables of their own, assigned wherever the variable is bound. unrolled:
     loops that are written out. copied: places that hold arrays for later, which others overwrite meanwhile.
+    indexed: for lists that exist at run time because of an index, the variables that it depends on.
     pinned: whole numbers from outside that are taken as constants, by where they come from (see pins).
     """
 
@@ -36,6 +37,7 @@ class Knowledge:
     canonical: set[object] = field(default_factory=set)
     unrolled: set[object] = field(default_factory=set)
     copied: set[object] = field(default_factory=set)
+    indexed: dict[object, set[str]] = field(default_factory=dict)
     pinned: set[object] = field(default_factory=set)
     templates: dict[object, Any] = field(default_factory=dict)
 

@@ -3,7 +3,8 @@
 An int that is an argument, a global, a default or an attribute is read when the generated code runs, so that one text
 serves all values. Some calls want it known: an axis, the order of a norm, the number of a tuple's item. Such a call is
 refused at first; then the numbers that it depends on are pinned - taken as constants, with a guard - and the program is
-specialised once more. Numbers that count the trips of a short loop are known when the loop is written out.
+specialised once more. Numbers that count the trips of a short loop are known when the loop is written out. A list from
+outside has as many items as it has: it is taken apart into these.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from srcgrad.specialize.inputs import Inputs, Path, path_key
 FEW = 16  # trips of a loop that may be written out where its body cannot do without
 
 
-def is_whole(kind: Kind) -> bool:
-    """Whether a value is an int, or a list of ints, that is not known when compiling."""
+def can_be_known(kind: Kind) -> bool:
+    """Whether more may be known of a value from outside when compiling: an int, or how many items a list has."""
     if isinstance(kind, ListOf):
-        return isinstance(kind.item, Scalar) and is_whole(kind.item)
+        return True
     return isinstance(kind, Scalar) and kind.dtype == "int64" and kind.weak and kind.value is UNSET
 
 
@@ -38,9 +39,9 @@ def reached(names: Iterable[str], set_by: Mapping[str, Sequence[Expr]]) -> set[s
 
 
 def paths_of(names: Iterable[str], inputs: Inputs) -> set[Path]:
-    """Where the whole numbers among some variables come from, as keys."""
+    """Where the whole numbers and lists among some variables come from, as keys."""
     found = (inputs.leaves[name] for name in names if name in inputs.leaves)
-    return {path_key(path) for path, kind in found if is_whole(kind)}
+    return {path_key(path) for path, kind in found if can_be_known(kind)}
 
 
 def wanted_at(

@@ -226,13 +226,21 @@ class State(Variables):
     def restore(self, saved: tuple[Any, ...]) -> None:
         self.env, self.names, self.used, self.emitted = saved
 
-    def need_dynamic(self, owner: Struct, pos: Pos | None) -> None:
-        """A container turns out to need a place in memory when the program runs: start again knowing that."""
+    def need_dynamic(self, owner: Struct, pos: Pos | None, index: Value | None = None) -> None:
+        """A container turns out to need a place in memory when the program runs: start again knowing that.
+        index: by what it is indexed, where that is why."""
         if owner.type == "dict":
             self.need_unrolled(owner.depth)
         if owner.site is not None and owner.site not in self.knowledge.dynamic and owner.type in ("list", "dict"):
             self.knowledge.dynamic.add(owner.site)
+            if index is not None:
+                self.knowledge.indexed[owner.site] = self._behind([index])
             raise Restart
+
+    def _behind(self, values: Iterable[Value]) -> set[str]:
+        """The variables that some values depend on."""
+        read = {name for value in values for _, leaf in leaves(value) for name in names_in(leaf.expr)}
+        return reached(read, self.set_by)
 
     def need_unrolled(self, depth: int = 0) -> None:
         """What is done in these loops can be decided when compiling only if they are written out: start again so,
@@ -245,9 +253,15 @@ class State(Variables):
 
     def need_known(self, values: Iterable[Value]) -> None:
         """Something was refused that depends on these values: start again where they can be known when compiling."""
-        read = {name for value in values for _, leaf in leaves(value) for name in names_in(leaf.expr)}
-        names = reached(read, self.set_by)
-        self.take_as_constants(names)
+        names = self._behind(values)
+        sites = [site for name in names if (site := self.list_sites.get(name, (None, 0))[0]) in self.knowledge.indexed]
+        known = set(self.knowledge.pinned)
+        try:
+            self.take_as_constants(names.union(*(self.knowledge.indexed[site] for site in sites)))
+        except Restart:
+            if self.knowledge.pinned != known:
+                self.knowledge.dynamic -= set(sites)  # their indices are known now
+            raise
         if names & self.counters:
             self.need_unrolled()
 

@@ -1,5 +1,7 @@
 """Whole numbers from outside of the function that a call wants to know when compiling (srcgrad/specialize/pins.py)."""
 
+import operator
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,37 @@ def two_deep(x, axis):
     return np.sum(grad(slopes)(x) * x)
 
 
+def starred(xs):
+    def product(first, *others):
+        return np.sum(first) * np.sum(others[-1] ** 2)
+
+    return product(*xs)
+
+
+def selected(tests, choices):
+    return np.sum(np.select(tests, choices, 0.5) ** 2)
+
+
+def contracted(x, axes):
+    return np.sum(np.tensordot(x, x, axes=axes) ** 2)
+
+
+def symmetrised(function, position):
+    def called(*args):
+        args = list(args)
+        args[position] = 0.5 * (args[position] + args[position].T)
+        return function(*args)
+
+    return called
+
+
+def sorted_by_key(params):
+    total = 0.0
+    for k, (_, value) in enumerate(sorted(params.items(), key=operator.itemgetter(0))):
+        total += (k + 1) * np.sum(value) ** 2
+    return total
+
+
 def default(x, axis=1):
     return by_sums(x, axis)
 
@@ -77,11 +110,19 @@ def of_module(x):
     [
         (reductions, (X, 1)), (derived, (X, 1)), (derived, (X, 0)), (listed, (X, [1, 0])), (listed, (X, (0, 1))),
         (counted, (X, 2)), (counted, (X, 1)), (of_dicts, ({"x": X, "axis": 1},)), (inside, (X, 1)), (two_deep, (X, 0)),
-        (default, (X,)), (of_module, (X,)),
+        (default, (X,)), (of_module, (X,)), (starred, ([X, 2 * X, X[0]],)), (starred, ([1.5, 2.5],)),
+        (contracted, (X, [[-1], [1]])), (symmetrised(np.dot, 1), (X, X.T @ X)), (sorted_by_key, ({"b": X, "a": X[0]},)),
     ],
 )  # fmt: skip
 def test_both_modes_and_second_order(function, args):
     check_grads(function, args)
+
+
+def test_a_list_is_taken_apart_where_its_length_has_to_be_known():
+    check_grads(selected, ([X > 0.5, X > 0.0], [X, 2 * X]), argnums=1)
+    gradient = grad(starred)
+    for n in (2, 3):
+        assert [item.shape for item in gradient([X] * n)] == [X.shape] * n
 
 
 def test_another_value_of_a_global_compiles_anew(monkeypatch):
