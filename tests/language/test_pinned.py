@@ -164,6 +164,15 @@ def test_floats_are_not_pinned():
         grad(lambda x, axis: np.sum(np.sum(x, axis=axis) ** 2))(X, 1.0)
 
 
+def singular_values(x, full):
+    return np.linalg.svd(x, full_matrices=full)[1]
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_a_flag_that_is_passed_is_known(full):
+    check_grads(singular_values, (X.T @ X + np.diag([1.0, 2.0, 3.0]), full))
+
+
 def test_a_module_says_which_number_it_is_for():
     first, second = emit(by_sums, args=(X, 0)), emit(by_sums, args=(X, 1))
     assert "x=float64[3, 3], axis=0" in first and "axis=1" in second and first != second
