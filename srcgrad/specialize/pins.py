@@ -73,4 +73,4 @@ def is_number(kind: Kind) -> bool:
 
 def _is_short(loop: For) -> bool:
     ends = [end.value for end in (loop.lo, loop.hi, loop.step) if isinstance(end, Const)]
-    return len(ends) == 3 and len(range(*ends)) <= FEW
+    return len(ends) == 3 and ends[2] != 0 and len(range(*ends)) <= FEW
