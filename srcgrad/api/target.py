@@ -16,6 +16,8 @@ from srcgrad.errors import ArgumentError
 from srcgrad.frontend import define, definition_of
 from srcgrad.frontend.source import STANDS_FOR, function_of
 from srcgrad.ir.nodes import Free
+from srcgrad.rules.defined import DEFINITIONS
+from srcgrad.rules.libraries import library_of
 from srcgrad.rules.registry import lookup, own_rule
 from srcgrad.specialize.options import Options, TransformedFunction, WrittenFunction
 from srcgrad.specialize.places import Place, Signature, is_many, places
@@ -190,7 +192,9 @@ def is_offered(fn: Any) -> bool:
     """Whether a callable is one of NumPy or another library that is known by itself: its code is not read."""
     if isinstance(fn, type):
         return False
-    return lookup(fn) is not None or (is_library(fn) and not plain_function(fn))
+    if lookup(fn) is not None or (library_of(fn) and fn in DEFINITIONS):
+        return True
+    return getattr(fn, "__module__", None) is not None and is_library(fn) and not plain_function(fn)
 
 
 def wrapper_of(made: Any) -> types.FunctionType:
