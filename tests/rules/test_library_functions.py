@@ -34,6 +34,10 @@ def test_methods_of_one_name_are_told_apart():
         np.testing.assert_allclose(slope, elementwise_grad(lambda x, d=distribution: d.logpdf(x))(V))
 
 
+def test_a_method_of_an_object_that_was_made():
+    np.testing.assert_allclose(elementwise_grad(stats.norm(0.1, 2.0).logpdf)(V), (0.1 - V) / 4)
+
+
 def test_a_method_under_another_name():
     density = stats.norm.logpdf
     np.testing.assert_allclose(grad(lambda x: np.sum(density(x)))(V), -V)
