@@ -194,8 +194,8 @@ def is_offered(fn: Any) -> bool:
         return False
     if lookup(fn) is not None or (library_of(fn) and fn in DEFINITIONS):
         return True
-    if isinstance(fn, types.MethodType):  # of an object that the library offers, not of one that was made of it
-        return bool(library_of(fn))
+    if isinstance(fn, (types.FunctionType, types.MethodType)):  # those of classes of a library are read
+        return bool(library_of(fn)) and not plain_function(fn)
     return getattr(fn, "__module__", None) is not None and is_library(fn) and not plain_function(fn)
 
 
