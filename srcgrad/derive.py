@@ -124,6 +124,8 @@ def _generate(outer: Any, closure: Closure, bound: dict[str, Value], wish: Wish,
     crossings: list[Crossing] = []
 
     def specialised(learned: Learned) -> Program:
+        if crossings:
+            crossings[0].pin(learned.pinned, outer)
         program, crossing = specialize_inner(outer, closure, bound, {*HELPERS, *OF_SCIPY}, learned)
         crossings[:] = [crossing]
         return program

@@ -9,7 +9,7 @@ import pytest
 from tests.support import load
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = ["operators.md", "complex.md", "training.md"]
+PAGES = ["autograd.md", "operators.md", "complex.md", "training.md"]
 
 
 def blocks(text):

@@ -180,3 +180,9 @@ def required(function: Any) -> tuple[str, ...]:
     own = () if found is None else found.parameters.values()
     plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return tuple(p.name for p in own if p.kind in plain and p.default is p.empty)
+
+
+def takes_more(function: Any) -> bool:
+    """Whether a function of a library takes more than its required parameters. Those of ufuncs do not count."""
+    found = signature(function)
+    return not isinstance(function, np.ufunc) and (found is None or len(found.parameters) > len(required(function)))

@@ -27,6 +27,7 @@ from srcgrad.errors import ArgumentError
 from srcgrad.frontend.source import STANDS_FOR
 from srcgrad.rules.libraries import import_home
 from srcgrad.runtime import HELPERS
+from srcgrad.specialize.inputs import Path
 from srcgrad.transform.results import GRADIENTS
 
 _LARGEST_ARRAY = 100
@@ -135,6 +136,8 @@ def module_text(made: GradientFunction, bound: tuple[Any, ...], naming: Naming |
     if isinstance(made.primal, Operator):
         argnums = (target.names[made.primal.argnums],)
     described, complete = describe(target.names, bound, naming.home)
+    if re.search(r"\bint\b", described):
+        described, complete = describe(target.names, bound, naming.home, _constants(made, bound))
     if complete:
         back = {recorded: module for module, recorded in naming.home.items()}
         values = examples(described, back)
@@ -163,6 +166,12 @@ def module_text(made: GradientFunction, bound: tuple[Any, ...], naming: Naming |
     head = "\n".join([f'"""{escaped(title)}', "", *lines, f"{PREFIX}text ?", '"""'])
     whole = f"{head}\n\n{_imports(compiled, body, naming)}{constants}\n\n{body}\n"
     return whole.replace(f"{PREFIX}text ?", f"{PREFIX}text {text_hash(whole)}", 1)
+
+
+def _constants(made: GradientFunction, bound: tuple[Any, ...]) -> set[Path]:
+    """Where ints stand among the arguments that the generated code takes as constants."""
+    found = made._compile(bound, made._wanted() is made._valued).guards
+    return {path for path, value in found if path[0][0] == "argument" and type(value) is int}
 
 
 def _places(made: GradientFunction, bound: tuple[Any, ...]) -> tuple[Any, ...]:

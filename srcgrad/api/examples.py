@@ -13,13 +13,14 @@ import ast
 import importlib
 import math
 import types
+from collections.abc import Set
 from typing import Any
 
 import numpy as np
 
 from srcgrad.backends.homes import on_device
 from srcgrad.errors import ArgumentError
-from srcgrad.specialize.inputs import attributes, is_object
+from srcgrad.specialize.inputs import Path, attributes, is_object
 
 NUMBERS = {"float": 0.5, "int": 2, "complex": 0.5j}
 
@@ -29,13 +30,13 @@ class _Undescribed(Exception):
 
 
 class _Writer:
-    """home: the names that modules are to be recorded by."""
+    """home: the names that modules are to be recorded by. known: where ints stand that count as constants."""
 
-    def __init__(self, home: dict[str, str]) -> None:
-        self.home = home
+    def __init__(self, home: dict[str, str], known: Set[Path]) -> None:
+        self.home, self.known = home, known
         self.shapes: dict[tuple[int, ...], tuple[int, ...]] = {}
 
-    def text(self, value: Any, seen: tuple[int, ...] = ()) -> str:
+    def text(self, value: Any, path: Path, seen: tuple[int, ...] = ()) -> str:
         if id(value) in seen or on_device(value):
             raise _Undescribed
         if isinstance(value, np.ndarray):
@@ -46,25 +47,27 @@ class _Writer:
             return "..."
         if value is None or isinstance(value, (bool, str, bytes)):
             return repr(value)
+        if type(value) is int and path in self.known:
+            return repr(value)
         if type(value) in (float, int, complex):
             return type(value).__name__
         seen = (*seen, id(value))
-        if type(value) is list:
-            return f"[{', '.join(self.text(item, seen) for item in value)}]"
-        if type(value) is tuple:
-            return f"({''.join(self.text(item, seen) + ', ' for item in value).rstrip()})"
+        if type(value) in (list, tuple):
+            items = [self.text(item, (*path, ("item", k)), seen) for k, item in enumerate(value)]
+            return f"[{', '.join(items)}]" if type(value) is list else f"({''.join(f'{i}, ' for i in items).rstrip()})"
         if type(value) is dict:
-            return f"{{{', '.join(f'{self.key(k)}: {self.text(v, seen)}' for k, v in value.items())}}}"
+            of = {k: self.text(v, (*path, ("item", k)), seen) for k, v in value.items()}
+            return f"{{{', '.join(f'{self.key(k)}: {text}' for k, text in of.items())}}}"
         if isinstance(value, tuple) and hasattr(value, "_fields"):
-            return f"{self.name(type(value))}({self.named(dict(zip(value._fields, value, strict=True)), seen)})"
+            of = {name: self.text(v, (*path, ("item", k)), seen)
+                  for k, (name, v) in enumerate(zip(value._fields, value, strict=True))}  # fmt: skip
+            return f"{self.name(type(value))}({_named(of)})"
         if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType, np.ufunc, types.ModuleType)):
             return self.name(value)
         if is_object(value) and not callable(value):
-            return f"{self.name(type(value))}({self.named(attributes(value), seen)})"
+            of = {name: self.text(v, (*path, ("attribute", name)), seen) for name, v in attributes(value).items()}
+            return f"{self.name(type(value))}({_named(of)})"
         raise _Undescribed
-
-    def named(self, items: dict[str, Any], seen: tuple[int, ...]) -> str:
-        return ", ".join(f"{name}={self.text(item, seen)}" for name, item in items.items())
 
     def key(self, key: Any) -> str:
         if type(key) not in (str, int, bool):
@@ -96,12 +99,19 @@ class _Writer:
         return f"{self.home.get(module, module)}.{name}"
 
 
-def describe(names: tuple[str, ...], bound: tuple[Any, ...], home: dict[str, str]) -> tuple[str, bool]:
-    """The kinds of arguments as text, and whether `examples` can read it back."""
-    writer, parts, complete = _Writer(home), [], True
+def _named(items: dict[str, str]) -> str:
+    return ", ".join(f"{name}={text}" for name, text in items.items())
+
+
+def describe(
+    names: tuple[str, ...], bound: tuple[Any, ...], home: dict[str, str], known: Set[Path] = frozenset()
+) -> tuple[str, bool]:
+    """The kinds of arguments as text, and whether `examples` can read it back. known: where ints stand among the
+    arguments that the generated code takes as constants: they are written as they are."""
+    writer, parts, complete = _Writer(home, known), [], True
     for name, value in zip(names, bound, strict=True):
         try:
-            parts.append(f"{name}={writer.text(value)}")
+            parts.append(f"{name}={writer.text(value, (('argument', name),))}")
         except _Undescribed:
             parts.append(f"{name}=<{type(value).__module__}.{type(value).__qualname__}>")
             complete = False

@@ -111,6 +111,8 @@ def make_reader(
             # another function object of the same code is the same, with other captured values; not so in libraries,
             # which are not read: a decorator's inner function is the code of all that it decorates
             w.refuse_unless(f"{text}.__code__ is {w.constant(expected.__code__)}")
+        elif type(expected) is int:
+            w.refuse_unless(f"type({text}) is int and {text} == {expected}")
         elif isinstance(expected, (str, bytes, int, float, Options)):
             w.refuse_unless(f"{text} == {w.constant(expected)}")
         else:

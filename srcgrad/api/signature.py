@@ -56,6 +56,8 @@ def key_of(value: Any, seen: tuple[int, ...] = ()) -> Any:
         return (cls, value)
     if cls is list:
         return _list_key(value, seen)
+    if cls is slice:
+        return (cls, key_of(value.start), key_of(value.stop), key_of(value.step))
     if isinstance(value, tuple):
         return (cls, *[key_of(item, seen) for item in value])
     if isinstance(value, dict):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from srcgrad.analysis.signatures import required
+from srcgrad.analysis.signatures import required, takes_more
 from srcgrad.codegen import compile_text
 from srcgrad.errors import ArgumentError
 from srcgrad.frontend import define, definition_of
@@ -21,6 +21,7 @@ from srcgrad.rules.libraries import library_of
 from srcgrad.rules.registry import lookup, own_rule
 from srcgrad.specialize.options import Options, TransformedFunction, WrittenFunction
 from srcgrad.specialize.places import Place, Signature, is_many, places
+from srcgrad.specialize.spelling import is_library, plain_function
 from srcgrad.specialize.transformations import suffixed, wrapper_definition
 
 Argnums = int | str | Sequence[int | str]
@@ -106,12 +107,13 @@ class Target:
 
 
 @functools.lru_cache(maxsize=1000)
-def caller_of(function: Any, params: tuple[str, ...]) -> types.FunctionType:
-    """A Python function that calls one that has a rule, and that may be written in C."""
+def caller_of(function: Any, params: tuple[str, ...], further: bool = False) -> types.FunctionType:
+    """A Python function that calls one that has a rule, and that may be written in C. further: whether it takes more
+    than these parameters."""
     name = getattr(function, "__name__", "")
     name = name if name.isidentifier() and not keyword.iskeyword(name) else "function"
     callee = "function" if name not in params and name != "function" else "own_function"
-    given = ", ".join(params)
+    given = ", ".join([*params, *(["*args", "**kwargs"] if further else [])])
     text = f"def {name}({given}):\n    return {callee}({given})\n"
     made = compile_text(text, name, {callee: function}, f"call of {name}")
     assert isinstance(made, types.FunctionType)
@@ -157,13 +159,13 @@ def target_of(function: Any) -> Target:
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = {}
     fn = function
-    while own_rule(fn) is not None or not isinstance(fn, types.FunctionType) or is_known(fn):
+    while own_rule(fn) is not None or not isinstance(fn, types.FunctionType) or is_offered(fn):
         if (own := own_rule(fn)) is not None:
             fn = caller_of(fn, own.params)
             continue
         if isinstance(fn, functools.partial):
             args, kwargs, fn = (*fn.args, *args), {**fn.keywords, **kwargs}, fn.func
-        elif isinstance(fn, types.MethodType):
+        elif isinstance(fn, types.MethodType) and not is_offered(fn):
             args, fn = (fn.__self__, *args), fn.__func__
         elif isinstance(fn, staticmethod):
             fn = fn.__func__
@@ -172,10 +174,10 @@ def target_of(function: Any) -> Target:
             raise ArgumentError(f"grad takes a function, not {what}.", "Write a function that returns a float.")
         elif isinstance(fn, TransformedFunction):
             fn = fn.primal if fn.options.mode == "primal" else wrapper_of(fn)
-        elif not isinstance(fn, type) and is_known(fn) and (params := required(fn)):
-            fn = caller_of(fn, params)
         elif isinstance(fn, WrittenFunction):
             fn = caller_of_written(fn)
+        elif is_offered(fn):
+            fn = caller_of(fn, required(fn), takes_more(fn))
         elif isinstance(getattr(fn, "py_func", None), types.FunctionType):  # numba
             fn = fn.py_func
         elif isinstance(fn, functools._lru_cache_wrapper):
@@ -188,9 +190,15 @@ def target_of(function: Any) -> Target:
     return Target(fn, args, kwargs)
 
 
-def is_known(fn: Any) -> bool:
-    """Whether a callable is one of NumPy or another library that has a rule or a definition: its code is not read."""
-    return lookup(fn) is not None or (bool(library_of(fn)) and fn in DEFINITIONS)
+def is_offered(fn: Any) -> bool:
+    """Whether a callable is one of NumPy or another library that is known by itself: its code is not read."""
+    if isinstance(fn, type):
+        return False
+    if lookup(fn) is not None or (library_of(fn) and fn in DEFINITIONS):
+        return True
+    if isinstance(fn, (types.FunctionType, types.MethodType)):  # those of classes of a library are read
+        return bool(library_of(fn)) and not plain_function(fn)
+    return getattr(fn, "__module__", None) is not None and is_library(fn) and not plain_function(fn)
 
 
 def wrapper_of(made: Any) -> types.FunctionType:

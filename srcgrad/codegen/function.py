@@ -39,5 +39,7 @@ def compile_text(text: str, name: str, namespace: dict[str, Any], label: str = "
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     namespace.setdefault("__name__", "srcgrad.generated")
     exec(compile(text, file, "exec", dont_inherit=True), namespace)
-    function: Callable[..., Any] = namespace[name]
+    function = namespace[name]
+    # Python takes two codes of one text for equal, whatever file they are of, but what they call may be another thing
+    function.__code__ = function.__code__.replace(co_consts=(*function.__code__.co_consts, file))
     return function

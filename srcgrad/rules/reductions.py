@@ -13,7 +13,7 @@ import numpy as np
 from srcgrad import runtime
 from srcgrad.analysis.dims import normalize_axes
 from srcgrad.errors import KindError
-from srcgrad.ir.kinds import Dim, dims, rank
+from srcgrad.ir.kinds import Dim, Scalar, dims, rank
 from srcgrad.rules.bodies import held
 from srcgrad.rules.build import Sym, conj, const, helper, xp
 from srcgrad.rules.contributions import Lazy
@@ -45,7 +45,7 @@ def count(x: Sym, axis: Any) -> Sym | int:
     """How many elements a reduction of x takes together."""
     axis, shape = literal(axis), dims(x.kind)
     if axis is None:
-        return x.size
+        return 1 if isinstance(x.kind, Scalar) else x.size
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)
     total: Sym | int | None = None
     for k in axes:

@@ -130,7 +130,7 @@ def _repeat(d: Sym, a: Sym, repeats: Any, axis: Any = None) -> Sym:
         raise KindError("np.repeat with a number for each element is not differentiated", "Index with an array.")
     n, k = rank(a.kind), literal(axis)
     if n == 1 or k is None:
-        return back(d.reshape(-1, repeats).sum(axis=1), a)
+        return back(d.reshape(a.size, repeats).sum(axis=1), a)
     if n is None:
         raise KindError("np.repeat of an array whose number of axes is not known")
     k %= n

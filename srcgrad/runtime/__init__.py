@@ -97,6 +97,7 @@ from srcgrad.runtime.helpers import (
     check_view,
     contents_of,
     copy_of,
+    filled,
     instance,
     put_back,
     reshape_like,
@@ -235,7 +236,8 @@ from srcgrad.runtime.steps import (
 HELPERS = {
     function.__name__: function
     for function in (
-        add_to, check_finite, check_view, copy_of, device_generator, reshape_like, scalar_adjoint, unbroadcast, winners,
+        add_to, check_finite, check_view, copy_of, device_generator, filled, reshape_like, scalar_adjoint, unbroadcast,
+        winners,
         instance, with_attributes, with_items, zero_directions, zeros_like,
         add_at, add_parts_at, grid, products_of_others, split_like, undiagonal, untile,
         cholesky_adjoint, cholesky_tangent, diagonal_part, eig_values, eig_values_adjoint, eig_values_tangent,

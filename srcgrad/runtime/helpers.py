@@ -66,6 +66,15 @@ def add_to(d, e):
     return d + e
 
 
+def filled(d, value):
+    """The adjoint of a list or dict of arrays, with zeros for those whose adjoint came to be the number 0.0."""
+    places = d if isinstance(d, dict) else range(len(d))
+    for place in places:
+        if type(d[place]) is float and isinstance(value[place], np.ndarray):
+            d[place] = np.zeros_like(value[place])
+    return d
+
+
 def check_finite(d, place):
     """Raise FloatingPointError where an adjoint of any structure holds nan or inf. place: the number of the check."""
     if isinstance(d, (list, tuple, dict)):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 
 import numpy as np
 
 from srcgrad.analysis.infer import infer_call
 from srcgrad.errors import KindError, UnsupportedError
-from srcgrad.ir.kinds import ListOf, Opaque, Scalar
+from srcgrad.ir.kinds import Kind, ListOf, Opaque, Scalar, is_float
 from srcgrad.ir.nodes import Call, Const, Expr, Name, Pack, Pos, Prim, Star
 from srcgrad.rules.effects import Ruled
+from srcgrad.rules.registry import lookup
 from srcgrad.specialize.spelling import is_of_srcgrad
 from srcgrad.specialize.state import State
 from srcgrad.specialize.values import (
@@ -149,3 +151,22 @@ def default_of(s: State, fn: Closure, name: str) -> Value | None:
                 return s.describe_constant(parameter.default, repr(parameter.default))
             return s.describe_captured(parameter.default, name, ("default", fn, name))
     return None
+
+
+def arrays_of_displays(prim: Prim, exprs: tuple[Expr, ...], pos: Pos | None) -> tuple[Expr, ...]:
+    """The arguments of a call, with `np.array([a, b])` for a display that stands where a rule knows arrays only."""
+    rule = lookup(prim.fn)
+    if rule is None or rule.displays or rule.own or not any(isinstance(e, Pack) for e in exprs):
+        return exprs
+    make = Prim(np.array, "np.array")
+    made = []
+    for name, expr in itertools.zip_longest(rule.params[: len(exprs)], exprs):
+        if name in rule.builders and name != rule.variadic and isinstance(expr, Pack) and is_float(join_of(expr)):
+            expr = Call(make, (expr,), kind=infer_call(make, (expr,)), pos=pos)
+        made.append(expr)
+    return tuple(made)
+
+
+def join_of(display: Pack) -> Kind:
+    """What the items of a display are together; those of displays in it count."""
+    return join_all([join_of(item) if isinstance(item, Pack) else item.kind for item in display.items])

@@ -47,6 +47,7 @@ class Boundary:
     def __init__(self, outer: State, fresh: Callable[[str], str], declare: Callable[[str, Kind, bool], str]) -> None:
         self.outer, self.fresh, self.declare = outer, fresh, declare
         self.hidden: dict[str, Value] = {}
+        self._given: dict[str, Leaf] = {}
         self.texts: list[str] = []
         self.kept: list[object] = []
         self._names: dict[str, str] = {}
@@ -62,6 +63,7 @@ class Boundary:
             number = isinstance(value.kind, Scalar) and value.kind.dtype.startswith(("float", "complex"))
             kind = forget_value(value.kind) if number else value.kind
             self._note("argument", self._text(kind))
+            self._given[text] = value
             return Leaf(Name(self.declare(text, kind, False), kind=kind))
         if isinstance(value, Struct) and value.none is None:
             if id(value) not in self._structs:
@@ -73,6 +75,10 @@ class Boundary:
         if isinstance(value, Iteration) and value.made is not None:
             raise UnsupportedError("an iterator is passed to a derivative", "Pass a list: `list(...)`.")
         return self.captured(value, text)
+
+    def outer_value(self, text: str) -> Value | None:
+        """The value in the outer program of what inner code reads by the text."""
+        return self.hidden.get(text) or self._given.get(text)
 
     def captured(self, value: Value, hint: str) -> Value:
         """A value of the outer program that the inner one reads."""

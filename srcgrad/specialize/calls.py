@@ -21,7 +21,7 @@ from srcgrad.rules.libraries import library_of
 from srcgrad.rules.refused import WRITES, reason_of
 from srcgrad.rules.registry import effect, lookup, missing, own_rule
 from srcgrad.specialize import holders
-from srcgrad.specialize.arguments import argument, bind_arguments, positional_arguments
+from srcgrad.specialize.arguments import argument, arrays_of_displays, bind_arguments, positional_arguments
 from srcgrad.specialize.defined import call_source, is_defined, may_vary, solver_of, written
 from srcgrad.specialize.listed import array_likes
 from srcgrad.specialize.spelling import is_of_srcgrad, plain_function
@@ -67,7 +67,11 @@ def apply(s: State, expr: Apply) -> Value:
     stars = [isinstance(given, Star) for given in expr.args]
     if isinstance(fn, Static) and fn.value is zip and stars == [True] and isinstance(positional[0], Rows):
         return Iteration(static=positional[0].values(), once=True)  # zip(*rows): the columns
-    return call_value(s, fn, positional_arguments(s, fn, positional, stars, kwargs, expr.pos), kwargs, expr.pos)
+    try:
+        return call_value(s, fn, positional_arguments(s, fn, positional, stars, kwargs, expr.pos), kwargs, expr.pos)
+    except SrcgradError:
+        s.need_known([*positional, *kwargs.values()])
+        raise
 
 
 def call_value(s: State, fn: Value, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value:
@@ -222,7 +226,7 @@ def call_primitive(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Va
     if (reason is not None and reason.message) or (what == "unknown" and is_defined(prim.fn)):
         raise missing(prim, pos)  # before its arguments, which may be nothing that a primitive takes
     try:
-        exprs = tuple(argument(s, arg, pos) for arg in args)
+        exprs = arrays_of_displays(prim, tuple(argument(s, arg, pos) for arg in args), pos)
         keywords = tuple((key, argument(s, arg, pos)) for key, arg in kwargs.items())
         _refuse_output(prim, exprs, keywords, pos)
         if what == "pure":

@@ -12,7 +12,7 @@ import numpy as np
 
 from srcgrad.analysis.infer import kind_of
 from srcgrad.errors import KindError, SrcgradError, UnsupportedError
-from srcgrad.ir.kinds import Array, Matrix, Opaque, is_float
+from srcgrad.ir.kinds import Array, Matrix, Opaque, Scalar, is_float
 from srcgrad.ir.nodes import Call, Const, Expr, Name, Pos, Prim, Slice
 from srcgrad.ir.walk import rebuild
 from srcgrad.rules.build import Sym, lift
@@ -210,6 +210,8 @@ def _given(s: State, value: Value, pos: Pos | None) -> Any:
         ends = (expr.lo, expr.hi, expr.step)
         return slice(*(None if e is None else e.value if isinstance(e, Const) else Sym(e) for e in ends))
     kind = kind_of(expr)
+    if isinstance(kind, Scalar) and isinstance(kind.value, bool):  # a flag that is passed
+        return kind.value
     again = isinstance(expr, Name) or not (is_float(kind) or isinstance(kind, Array))  # what may be read again
     return Sym(expr if again else s.temporary(expr, "given").expr)
 

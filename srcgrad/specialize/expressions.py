@@ -78,10 +78,19 @@ def _evaluate(s: State, expr: Expr) -> Value:
         case Free(id=name):
             return s.free(name, expr.pos)
         case Op(op=op, args=args):
-            return operate(s, op, evaluate_all(s, args), expr.pos)
+            values = evaluate_all(s, args)
+            try:
+                return operate(s, op, values, expr.pos)
+            except SrcgradError:
+                s.need_known(values)
+                raise
         case Load(base=base, index=index):
             owner, at = evaluate_all(s, [base, index])
-            return load(s, owner, at, expr.pos)
+            try:
+                return load(s, owner, at, expr.pos)
+            except SrcgradError:
+                s.need_known([at])
+                raise
         case Slice():
             parts = [evaluate(s, part) if part is not None else None for part in (expr.lo, expr.hi, expr.step)]
             lo, hi, step = (None if part is None else as_expr(part, expr.pos) for part in parts)

@@ -147,7 +147,7 @@ def take_item(s: State, owner: Struct, at: Value, pos: Pos | None) -> Value:
             if owner.type == "dict":
                 raise KindError(f"the dict has no key {key!r}; it has {', '.join(map(repr, owner.items))}", pos=pos)
             raise KindError(f"index {key} is out of range for a {owner.type} of {len(owner.items)} items", pos=pos)
-    s.need_dynamic(owner, pos)
+    s.need_dynamic(owner, pos, at)
     if owner.type == "tuple" and all(map(is_row, owner.values())) and owner.items:
         rows = s.dynamic_list(Struct("list", dict(enumerate(copied(owner).values())), site=s.site(pos)), pos, held=True)
         return load(s, rows, at, pos)
@@ -179,6 +179,9 @@ def attribute(s: State, owner: Value, name: str, pos: Pos | None) -> Value:
         return s.describe_constant(getattr(owner.value, name), f"{s.spelling(owner)}.{name}", owner.value, name)
     if isinstance(owner, Struct):
         return _struct_attribute(s, owner, name, pos)
+    if isinstance(owner, Leaf) and isinstance(owner.expr, Slice) and name in ("start", "stop", "step"):
+        end = {"start": owner.expr.lo, "stop": owner.expr.hi, "step": owner.expr.step}[name]
+        return Static(None) if end is None else Leaf(end)
     if isinstance(owner, Leaf):
         s.need_list(owner)
         fn = members.ATTRIBUTES.get(name)

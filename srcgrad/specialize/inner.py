@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from srcgrad.ir.nodes import Pos
 from srcgrad.specialize.boundary import Boundary
 from srcgrad.specialize.inputs import Inputs
 from srcgrad.specialize.knowledge import Frame, Key, Knowledge, Learned, Restart
+from srcgrad.specialize.pins import paths_of
 from srcgrad.specialize.program import Program, Specializer, attempt, settled
 from srcgrad.specialize.spelling import RESERVED
 from srcgrad.specialize.values import Closure, Value
@@ -33,6 +34,10 @@ class Crossing:
 
     boundary: Boundary
     reads: list[Read] = field(default_factory=list)
+
+    def pin(self, paths: Iterable[Any], outer: Specializer) -> None:
+        """Have the numbers of the outer program that stand behind some of the inner one taken as constants."""
+        outer.need_known([value for ((_, text),) in paths if (value := self.boundary.outer_value(text)) is not None])
 
 
 class Inner(Specializer):
@@ -92,6 +97,13 @@ class Inner(Specializer):
 
     def function_value(self, value: Any, path: Any) -> Value:
         return self.asked("function_value", value, path)
+
+    def take_as_constants(self, names: set[str]) -> None:
+        """The outer program's numbers are the outer program's to pin."""
+        try:
+            self.crossing.pin(paths_of(names, self.inputs), self.outer)
+        except (Restart, Outside) as cause:
+            raise Outside(cause) from None
 
     def nested(self) -> Specializer:
         made = Inner(self.knowledge, self.reserved(), self.inputs, self.outer)

@@ -10,19 +10,19 @@ import operator
 import types
 from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 
 from srcgrad.backends.homes import home_of, homes_in
 from srcgrad.errors import UnsupportedError
 from srcgrad.ir.kinds import BOTTOM, UNSET, Array, Dim, Extent, Kind, ListOf, Matrix, Opaque, Scalar, join
-from srcgrad.ir.nodes import Name, Slice
+from srcgrad.ir.nodes import Expr, Name, Slice
 from srcgrad.rules.defined.registry import STAND_INS
 from srcgrad.rules.libraries import MATRICES
 from srcgrad.rules.objects import parts_of
 from srcgrad.rules.registry import lookup, own_rule
-from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr, constant
+from srcgrad.specialize.values import Leaf, Static, Struct, Value, as_expr
 
 Path = tuple[Any, ...]
 """How to reach a value when the compiled function is called. It starts with ("argument", name), ("primal", None) -
@@ -32,6 +32,12 @@ object will do."""
 
 FROZEN = "__frozen__"
 """The attribute of a dataclass' object that names those of its fields that nothing is differentiated by: a tuple."""
+
+
+def path_key(path: Path) -> Path:
+    """A path as a key: an object that it starts from counts as itself, whatever it is equal to."""
+    return tuple((step, id(what)) if step == "object" else (step, what) for step, what in path)
+
 
 MISSING = object()
 """What a guard holds of a global that is not there, so that a builtin is meant."""
@@ -64,6 +70,8 @@ class Inputs:
         """Whether the program works on arrays of a device."""
         return any("cupy" in homes for homes in self.homes.values())
 
+
+LONGEST = 100  # items of a list that is taken apart because a call has to know how many they are
 
 NUMBER = (int, float, complex, np.number, np.bool_)
 
@@ -152,11 +160,6 @@ def attributes(value: Any) -> dict[str, Any]:
     return found
 
 
-def is_index(value: Any) -> TypeGuard[slice]:
-    """Whether a value is a slice with bounds that are ints."""
-    return isinstance(value, slice) and all(type(k) in (int, type(None)) for k in (value.start, value.stop, value.step))
-
-
 def uniform_kind(values: list[Any], base: str) -> Kind | None:
     """The kind of the items of a list of numbers or arrays of one kind, else None."""
     kind: Kind = BOTTOM
@@ -186,9 +189,9 @@ class Describer:
     """Turns Python objects into values whose leaves are read by their access text, such as `params["w1"]`."""
 
     def __init__(
-        self, inputs: Inputs, function: Callable[[Any, Path], Value], localised: dict[str, str]
+        self, inputs: Inputs, function: Callable[[Any, Path], Value], localised: dict[str, str], pinned: Set[object]
     ) -> None:
-        self.inputs, self.function, self.localised = inputs, function, localised
+        self.inputs, self.function, self.localised, self.pinned = inputs, function, localised, pinned
         self.shapes: dict[tuple[int, ...], tuple[Dim, ...]] = {}
 
     def relate(self, args: dict[str, Any]) -> None:
@@ -211,14 +214,16 @@ class Describer:
             alone = lengths(value.shape, text)
             known = self.shapes.setdefault(value.shape, alone) if len(path) == 1 else alone
             return self.leaf(_array_kind(value, known), text, path, homes_in(value))
+        if self.pinned and path_key(path) in self.pinned and (type(value) is not list or len(value) <= LONGEST):
+            return self.known(value, text, path, seen)
         if isinstance(value, NUMBER):
             return self.leaf(scalar_kind(value), text, path)
         if value is None or isinstance(value, (str, bytes, type, types.ModuleType, np.dtype)) or value is Ellipsis:
             return Static(value, text if isinstance(value, type) else "")
+        if isinstance(value, slice):
+            return self.slice(value, text, path)
         if isinstance(value, enum.Enum):
             return Static(value, text)
-        if is_index(value) and path[0][0] != "argument":
-            return self.index(value, path)
         if isinstance(value, list):
             kind = uniform_kind(value, text)
             if kind is not None and value:
@@ -236,11 +241,26 @@ class Describer:
             return self.object(value, text, path, seen)
         return self.leaf(_library_kind(value), text, path)
 
-    def index(self, value: slice, path: Path) -> Leaf:
-        """A captured slice: its bounds are part of the program."""
+    def slice(self, value: slice, text: str, path: Path) -> Leaf:
+        """A slice, as what stands in brackets."""
+        ends: dict[str, Expr | None] = {}
+        for name, end in (("start", value.start), ("stop", value.stop), ("step", value.step)):
+            part = self.describe(end, access("object", text, name), (*path, ("attribute", name)))
+            ends[name] = None if end is None else as_expr(part)
+        return Leaf(Slice(ends["start"], ends["stop"], ends["step"], kind=Opaque(slice)))
+
+    def known(self, value: Any, text: str, path: Path, seen: tuple[int, ...]) -> Value:
+        """An int that is taken as a constant, or a list as the items that it has: both are guarded."""
+        if type(value) is list:
+            self.inputs.guards.append(((*path, ("length", None)), len(value)))
+            items = {
+                k: self.known(item, access("list", text, k), (*path, ("item", k)), seen) for k, item in enumerate(value)
+            }
+            return Struct("list", items, None, origin=(text, dict(items)))
+        if type(value) is not int:
+            return self.describe(value, text, path, seen)
         self.inputs.guards.append((path, value))
-        bounds = [None if k is None else as_expr(constant(k)) for k in (value.start, value.stop, value.step)]
-        return Leaf(Slice(*bounds, kind=Opaque(slice)))
+        return Static(value)
 
     def struct(
         self, type_: str, items: Any, text: str, path: Path, seen: tuple[int, ...], cls: type | None, value: Any

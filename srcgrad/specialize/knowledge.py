@@ -23,11 +23,13 @@ class Restart(Exception):
 class Knowledge:
     """What earlier attempts at the same function have shown.
 
-    dynamic: places that make a list which must exist at run time. localised: parameters' leaves that need a
-    variable of their own, since they are written. outlined: code objects whose functions are compiled on their own.
-    canonical: variables whose containers' parts are variables of their own, assigned wherever the variable is
-    bound. unrolled: loops that are written out. held: loops whose bodies set anew what they run over. copied:
-    places that hold arrays for later, which others overwrite meanwhile.
+    dynamic: places that make a list which must exist at run time. localised: parameters' leaves that need a variable
+    of their own, since they are written. outlined: code objects whose functions are compiled on their own. canonical:
+    variables whose containers' parts are variables of their own, assigned wherever the variable is bound. unrolled:
+    loops that are written out. held: loops whose bodies set anew what they run over. copied: places that hold arrays
+    for later, which others overwrite meanwhile. indexed: for lists that exist at run time because of an index, the
+    variables that it depends on. pinned: whole numbers from outside that are taken as constants, by where they come
+    from (see pins).
     """
 
     dynamic: set[object] = field(default_factory=set)
@@ -37,15 +39,20 @@ class Knowledge:
     unrolled: set[object] = field(default_factory=set)
     held: set[object] = field(default_factory=set)
     copied: set[object] = field(default_factory=set)
+    indexed: dict[object, set[str]] = field(default_factory=dict)
+    pinned: set[object] = field(default_factory=set)
     templates: dict[object, Any] = field(default_factory=dict)
 
 
 @dataclass
 class Learned:
-    """What only a whole program can show, of parts of arguments (localised) and of places (copied): see Knowledge."""
+    """What only a whole program can show, of parts of arguments (localised), of places (copied), of numbers (pinned)
+    and of loops (unrolled): see Knowledge."""
 
     localised: set[str] = field(default_factory=set)
     copied: set[object] = field(default_factory=set)
+    pinned: set[object] = field(default_factory=set)
+    unrolled: set[object] = field(default_factory=set)
 
 
 @dataclass

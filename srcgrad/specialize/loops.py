@@ -21,6 +21,7 @@ from srcgrad.ir.nodes import (
     Pop,
     Pos,
     Push,
+    Slice,
     Star,
     Stmt,
     While,
@@ -32,6 +33,7 @@ from srcgrad.specialize.choices import evaluate_test, test_expr
 from srcgrad.specialize.expressions import evaluate
 from srcgrad.specialize.iteration import iterate, static_count, static_items
 from srcgrad.specialize.knowledge import Restart
+from srcgrad.specialize.pins import FEW
 from srcgrad.specialize.state import State, true_of
 from srcgrad.specialize.statements import assign, run_block
 from srcgrad.specialize.values import (
@@ -39,8 +41,6 @@ from srcgrad.specialize.values import (
     Struct,
     Value,
 )
-
-FEW = 16  # trips of a loop that may be written out where its body cannot do without
 
 
 def run_while(s: State, stmt: While) -> None:
@@ -88,7 +88,7 @@ def run_for(s: State, stmt: ForEach) -> None:
             iteration.static = [_before_loop(s, item) for item in iteration.static]
     finally:
         s.loop_writes = outer
-    if iteration.static is None and site in s.knowledge.unrolled:
+    if iteration.static is None and (site in s.knowledge.unrolled or stmt.pos in s.knowledge.unrolled):
         iteration.static = static_items(iteration)
     if iteration.static is not None:
         if slots is not None:
@@ -120,6 +120,7 @@ def run_for(s: State, stmt: ForEach) -> None:
         bounds = (zero, iteration.count, one)
     lo, hi, step = bounds
     name = Name(index, kind=INT, pos=stmt.pos)
+    s.set_by[index] = [lo, hi, step]
 
     read: set[str] = set()
     before = set(s.temporaries)
@@ -145,11 +146,13 @@ def run_for(s: State, stmt: ForEach) -> None:
 
     s.unrolled_loops.append(None)
     s.loops.append((s.depth + 1, site if narrow else None))
+    s.counters.add(index)
     try:
         body = s.fixpoint(trip)
     finally:
         s.unrolled_loops.pop()
         s.loops.pop()
+        s.counters.discard(index)
     _hold_what_changes(s, stmt, read, body, (s.temporaries - before) | {index})
     if iteration.source is not None:
         for inner in statements(body):
@@ -202,7 +205,7 @@ def _plain_leaves(value: Value) -> Iterator[Leaf]:
 
 def _before_loop(s: State, value: Value) -> Value:
     """An item of a loop that is written out has the value that it had before the loop."""
-    if isinstance(value, Leaf) and not isinstance(value.expr, Const):
+    if isinstance(value, Leaf) and not isinstance(value.expr, (Const, Slice)):
         if not isinstance(value.expr, Name) or value.expr.id in s.loop_writes:
             return s.temporary(value.expr, "item")
     if isinstance(value, Struct) and value.type == "tuple":

@@ -18,14 +18,16 @@ from srcgrad.ir.kinds import BOTTOM, DictOf, ListOf, Opaque
 from srcgrad.ir.nodes import Assign, Const, Definition, Expr, Load, Name, Pos, Stmt
 from srcgrad.ir.walk import root, statements
 from srcgrad.marks import is_checkpointed
+from srcgrad.rules.libraries import library_of
 from srcgrad.rules.registry import own_rule
 from srcgrad.runtime import HELPERS
 from srcgrad.specialize.environments import copy_environment
 from srcgrad.specialize.hooks import refuse_changes_of_what_is_read
-from srcgrad.specialize.inputs import MISSING, Describer, Inputs, Path, is_index, is_object
+from srcgrad.specialize.inputs import MISSING, Describer, Inputs, Path, is_object
 from srcgrad.specialize.knowledge import Change, Derive, Frame, Key, Knowledge, Learned, Restart
 from srcgrad.specialize.options import TransformedFunction, WrittenFunction
 from srcgrad.specialize.outline import close_callees, with_hidden, with_hidden_value
+from srcgrad.specialize.pins import paths_of
 from srcgrad.specialize.sources import Written
 from srcgrad.specialize.spelling import FIXED, NAMED, RESERVED, is_library, plain_function, spelling_of
 from srcgrad.specialize.state import State
@@ -81,7 +83,7 @@ class Specializer(State):
         self.inputs = inputs
         self.derive = derive
         self.localised: dict[str, str] = {}
-        self.describer = Describer(inputs, self.function_value, self.localised)
+        self.describer = Describer(inputs, self.function_value, self.localised, knowledge.pinned)
         self.captured = inputs.seen
         self.hook_changes: list[Change] = []
         self.callees: dict[str, Any] = {}
@@ -236,8 +238,6 @@ class Specializer(State):
                 return Static(value, name)
             made = self.function_value(value, path)
             return Static(value, spelling_of(value) or name) if isinstance(made, Static) else made
-        if is_index(value):
-            return self.describer.index(value, path)
         hidden = self.fresh(name)
         self.inputs.captured[hidden] = path
         made = self.describer.describe(value, hidden, path if len(path) > 1 else (*path, ("attribute", "__self__")))
@@ -271,7 +271,8 @@ class Specializer(State):
     def function_value(self, value: Any, path: Path | None) -> Value:
         """A callable object as a value."""
         start: Path = path if path is not None else (("object", value),)
-        if isinstance(value, types.MethodType) and isinstance(value.__func__, types.FunctionType):
+        own = isinstance(value, types.MethodType) and not library_of(value)
+        if own and isinstance(value.__func__, types.FunctionType):
             owner = self.describe_captured(value.__self__, "self", (*start, ("attribute", "__self__")))
             function = (*start, ("attribute", "__func__"))
             return Bound(self.describe_captured(value.__func__, value.__func__.__name__, function), [owner],
@@ -326,6 +327,12 @@ class Specializer(State):
     def reserved(self) -> set[str]:
         """The names that the variables of a function that is compiled on its own must not have."""
         return RESERVED | set(HELPERS) | set(self.inputs.captured)
+
+    def take_as_constants(self, names: set[str]) -> None:
+        new = paths_of(names, self.inputs) - self.knowledge.pinned
+        if new:
+            self.knowledge.pinned |= new
+            raise Restart
 
     def own_variable(self, name: Name) -> None:
         """A leaf of an argument is written: it gets a variable of its own, so that the caller's is left alone."""
@@ -388,7 +395,10 @@ def specialize(
 
 def settled(definition: Definition, learned: Learned, once: Callable[[Knowledge], Program]) -> Program:
     """What `once` makes of a function when it has learned enough to come to its end."""
-    knowledge = Knowledge(localised=set(learned.localised), copied=set(learned.copied))
+    knowledge = Knowledge(
+        localised=set(learned.localised), copied=set(learned.copied), pinned=set(learned.pinned),
+        unrolled=set(learned.unrolled),
+    )  # fmt: skip
     for _ in range(200):
         try:
             return once(knowledge)

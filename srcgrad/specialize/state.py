@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from srcgrad.errors import KindError, UnsupportedError
 from srcgrad.ir.kinds import ListOf, Opaque, forget_value, is_float
 from srcgrad.ir.nodes import Const, Expr, If, Name, Pack, Pos, Raise, Stmt
+from srcgrad.ir.walk import names_in
 from srcgrad.specialize.environments import Copies, copy_environment, copy_with, put_back
 from srcgrad.specialize.joins import Joiner
 from srcgrad.specialize.knowledge import Change, Derive, Frame, Key, Knowledge, Restart
+from srcgrad.specialize.pins import reached
 from srcgrad.specialize.values import (
     Bound,
     Closure,
@@ -94,6 +96,10 @@ class State(Variables):
 
     def own_variable(self, name: Name) -> None:
         """A leaf of an argument is written."""
+        raise NotImplementedError
+
+    def take_as_constants(self, names: set[str]) -> None:
+        """Start again with the whole numbers among these variables as constants, where they come from outside."""
         raise NotImplementedError
 
     def writable(self, place: Expr, pos: Pos | None) -> Expr:
@@ -220,13 +226,21 @@ class State(Variables):
     def restore(self, saved: tuple[Any, ...]) -> None:
         self.env, self.names, self.used, self.emitted = saved
 
-    def need_dynamic(self, owner: Struct, pos: Pos | None) -> None:
-        """A container turns out to need a place in memory when the program runs: start again knowing that."""
+    def need_dynamic(self, owner: Struct, pos: Pos | None, index: Value | None = None) -> None:
+        """A container turns out to need a place in memory when the program runs: start again knowing that.
+        index: by what it is indexed, where that is why."""
         if owner.type == "dict":
             self.need_unrolled(owner.depth)
         if owner.site is not None and owner.site not in self.knowledge.dynamic and owner.type in ("list", "dict"):
             self.knowledge.dynamic.add(owner.site)
+            if index is not None:
+                self.knowledge.indexed[owner.site] = self._behind([index])
             raise Restart
+
+    def _behind(self, values: Iterable[Value]) -> set[str]:
+        """The variables that some values depend on."""
+        read = {name for value in values for _, leaf in leaves(value) for name in names_in(leaf.expr)}
+        return reached(read, self.set_by)
 
     def need_unrolled(self, depth: int = 0) -> None:
         """What is done in these loops can be decided when compiling only if they are written out: start again so,
@@ -236,6 +250,20 @@ class State(Variables):
             self.knowledge.unrolled |= set(sites)
             self.knowledge.dynamic.clear()  # what had to exist at run time in those loops may not have to now
             raise Restart
+
+    def need_known(self, values: Iterable[Value]) -> None:
+        """Something was refused that depends on these values: start again where they can be known when compiling."""
+        names = self._behind(values)
+        sites = [site for name in names if (site := self.list_sites.get(name, (None, 0))[0]) in self.knowledge.indexed]
+        known = set(self.knowledge.pinned)
+        try:
+            self.take_as_constants(names.union(*(self.knowledge.indexed[site] for site in sites)))
+        except Restart:
+            if self.knowledge.pinned != known:
+                self.knowledge.dynamic -= set(sites)  # their indices are known now
+            raise
+        if names & self.counters:
+            self.need_unrolled()
 
     def need_run_time(self, value: Value, pos: Pos | None) -> None:
         """Make sure that what goes into a list or dict that exists at run time can be there."""

@@ -132,7 +132,7 @@ def _store_in_struct(s: State, owner: Struct, at: Value, value: Value, op: str, 
         return
     key = static_key(at)
     if key is None and not (isinstance(at, Static) and owner.type == "dict"):
-        s.need_dynamic(owner, pos)
+        s.need_dynamic(owner, pos, at)
         raise KindError(
             f"an item of a {owner.type} with items of several kinds is written at an index that only the run knows",
             pos=pos,

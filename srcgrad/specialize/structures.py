@@ -48,6 +48,12 @@ def _copy_of(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | N
     return deep_copy(s, value, pos)
 
 
+@handles(runtime.filled)
+def _filled(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
+    expect("filled", args, kwargs, 2, 2, pos)
+    return args[0]
+
+
 @handles(runtime.add_at)
 def _add_at(s: State, args: list[Value], kwargs: dict[str, Value], pos: Pos | None) -> Value | None:
     """Its index may be a tuple with slices, which no variable can hold."""

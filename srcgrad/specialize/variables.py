@@ -10,8 +10,9 @@ from typing import Any, cast
 
 from srcgrad.errors import UnsupportedError
 from srcgrad.ir.kinds import BOOL, BOTTOM, Scalar
-from srcgrad.ir.nodes import Assign, Const, Expr, Name, Pop, Pos, Stmt
+from srcgrad.ir.nodes import Assign, Const, Expr, Name, Pop, Pos, Slice, Stmt
 from srcgrad.specialize.knowledge import Frame, Key, Knowledge
+from srcgrad.specialize.pins import is_number
 from srcgrad.specialize.values import (
     Bound,
     Closure,
@@ -48,6 +49,8 @@ class Variables:
         self.temporaries: set[str] = set()
         self.list_sites: dict[str, tuple[object, int]] = {}
         self.loops: list[tuple[int, object]] = []
+        self.counters: set[str] = set()  # the variables that count the trips of the loops around
+        self.set_by: dict[str, list[Expr]] = {}  # of whole numbers, what was assigned to them
         self.break_flags: list[tuple[list[Name], int]] = []
         self.made_lists: dict[int, tuple[Expr, tuple[object, int]]] = {}
         self.loop_writes: set[str] = set()
@@ -98,6 +101,8 @@ class Variables:
                 stmt.pos,
             )
         self.out.append(stmt)
+        if isinstance(stmt, Assign) and isinstance(stmt.target, Name) and is_number(stmt.target.kind):
+            self.set_by.setdefault(stmt.target.id, []).append(stmt.value)
 
     def temporary(self, expr: Expr, hint: str) -> Leaf:
         """Assign the expression to a new variable."""
@@ -170,6 +175,8 @@ class Variables:
 
         Parts that are variables already are left as they are, unless forced.
         """
+        if isinstance(value, Leaf) and isinstance(value.expr, Slice):
+            return self._held_slice(value.expr, base, pos)
         if isinstance(value, Leaf):
             if isinstance(value.expr, Name) and value.expr.id == base:
                 return value
@@ -199,6 +206,14 @@ class Variables:
         if isinstance(value, (Bound, Method, Either)):
             return self._held_function(value, base, pos)
         return value
+
+    def _held_slice(self, value: Slice, base: str, pos: Pos | None) -> Leaf:
+        """A slice, as what stands in brackets, whose ends are held in variables."""
+        ends: list[Expr | None] = []
+        for name, end in zip(("start", "stop", "step"), (value.lo, value.hi, value.step), strict=True):
+            held = end is None or isinstance(end, Const)
+            ends.append(end if held else self.temporary(cast(Expr, end), f"{base}_{name}").expr)
+        return Leaf(dataclasses.replace(value, lo=ends[0], hi=ends[1], step=ends[2]))
 
     def _held_function(self, value: Value, base: str, pos: Pos | None) -> Value:
         """A function whose arguments or owner are held in variables."""

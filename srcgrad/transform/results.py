@@ -21,6 +21,7 @@ from srcgrad.ir.nodes import (
     DictPack,
     Effect,
     Expr,
+    Load,
     Name,
     Pack,
     Pop,
@@ -36,7 +37,7 @@ from srcgrad.runtime import HELPERS
 from srcgrad.specialize.inputs import FROZEN, access, plain_constructor, static_fields
 from srcgrad.specialize.program import Program
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, kind_of_static, leaves, static_key
-from srcgrad.transform.reverse.facts import Facts, typed_zero
+from srcgrad.transform.reverse.facts import ZERO_FLOAT, Facts, typed_zero
 
 Place = str | tuple[str, int | str]
 
@@ -334,6 +335,7 @@ def gradients(program: Program, wish: Wish, facts: Facts, reverse: Sequence[Stmt
     reverse: the statements of the reverse sweep, which show in what dtype each adjoint comes.
     """
     made = _dtypes(reverse)
+    emptied = any(_empties_place(stmt) for stmt in statements(list(reverse)))
 
     def build(value: Value, path: str) -> Expr:
         if isinstance(value, Leaf):
@@ -347,6 +349,9 @@ def gradients(program: Program, wish: Wish, facts: Facts, reverse: Sequence[Stmt
                     return typed_zero(kind)
                 return facts.zero(name)
             adjoint = facts.adjoint(name)
+            if emptied and isinstance(kind, (ListOf, DictOf)) and facts.aliases.is_written(name):
+                given = Name(program.inputs.local.get(name, name), kind=kind)
+                return Call(Prim(HELPERS["filled"], "filled"), (adjoint, given), kind=kind)
             return _in_dtype(adjoint, kind, made.get(adjoint.id, []))
         if not isinstance(value, Struct):
             return NOTHING
@@ -356,6 +361,14 @@ def gradients(program: Program, wish: Wish, facts: Facts, reverse: Sequence[Stmt
         return container(value, items, path)
 
     return [build(*wanted(program, place)) for place in wish.wrt]
+
+
+def _empties_place(stmt: Stmt) -> bool:
+    """Whether the adjoint of an array in a list or dict is set to the number zero, whatever shape it has."""
+    target = stmt.target if isinstance(stmt, Store) and stmt.value == ZERO_FLOAT else None
+    if not isinstance(target, Load):
+        return False
+    return isinstance(target.base.kind, (ListOf, DictOf)) and isinstance(target.kind, Array)
 
 
 def container(value: Struct, items: dict[Any, Expr], path: str) -> Expr:

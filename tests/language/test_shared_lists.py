@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from srcgrad import check_grads, grad
 from tests.support import Cases
 
 X4 = np.array([0.3, 0.5, -0.2, 0.9])
@@ -135,3 +136,27 @@ def shape_of_what_is_overwritten(x, p):
 
 
 test_shared_lists = CASES.test()
+
+
+def replaced_in_shared(xs):
+    made = [np.zeros_like(x) for x in xs]
+    same = made
+    made[0] = same[1] + np.cos(xs[0])
+    for i in range(2):
+        same[1] = made[0] * np.tanh(xs[i])
+    return np.sum(made[0] ** 2) + np.sum(same[1])
+
+
+def test_an_array_in_a_list_with_several_names_is_replaced_by_another():
+    check_grads(replaced_in_shared, ([X4, 2 * X4, X4 - 1],), order=1)
+
+
+def replaced(xs):
+    xs[0] = xs[1] * 2
+    return np.sum(xs[0])
+
+
+def test_the_gradient_of_an_item_that_is_replaced_has_its_shape():
+    first, second = grad(replaced)([np.ones(3), np.ones(3)])
+    np.testing.assert_array_equal(first, np.zeros(3))
+    np.testing.assert_array_equal(second, np.full(3, 2.0))

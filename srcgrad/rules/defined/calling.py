@@ -1,6 +1,8 @@
 """Functions that call functions, or have a case of their own: as the Python that does the same."""
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
 
+import operator
+
 import numpy as np
 
 from srcgrad.rules.defined.registry import in_python, refuse
@@ -73,3 +75,10 @@ def vectorized(pyfunc, *args):
     shape = np.broadcast_shapes(*[np.shape(arg) for arg in args])
     flat = [np.ravel(np.broadcast_to(arg, shape)) for arg in args]
     return np.reshape(np.array([pyfunc(*[arg[k] for arg in flat]) for k in range(len(flat[0]))]), shape)
+
+
+@in_python(operator.itemgetter)
+def itemgetter(*items):
+    if len(items) == 1:
+        return lambda owner: owner[items[0]]
+    return lambda owner: tuple([owner[item] for item in items])

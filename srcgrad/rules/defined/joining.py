@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.ir.kinds import Array
 from srcgrad.rules.build import Sym, total, xp
 from srcgrad.rules.defined.registry import Declined, array, flattened, hold, ndim, written_as
 from srcgrad.rules.shapes import place
@@ -29,8 +30,52 @@ def lifted(x: Any, n: int) -> Sym:
     return array(x)[(None,) * (n - ndim(x)) + (slice(None),) * ndim(x)]
 
 
+def rows_joined(x: Sym, k: int) -> Sym:
+    """The items of an array along its first axis, joined along their axis k."""
+    n = ndim(x)
+    if n < 2 or not -n < k < n - 1:
+        raise Declined
+    k %= n - 1
+    lengths = [x.shape[i + 1] for i in range(n - 1)]
+    lengths[k] = x.shape[0] * lengths[k]
+    return xp.copy(xp.reshape(xp.moveaxis(x, 0, k) if k else x, tuple(lengths)))
+
+
+def is_array(x: Any) -> bool:
+    """Whether what is to be joined is an array: its items along the first axis are meant."""
+    return isinstance(x, Sym) and isinstance(x.kind, Array) and ndim(x) > 0
+
+
+@written_as(np.concatenate)
+def concatenate(arrays: Any, axis: Any = 0) -> Sym | None:
+    return rows_joined(arrays, axis) if is_array(arrays) and isinstance(axis, int) else None
+
+
+@written_as(np.stack)
+def stack(arrays: Any, axis: Any = 0) -> Sym | None:
+    return xp.copy(xp.moveaxis(arrays, 0, axis)) if is_array(arrays) else None
+
+
+@written_as(np.vstack)
+def vstack(tup: Any) -> Sym | None:
+    if not is_array(tup):
+        return None
+    return xp.copy(xp.expand_dims(tup, 1) if ndim(tup) == 1 else tup) if ndim(tup) < 3 else rows_joined(tup, 0)
+
+
+@written_as(np.hstack)
+def hstack(tup: Any) -> Sym | None:
+    if not is_array(tup):
+        return None
+    return xp.copy(tup) if ndim(tup) == 1 else rows_joined(tup, min(ndim(tup) - 2, 1))
+
+
 @written_as(np.dstack)
 def dstack(tup: Any) -> Sym | None:
+    if is_array(tup) and ndim(tup) == 2:
+        return xp.copy(xp.expand_dims(xp.transpose(tup), 0))
+    if is_array(tup) and ndim(tup) > 2:
+        return xp.copy(xp.moveaxis(tup, 0, -1)) if ndim(tup) == 3 else rows_joined(tup, 2)
     if not isinstance(tup, (list, tuple)) or any(ndim(item) not in (1, 2, 3) for item in tup):
         return None
     index = {1: (None, slice(None), None), 2: (slice(None), slice(None), None)}
@@ -39,6 +84,9 @@ def dstack(tup: Any) -> Sym | None:
 
 @written_as(np.column_stack)
 def column_stack(tup: Any) -> Sym | None:
+    if is_array(tup):
+        columns = xp.expand_dims(tup, 0) if ndim(tup) == 1 else xp.transpose(tup)
+        return xp.copy(columns) if ndim(tup) < 3 else rows_joined(tup, 1)
     if not isinstance(tup, (list, tuple)) or all(ndim(item) == 1 for item in tup):
         return None
     return xp.concatenate([item[:, None] if ndim(item) == 1 else item for item in tup], axis=1)

@@ -81,10 +81,11 @@ def slogdet(a: Any) -> Any:
 def eigh(a: Any, UPLO: Any = "L") -> Any:
     if UPLO not in ("L", "l", "U", "u"):
         return None
-    a = _matrix(a)
-    if UPLO in ("U", "u"):  # the lower triangle of the transpose
-        a = dagger(a)
-    return NAMED[np.linalg.eigh](*_of_all(a, xp.linalg.eigh, runtime.eigh_w, runtime.eigh_v))
+    if UPLO in ("L", "l"):
+        return NAMED[np.linalg.eigh](*_of_all(a, xp.linalg.eigh, runtime.eigh_w, runtime.eigh_v))
+    a = hold(_matrix(a), "given")
+    w, v = results(xp.linalg.eigh(a, UPLO="U"))
+    return NAMED[np.linalg.eigh](helper(runtime.eigh_w)(a, w, v, False), helper(runtime.eigh_v)(a, w, v, False))
 
 
 @written_as(np.linalg.eigvalsh)

@@ -105,9 +105,24 @@ def store_moving(adjoints: StatementAdjoints, stmt: Store, env: Env) -> list[Chu
             return [store(adjoints, stmt, env), binding]
         item = Name(facts.temporary("item", id(stmt)), kind=stmt.value.kind)
         facts.kinds[item.id] = item.kind
+        facts.active.add(item.id)
+        if facts.aliases.of(root(stmt.target) or "") not in facts.aliases.written:
+            # only the list has several names: what it holds is not written, and has an adjoint of its own
+            if isinstance(stmt.value, Name):
+                raise AliasError(
+                    "an array that has a name is put into the place of another one, in a list that has several names",
+                    "Build a new list, or store a copy: `xs[i] = a.copy()`.", stmt.pos,
+                )  # fmt: skip
+            named = adjoints.once(stmt, dataclasses.replace(stmt, value=item))
+            given = adjoints.once(named, Assign(item, stmt.value, pos=stmt.pos))
+            zero = Call(Prim(HELPERS["zeros_like"], "zeros_like"), (item,), kind=item.kind)
+            place, d_item = adjoint_view(stmt.target, facts), facts.adjoint(item.id)
+            emptied = Chunk(stmt=Store(place, zero, pos=stmt.pos), undone=True)
+            emptied.reverse, emptied.reads_target, emptied.restore_first = [Assign(d_item, place)], True, False
+            env[item.id] = d_item.id
+            return [adjoints.assign(given, env), Chunk(stmt=named), emptied]
         facts.aliases.union(item.id, root(stmt.target) or "")
         facts.moving.add(item.id)
-        facts.active.add(item.id)
         stored = store_moving(adjoints, adjoints.once(stmt, dataclasses.replace(stmt, value=item)), env)
         return [*assign_moving(adjoints, Assign(item, stmt.value, pos=stmt.pos), env), *stored]
     place = adjoint_view(stmt.target, facts)
