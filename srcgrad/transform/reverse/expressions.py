@@ -100,6 +100,10 @@ class Walk(Values):
         name = root(node)
         if name is None:
             raise UnsupportedError("an item of this expression cannot be differentiated", "Name it first.", node.pos)
+        if isinstance(base, Name) and not self.facts.is_shadow(name) and turns_round(base, index):
+            whole = d if lazy or rank(d.kind) == 0 else Load(d, index, kind=base.kind)
+            self.terms.append(Term(name, None, whole, lazy))
+            return
         place = self.place(node)
         repeated = isinstance(base.kind, Array) and may_repeat(index)
         self.terms.append(Term(name, place, d, lazy, repeated))
@@ -233,6 +237,16 @@ class Walk(Values):
 
         return apply
 
+
+
+def turns_round(base: Expr, index: Expr) -> bool:
+    """Whether an index gives all of an array, backwards along some axes: it is its own inverse."""
+    items = index.items if isinstance(index, Pack) and index.type == "tuple" else (index,)
+    if not isinstance(base.kind, Array) or base.kind.dims is None or base.kind.optional:
+        return False
+    bounds = [(item.lo, item.hi, item.step) for item in items if isinstance(item, Slice)]
+    whole = all(lo is None and hi is None and step in (None, Const(-1)) for lo, hi, step in bounds)
+    return whole and len(bounds) == len(items) and any(step is not None for _, _, step in bounds)
 
 
 def may_repeat(index: Expr) -> bool:
