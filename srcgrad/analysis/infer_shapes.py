@@ -15,6 +15,7 @@ import numpy as np
 from srcgrad import runtime
 from srcgrad.analysis import infer_layout
 from srcgrad.analysis.dims import Dims, broadcast, broadcast_dim_equal, product, reduce_dims
+from srcgrad.analysis.infer_index import infer_load
 from srcgrad.analysis.operands import (
     TUPLE,
     array_of,
@@ -389,6 +390,9 @@ RULES |= dict.fromkeys((np.nanmedian, np.nanvar, np.nanstd), _reduction)
 RULES |= dict.fromkeys((np.cov, np.corrcoef), _covariance)
 RULES[np.convolve] = RULES[np.correlate] = lambda prim, bound: Array(
     join_dtype(array_of_expr(bound["a"]).dtype, array_of_expr(bound["v"]).dtype), (None,)
+)
+RULES[runtime.winners] = lambda prim, bound: infer_load(
+    replace(bound["x"], kind=Array("bool", array_of_expr(bound["x"]).dims)), bound["index"]
 )
 RULES[runtime.gradient_adjoint] = _of("d", "d")
 RULES[runtime.solve_tridiagonal] = _of("b", "b")

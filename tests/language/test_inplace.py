@@ -561,6 +561,14 @@ def attributes_that_are_arrays(x):
     return np.sum(state.p * state.v)
 
 
+
+@CASES(np.array([[0.3, 0.5, -0.2], [1.0, -0.7, 0.4], [0.2, 0.8, -0.6]]))
+def columns_swapped_and_scaled(a):
+    a[:, [0, 2]] = a[:, [2, 0]]
+    a[[1, 2]] *= a[[2, 0]]
+    return np.sum(a * a * a[0])
+
+
 test_inplace = CASES.test()
 
 
