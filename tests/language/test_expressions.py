@@ -367,6 +367,12 @@ def lambda_in_a_list(x):
     return total
 
 
+
+@CASES(X4)
+def number_with_the_methods_of_an_array(x):
+    return np.sum(x * x) + np.squeeze(np.max(x, axis=-1, keepdims=True), -1) * np.sum(x).T
+
+
 test_expressions = CASES.test()
 
 
