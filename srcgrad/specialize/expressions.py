@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from srcgrad.errors import KindError, SrcgradError, UnsupportedError
-from srcgrad.ir.kinds import STR, DictOf, ListOf, Opaque, forget_value, is_float
+from srcgrad.ir.kinds import STR, Array, DictOf, ListOf, Opaque, forget_value, is_float
 from srcgrad.ir.nodes import (
     Apply,
     Assign,
@@ -229,12 +229,12 @@ def _display(s: State, type_: str, items: tuple[Expr, ...], pos: Pos | None) -> 
 
     stars = [isinstance(item, Star) for item in items]
     values = evaluate_all(s, [item.value if isinstance(item, Star) else item for item in items])
+    open_ended = [starred and isinstance(value, Leaf) and isinstance(value.kind, (ListOf, Array))
+                  for value, starred in zip(values, stars, strict=True)]  # fmt: skip
+    if type_ == "list" and any(open_ended):
+        return _filled(s, values, stars, pos)
     flat: list[Value] = []
     for value, starred in zip(values, stars, strict=False):
-        if starred and isinstance(value, Leaf) and isinstance(value.kind, ListOf) and len(items) == 1:
-            from srcgrad.specialize.containers import copy_list
-
-            return copy_list(s, value, pos)
         flat.extend(spread(s, value, pos) if starred else [value])
     if type_ == "set":
         exprs = tuple(as_expr(v, pos) for v in flat)
@@ -246,6 +246,16 @@ def _display(s: State, type_: str, items: tuple[Expr, ...], pos: Pos | None) -> 
     if type_ == "list" and struct.site in s.knowledge.dynamic:
         return s.dynamic_list(struct, pos)
     return struct
+
+
+def _filled(s: State, values: list[Value], stars: list[bool], pos: Pos | None) -> Value:
+    """`[*xs, x]` where the length of xs is not known when compiling: a list that is filled."""
+    from srcgrad.specialize.containers import call_method, new_list
+
+    key, _ = new_list(s, "items", pos)
+    for value, starred in zip(values, stars, strict=True):
+        call_method(s, Method(s.env[key], "extend" if starred else "append"), [value], {}, pos)
+    return s.env[key]
 
 
 def _dict_display(s: State, expr: DictPack) -> Value:
