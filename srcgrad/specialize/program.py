@@ -431,6 +431,9 @@ def attempt(s: Specializer, frame: Frame, describe: Callable[[str, str], Value])
         params[name] = describe(name, given)
         s.env[(frame.path, name)] = params[name]
     params = {key[1]: value for key, value in copy_environment({(frame.path, n): v for n, v in params.items()}).items()}
+    for name in params:
+        if (frame.path, name) in knowledge.canonical:  # a container that is bound anew on another path
+            s.bind((frame.path, name), s.env[(frame.path, name)], None)
     s.names[(frame.path, definition.result)] = s.names.get((frame.path, definition.result)) or s.fresh("result")
     body = definition.body
     try:
