@@ -82,6 +82,8 @@ def list_sources(expr: Expr) -> Iterator[str]:
     arrays and still be two lists."""
     if not isinstance(expr.kind, (ListOf, DictOf)):
         return
+    if _copies_list(expr) and not isinstance(expr.kind.item, (ListOf, DictOf)):
+        return  # a list of its own
     if isinstance(expr, Pack):
         for item in expr.items:
             yield from list_sources(item)
@@ -93,6 +95,13 @@ def list_sources(expr: Expr) -> Iterator[str]:
             yield from list_sources(item)
     elif not isinstance(expr, Call) or (expr.args and isinstance(expr.args[0].kind, (ListOf, DictOf))):
         yield from (name for name, _ in sources(expr))
+
+
+def _copies_list(expr: Expr) -> bool:
+    """Whether the value is a new list with the items of another one."""
+    if isinstance(expr, Load):
+        return isinstance(expr.index, Slice)
+    return isinstance(expr, Call) and expr.prim.fn in (list, tuple)
 
 
 @dataclass

@@ -117,6 +117,8 @@ class Sym:
     def T(self) -> Sym:
         if isinstance(self.expr, Call) and self.expr.prim == Prim(np.transpose, "T", "attribute"):
             return Sym(self.expr.args[0])  # x.T.T
+        if rank(self.kind) == 0:
+            return self
         return _member(np.transpose, "T", self, style="attribute")
 
     @property
@@ -177,7 +179,12 @@ def lift(value: Any) -> Expr:
     return Const(value, kind=kind_of(constant))
 
 
+_OF_NUMBERS = ("reshape", "shape", "size", "sum", "swapaxes", "transpose")
+
+
 def _member(fn: Callable[..., Any], text: str, *args: Like, style: str = "method", **kwargs: Like) -> Sym:
+    if isinstance(kind_of(lift(args[0])), Scalar) and text in _OF_NUMBERS:  # a Python float has no such method
+        return call(Prim(fn, f"np.{text}"), *args, **kwargs)
     return call(Prim(fn, text, style), *args, **kwargs)
 
 

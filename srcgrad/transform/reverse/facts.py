@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from srcgrad.analysis.aliases import Aliases, changes_list, read_only, sources
+from srcgrad.analysis.aliases import Aliases, changes_list, list_sources, read_only, sources
 from srcgrad.errors import AliasError
 from srcgrad.ir.kinds import INT, Array, DictOf, Kind, ListOf, Scalar, forget_value, is_float, join
 from srcgrad.ir.nodes import (
@@ -112,6 +112,24 @@ class Facts:
     def is_shadow(self, name: str) -> bool:
         """Whether the variable's adjoint is a buffer of its own from the variable's birth on."""
         return self.aliases.is_written(name) and isinstance(self.kinds.get(name), (Array, ListOf, DictOf))
+
+    def buffers(self, expr: Expr) -> list[str]:
+        """The variables whose adjoints' memory the adjoint of a value shares: two lists of arrays that nothing writes
+        have adjoints of their own, though they hold the same arrays."""
+        found = [base for base, _ in sources(expr) if self.aliases.of(base) in self.aliases.written]
+        return [base for base in [*found, *list_sources(expr)] if self.is_shadow(base)]
+
+    def zero_of_item(self, place: Expr) -> Expr:
+        """A zero adjoint for what stands at a place of a list or dict now. A key of a dict may be new."""
+        assert isinstance(place, Load)
+        if isinstance(place.kind, Scalar):
+            return ZERO_FLOAT
+        item: Expr = place
+        if isinstance(place.base.kind, DictOf):
+            item = Call(Prim(dict.get, "get", "method"), (place.base, place.index), kind=place.kind)
+        elif isinstance(place.kind, Array) and place.kind.dims is not None and not place.kind.optional:
+            return xp.zeros_like(Sym(place)).expr
+        return Call(Prim(structure_zeros, "zeros_like"), (item,), kind=place.kind)
 
     def zero_at_join(self, name: str) -> Expr:
         """A zero adjoint where paths meet, on some of which the variable may never have been set: it is None then."""
@@ -258,9 +276,8 @@ def _settle_classes(
         if not any(name in facts.active for name in members):
             continue
         aliases_of = {
-            name: expr for name in members for expr in values.get(name, [])
-            if expr is not None and any(facts.is_shadow(base) for base, _ in sources(expr))
-        }  # fmt: skip
+            name: expr for name in members for expr in values.get(name, []) if expr is not None and facts.buffers(expr)
+        }
         repeated = [expr for name in members for expr in values.get(name, []) if expr is not None and _repeats(expr)]
         for expr in [*aliases_of.values(), *repeated]:
             if read_only(expr) or (_repeats(expr) and (len(members) > 1 or _is_nested(expr.kind))):

@@ -6,6 +6,8 @@ item where the list gained one, and gains one where the list lost one.
 
 from __future__ import annotations
 
+import dataclasses
+
 from srcgrad.errors import UnsupportedError
 from srcgrad.ir.kinds import ListOf, Scalar
 from srcgrad.ir.nodes import Const, Expr, Name, Pop, Push, Stmt
@@ -52,10 +54,15 @@ def pop(adjoints: StatementAdjoints, stmt: Pop, env: Env) -> Chunk:
     out: list[Stmt] = []
     adjoints.ensure(name, env, out, stmt.pos)
     d_list = adjoints.adjoint_of(stmt.target)
-    kind = facts.kinds.get(name)
     zero: Expr = ZERO_FLOAT
-    if d_out is None and out_name is not None and isinstance(kind, ListOf) and not isinstance(kind.item, Scalar):
-        zero = facts.zero(out_name)
+    if d_out is None and isinstance(stmt.target.kind, ListOf) and not isinstance(stmt.target.kind.item, Scalar):
+        if stmt.out is None:  # it is dropped, but its adjoint has its shape
+            dropped = Name(adjoints.named(stmt, "popped", "popped"), kind=stmt.target.kind.item)
+            facts.kinds[dropped.id] = dropped.kind
+            chunk.stmt = dataclasses.replace(stmt, out=dropped)
+            zero = facts.zero(dropped.id)
+        else:
+            zero = facts.zero(stmt.out.id)
     first = isinstance(stmt.index, Const) and stmt.index.value == 0
     out.append(Push(d_list, d_out if d_out is not None else zero, ZERO if first else None, pos=stmt.pos))
     if out_name is not None:

@@ -29,7 +29,7 @@ def assign_moving(adjoints: StatementAdjoints, stmt: Assign, env: Env) -> list[C
     facts, name = adjoints.facts, stmt.target.id
     d = facts.adjoint(name)
     chunk = Chunk(stmt=stmt)
-    if any(True for _ in sources(stmt.value)):
+    if facts.buffers(stmt.value):
         binding = Chunk(stmt=Assign(d, adjoint_view(stmt.value, facts), pos=stmt.pos))
         if name in facts.aliases.unsure:
             chunk.after.append(view_check(stmt.target, stmt.value))
@@ -65,7 +65,7 @@ def push_moving(adjoints: StatementAdjoints, stmt: Push, env: Env) -> list[Chunk
     """The list's adjoint, bound in the forward sweep, gets what the item's adjoint is, or a zero."""
     facts = adjoints.facts
     if not isinstance(stmt.value, Name) and not isinstance(stmt.value.kind, Scalar):
-        if not any(facts.is_shadow(base) for base, _ in sources(stmt.value)):
+        if not facts.buffers(stmt.value):
             item = Name(facts.temporary("item", id(stmt)), kind=stmt.value.kind)
             facts.kinds[item.id] = item.kind
             facts.active.add(item.id)
@@ -82,7 +82,7 @@ def push_moving(adjoints: StatementAdjoints, stmt: Push, env: Env) -> list[Chunk
     chunk = push(adjoints, stmt, env)
     d_list = adjoint_view(stmt.target, facts)
     value: Expr
-    if any(facts.is_shadow(base) for base, _ in sources(stmt.value)):
+    if facts.buffers(stmt.value):
         value = adjoint_view(stmt.value, facts)
         chunk.reverse = [Pop(None, d_list, stmt.index, pos=stmt.pos)]
     elif isinstance(stmt.value.kind, Scalar):
@@ -97,30 +97,14 @@ def push_moving(adjoints: StatementAdjoints, stmt: Push, env: Env) -> list[Chunk
 def store_moving(adjoints: StatementAdjoints, stmt: Store, env: Env) -> list[Chunk]:
     """`xs[i] = array`: the list's adjoint, bound in the forward sweep, gets the array's adjoint at the same place."""
     facts = adjoints.facts
-    if not any(facts.is_shadow(base) for base, _ in sources(stmt.value)):
-        if facts.aliases.of(root(stmt.target) or "") not in facts.aliases.written:
-            # only the list has several names: what it holds is not written, and has an adjoint of its own
-            zero = Call(Prim(HELPERS["zeros_like"], "zeros_like"), (stmt.target,), kind=stmt.value.kind)
-            binding = Chunk(stmt=Store(adjoint_view(stmt.target, facts), zero, pos=stmt.pos))
-            return [store(adjoints, stmt, env), binding]
+    if facts.aliases.of(root(stmt.target) or "") not in facts.aliases.written:
+        # only the list has several names: what it holds is not written, and has an adjoint of its own
+        place = adjoint_view(stmt.target, facts)
+        return [store(adjoints, stmt, env), Chunk(stmt=Store(place, facts.zero_of_item(stmt.target), pos=stmt.pos))]
+    if not facts.buffers(stmt.value):
         item = Name(facts.temporary("item", id(stmt)), kind=stmt.value.kind)
         facts.kinds[item.id] = item.kind
         facts.active.add(item.id)
-        if facts.aliases.of(root(stmt.target) or "") not in facts.aliases.written:
-            # only the list has several names: what it holds is not written, and has an adjoint of its own
-            if isinstance(stmt.value, Name):
-                raise AliasError(
-                    "an array that has a name is put into the place of another one, in a list that has several names",
-                    "Build a new list, or store a copy: `xs[i] = a.copy()`.", stmt.pos,
-                )  # fmt: skip
-            named = adjoints.once(stmt, dataclasses.replace(stmt, value=item))
-            given = adjoints.once(named, Assign(item, stmt.value, pos=stmt.pos))
-            zero = Call(Prim(HELPERS["zeros_like"], "zeros_like"), (item,), kind=item.kind)
-            place, d_item = adjoint_view(stmt.target, facts), facts.adjoint(item.id)
-            emptied = Chunk(stmt=Store(place, zero, pos=stmt.pos), undone=True)
-            emptied.reverse, emptied.reads_target, emptied.restore_first = [Assign(d_item, place)], True, False
-            env[item.id] = d_item.id
-            return [adjoints.assign(given, env), Chunk(stmt=named), emptied]
         facts.aliases.union(item.id, root(stmt.target) or "")
         facts.moving.add(item.id)
         stored = store_moving(adjoints, adjoints.once(stmt, dataclasses.replace(stmt, value=item)), env)

@@ -97,6 +97,10 @@ class StatementAdjoints:
         facts = self.facts
         d = facts.adjoint(name)
         kind = facts.kinds[name]
+        if isinstance(kind, (ListOf, DictOf)) and len(terms) > 1:  # `+` would join lists
+            for term in terms:
+                self.contribute(name, [term], env, out, pos, lives_on)
+            return
         total, lazy = add(terms)
         if name in facts.moving or name in facts.views:
             out.append(self.add_in_place(d, total, kind, pos))

@@ -17,7 +17,7 @@ from srcgrad.runtime import HELPERS
 from srcgrad.transform.conflicts import disjoint
 from srcgrad.transform.reverse.chunks import Chunk
 from srcgrad.transform.reverse.expressions import Term, Walk, add, may_repeat
-from srcgrad.transform.reverse.facts import ZERO, ZERO_FLOAT
+from srcgrad.transform.reverse.facts import ZERO, ZERO_FLOAT, Facts
 from srcgrad.transform.reverse.statements import Env, StatementAdjoints
 from srcgrad.transform.values import factor, holds_all
 
@@ -57,7 +57,11 @@ def store(adjoints: StatementAdjoints, stmt: Store, env: Env) -> Chunk:
             walk.walk(stmt.value, _to_value(given, stmt, walk), False, *marks)
         else:
             walk.walk(tree, given, False, *marks)
-        if op in ("+", "-", "at") or not (walk.reads_target and _reads_old(adjoints, walk, target)):
+        if op in ("+", "-", "at") or not walk.reads_target:
+            break
+        blank = _blank(facts, target)
+        shaped = blank not in (ZERO, ZERO_FLOAT) and not any(t.name == name and t.place == place for t in walk.terms)
+        if not shaped and not _reads_old(adjoints, walk, target):
             break
     walk.read_target()
     itself: list[Term] = []
@@ -81,7 +85,7 @@ def store(adjoints: StatementAdjoints, stmt: Store, env: Env) -> Chunk:
         itself = [dataclasses.replace(t, expr=_swap(t.expr, seed, new)) for t in itself]
     settled: list[Stmt] = []
     if op not in ("+", "-", "at"):
-        made = _settle(itself, seed, stmt, winners)
+        made = _settle(itself, seed, stmt, winners, _blank(facts, target))
         settled = [] if isinstance(made, Store) and not made.op and made.value == made.target else [made]
     if clash:
         out += settled
@@ -110,19 +114,21 @@ def _reads_old(adjoints: StatementAdjoints, walk: Walk, target: Expr) -> bool:
     return any(map(reads, [*(t.expr for t in walk.terms), *values]))
 
 
-def _settle(itself: list[Term], seed: Expr, stmt: Store, winners: Expr | None) -> Stmt:
+def _blank(facts: Facts, target: Expr) -> Expr:
+    """A zero for the adjoint of a place: of an item of a list, in the shape of what was there before."""
+    in_list = isinstance(target, Load) and isinstance(target.base.kind, (ListOf, DictOf))
+    return facts.zero_of_item(target) if in_list else ZERO
+
+
+def _settle(itself: list[Term], seed: Expr, stmt: Store, winners: Expr | None, blank: Expr) -> Stmt:
     """What becomes of the adjoint of the place that is written: scaled if its old value was read, else zero."""
-    target = stmt.target
     if itself:
         total, _ = add(itself)
         if winners is not None:
             total = _swap(total, Op("*", (seed, winners), kind=seed.kind), seed)
         op, value = factor(total, seed) or ("", total)
         return Store(in_place(seed) if op == "" else seed, value, op, pos=stmt.pos)
-    if not changes_list(stmt):
-        return Store(in_place(seed), ZERO, "", pos=stmt.pos)
-    array = isinstance(target.kind, Array)  # the one that was there before
-    return Store(seed, xp.zeros_like(Sym(target)).expr if array else ZERO_FLOAT, "", pos=stmt.pos)
+    return Store(in_place(seed) if not changes_list(stmt) else seed, blank, "", pos=stmt.pos)
 
 
 def _to_value(seed: Expr, stmt: Store, walk: Walk) -> Expr:
