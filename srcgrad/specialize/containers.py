@@ -148,6 +148,7 @@ def _list_method(
     elif name == "pop":
         out = Name(s.fresh("item"), kind=kind.item, pos=pos)
         s.popped.add(out.id)
+        s.inherit_item_site(out.id, owner.expr)
         s.emit(Pop(out, owner.expr, as_expr(args[0], pos) if args else None, pos=pos))
         return Leaf(out)
     elif name == "copy":

@@ -239,17 +239,38 @@ def widen_items(s: State, owner: Leaf, expr: Expr, pos: Pos | None) -> None:
             f"a {text(kind)} whose length is not known when compiling gets {describe(Leaf(expr))}",
             "Keep things of different kinds in different lists.", pos,
         )  # fmt: skip
+    if isinstance(expr.kind, (ListOf, DictOf)):
+        s.hold_list(owner.expr, expr)
     if item != kind.item:
         place: Expr = owner.expr
         widened = dataclasses.replace(kind, item=forget_value(item))
+        _widen(s, place, widened, set())
         while isinstance(place, Load) and isinstance(place.base.kind, (ListOf, DictOf)):
             widened = dataclasses.replace(place.base.kind, item=widened)
             place = place.base
-        if isinstance(place, Name):
-            site = s.list_sites.get(place.id)
-            names = {place.id, *(name for name, other in s.list_sites.items() if other == site and site is not None)}
-            for key, value in s.env.items():
-                s.env[key] = _with_kind(value, names, widened)
+            _widen(s, place, widened, set())
+
+
+def _widen(s: State, place: Expr, kind: Kind, seen: set[object]) -> None:
+    """The variables that may stand for the list at a place are of the kind, and those whose lists hold it fit."""
+    found = s.site_of(place)
+    names = {place.id} if isinstance(place, Name) else set()
+    _widen_names(s, names | (s.named_list(found[0]) if found is not None else set()), kind)
+    sites = [(found[0], kind)] if found is not None else []
+    while sites:
+        site, held = sites.pop()
+        if site in seen:
+            continue
+        seen.add(site)
+        for outer in s.holders_of_list(site):
+            names = s.named_list(outer)
+            _widen_names(s, names, held, inside=True)
+            sites.append((outer, ListOf(held)))
+
+
+def _widen_names(s: State, names: set[str], kind: Kind, inside: bool = False) -> None:
+    for key, value in s.env.items():
+        s.env[key] = _with_kind(value, names, kind, inside)
 
 
 def _mixed(a: Kind, b: Kind) -> bool:
@@ -257,13 +278,18 @@ def _mixed(a: Kind, b: Kind) -> bool:
     return isinstance(a, Opaque) and isinstance(b, Opaque) and a.type is not b.type and object not in (a.type, b.type)
 
 
-def _with_kind(value: Value, names: set[str], kind: Kind) -> Value:
-    """The value, whose lists of these names hold what the kind says as well: they may be one list."""
+def _with_kind(value: Value, names: set[str], kind: Kind, inside: bool) -> Value:
+    """The value, whose lists of these names hold what the kind says as well: they may be one list. inside: the kind
+    is that of their items."""
     if isinstance(value, Leaf) and isinstance(value.expr, Name) and value.expr.id in names:
+        if inside:
+            if not isinstance(value.kind, (ListOf, DictOf)):
+                return value
+            kind = dataclasses.replace(value.kind, item=join(value.kind.item, kind) or kind)
         return Leaf(dataclasses.replace(value.expr, kind=join(value.kind, kind) or kind))
     if isinstance(value, Struct):
         for key, item in value.items.items():
-            value.items[key] = _with_kind(item, names, kind)
+            value.items[key] = _with_kind(item, names, kind, inside)
     return value
 
 

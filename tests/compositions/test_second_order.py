@@ -21,7 +21,8 @@ from tests.support import Cases, NotSmooth, check, differentiable_args
 COUNT = int(os.environ.get("SRCGRAD_SECOND_ORDER", "12"))
 
 MODULES = ["test_calls", "test_containers", "test_expressions", "test_grids", "test_inplace", "test_integers",
-           "test_layouts", "test_side_effects", "test_states", "test_statements"]  # fmt: skip
+           "test_layouts", "test_lists_of_lists", "test_shared_lists", "test_side_effects", "test_states",
+           "test_statements"]  # fmt: skip
 
 # what is refused to second order, though not to first: see docs/limits.md
 REFUSED = {

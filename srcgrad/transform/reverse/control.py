@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from srcgrad.analysis.aliases import changes_list, sources
 from srcgrad.errors import UnsupportedError
-from srcgrad.ir.kinds import BOOL, Array, ListOf, Scalar, is_float
+from srcgrad.ir.kinds import BOOL, Array, DictOf, ListOf, Scalar, is_float
 from srcgrad.ir.nodes import (
     Assert,
     Assign,
@@ -101,7 +101,7 @@ class Reverser(LoopAdjoints):
             case Store(target=target, value=value):
                 moving = root(target) in self.facts.moving and root(target) in self.facts.active
                 if moving and changes_list(stmt):
-                    if isinstance(value.kind, Array):
+                    if isinstance(value.kind, (Array, ListOf, DictOf)):
                         return store_moving(self, stmt, env)
                     refuse_number(self, stmt)
                 return [store(self, stmt, env)]

@@ -9,10 +9,9 @@ from __future__ import annotations
 import dataclasses
 
 from srcgrad.analysis.activity import flows
-from srcgrad.analysis.aliases import sources
 from srcgrad.errors import AliasError
 from srcgrad.ir.kinds import Array, DictOf, ListOf, Scalar
-from srcgrad.ir.nodes import Assign, Call, Const, Expr, Load, Name, Pop, Prim, Push, Stmt, Store
+from srcgrad.ir.nodes import Assign, Call, Const, Expr, Load, Name, Pack, Pop, Prim, Push, Stmt, Store
 from srcgrad.ir.walk import names_in, root
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.reverse.chunks import Chunk
@@ -35,8 +34,9 @@ def assign_moving(adjoints: StatementAdjoints, stmt: Assign, env: Env) -> list[C
             chunk.after.append(view_check(stmt.target, stmt.value))
             binding.after.append(view_check(d, adjoint_view(stmt.value, facts)))
         return [chunk, binding]
+    zero = stmt.value if _is_empty(stmt.value) else facts.zero(name)
     if not any(n in facts.active for n in flows(stmt.value)):
-        return [chunk, Chunk(stmt=Assign(d, facts.zero(name), pos=stmt.pos))]
+        return [chunk, Chunk(stmt=Assign(d, zero, pos=stmt.pos))]
     new, binding = birth(adjoints, stmt.target, stmt)
     walk = adjoints.walker(stmt.value, stmt.target, stmt.pos)
     walk.walk(stmt.value, new, False, name in facts.masked, name in facts.unbounded)
@@ -64,7 +64,7 @@ def birth(adjoints: StatementAdjoints, target: Name, stmt: Stmt) -> tuple[Name, 
 def push_moving(adjoints: StatementAdjoints, stmt: Push, env: Env) -> list[Chunk]:
     """The list's adjoint, bound in the forward sweep, gets what the item's adjoint is, or a zero."""
     facts = adjoints.facts
-    if not isinstance(stmt.value, Name) and not isinstance(stmt.value.kind, Scalar):
+    if not isinstance(stmt.value, Name) and not isinstance(stmt.value.kind, Scalar) and not _is_empty(stmt.value):
         if not facts.buffers(stmt.value):
             item = Name(facts.temporary("item", id(stmt)), kind=stmt.value.kind)
             facts.kinds[item.id] = item.kind
@@ -87,6 +87,8 @@ def push_moving(adjoints: StatementAdjoints, stmt: Push, env: Env) -> list[Chunk
         chunk.reverse = [Pop(None, d_list, stmt.index, pos=stmt.pos)]
     elif isinstance(stmt.value.kind, Scalar):
         value = ZERO_FLOAT
+    elif _is_empty(stmt.value):
+        value = stmt.value
     elif isinstance(stmt.value, Name):
         value = Call(Prim(HELPERS["zeros_like"], "zeros_like"), (stmt.value,), kind=stmt.value.kind)
     else:
@@ -97,7 +99,10 @@ def push_moving(adjoints: StatementAdjoints, stmt: Push, env: Env) -> list[Chunk
 def store_moving(adjoints: StatementAdjoints, stmt: Store, env: Env) -> list[Chunk]:
     """`xs[i] = array`: the list's adjoint, bound in the forward sweep, gets the array's adjoint at the same place."""
     facts = adjoints.facts
-    if facts.aliases.of(root(stmt.target) or "") not in facts.aliases.written:
+    if _is_empty(stmt.value):
+        return [Chunk(stmt=stmt), Chunk(stmt=Store(adjoint_view(stmt.target, facts), stmt.value, pos=stmt.pos))]
+    written = facts.aliases.of(root(stmt.target) or "") in facts.aliases.written
+    if not written and isinstance(stmt.value.kind, Array):
         # only the list has several names: what it holds is not written, and has an adjoint of its own
         place = adjoint_view(stmt.target, facts)
         return [store(adjoints, stmt, env), Chunk(stmt=Store(place, facts.zero_of_item(stmt.target), pos=stmt.pos))]
@@ -138,3 +143,8 @@ def pop_moving(adjoints: StatementAdjoints, stmt: Pop, env: Env) -> list[Chunk]:
     binding.reverse = [Push(d_list, d_out, ZERO if first else None, pos=stmt.pos)]
     binding.reads_target, binding.restore_first = True, False
     return [Chunk(stmt=stmt), binding]
+
+
+def _is_empty(value: Expr) -> bool:
+    """Whether the value is a list without items: so is its adjoint."""
+    return isinstance(value, Pack) and value.type == "list" and not value.items

@@ -12,7 +12,7 @@ from srcgrad.analysis.aliases import basic, changes_list, sources
 from srcgrad.ir.kinds import Array, ListOf, Scalar, dims, is_float, rank
 from srcgrad.ir.nodes import Assign, BoolOp, Call, Const, Expr, Load, Name, Op, Pack, Prim, Slice, Stmt, Store
 from srcgrad.ir.walk import children, expressions_of, in_place, names_in, rebuild, root, statements, subexpressions
-from srcgrad.rules.build import Sym, unbroadcast, xp
+from srcgrad.rules.build import Sym, unbroadcast
 from srcgrad.runtime import HELPERS
 from srcgrad.transform.conflicts import disjoint
 from srcgrad.transform.reverse.chunks import Chunk
@@ -59,7 +59,7 @@ def store(adjoints: StatementAdjoints, stmt: Store, env: Env) -> Chunk:
             walk.walk(tree, given, False, *marks)
         if op in ("+", "-", "at") or not walk.reads_target:
             break
-        blank = _blank(facts, target)
+        blank = _blank(facts, stmt)
         shaped = blank not in (ZERO, ZERO_FLOAT) and not any(t.name == name and t.place == place for t in walk.terms)
         if not shaped and not _reads_old(adjoints, walk, target):
             break
@@ -85,7 +85,7 @@ def store(adjoints: StatementAdjoints, stmt: Store, env: Env) -> Chunk:
         itself = [dataclasses.replace(t, expr=_swap(t.expr, seed, new)) for t in itself]
     settled: list[Stmt] = []
     if op not in ("+", "-", "at"):
-        made = _settle(itself, seed, stmt, winners, _blank(facts, target))
+        made = _settle(itself, seed, stmt, winners, _blank(facts, stmt))
         settled = [] if isinstance(made, Store) and not made.op and made.value == made.target else [made]
     if clash:
         out += settled
@@ -114,10 +114,9 @@ def _reads_old(adjoints: StatementAdjoints, walk: Walk, target: Expr) -> bool:
     return any(map(reads, [*(t.expr for t in walk.terms), *values]))
 
 
-def _blank(facts: Facts, target: Expr) -> Expr:
-    """A zero for the adjoint of a place: of an item of a list, in the shape of what was there before."""
-    in_list = isinstance(target, Load) and isinstance(target.base.kind, (ListOf, DictOf))
-    return facts.zero_of_item(target) if in_list else ZERO
+def _blank(facts: Facts, stmt: Store) -> Expr:
+    """A zero for the adjoint of a place: of an item of a list that is replaced, in the shape of what was there."""
+    return facts.zero_of_item(stmt.target) if changes_list(stmt) else ZERO
 
 
 def _settle(itself: list[Term], seed: Expr, stmt: Store, winners: Expr | None, blank: Expr) -> Stmt:
