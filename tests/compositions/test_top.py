@@ -303,9 +303,10 @@ def test_the_same_at_top_level():
     np.testing.assert_allclose(grad(inner)(X, X.copy()), 2 * X)
 
 
-def test_recursion_without_end():
+def test_recursion_over_derivatives():
     def f(x, n):
-        return grad(f)(x, n - 1) if n > 0 else x**2
+        return grad(f)(x, n - 1) if n > 0 else x**4
 
+    assert grad(f)(2.0, 2) == 24 * 2.0  # the number of levels is known when compiling
     with pytest.raises(SrcgradError):
-        grad(f)(2.0, 3)
+        grad(f)(2.0, 2.0)

@@ -67,8 +67,10 @@ OF_COMPLEX = {fn for fn in RULES if name_of(fn).startswith(("cmath.", "numpy.fft
     runtime.eig_vectors, runtime.resized_like, runtime.scaled_inside, runtime.roots_of,
 }  # fmt: skip
 ELEMENTWISE = [
-    r for r in RULES.values() if r.form == "elementwise" and r.fn not in {np.where, np.clip, *OF_COMPLEX}
+    r for r in RULES.values() if r.form == "elementwise" and not r.own and r.fn not in {np.where, np.clip, *OF_COMPLEX}
 ]
+STRIDED = {np.lib.stride_tricks.as_strided, runtime.strided_items, runtime.strided_sums}
+"""Their arguments go together: see test_array_likes."""
 SCALAR_ONLY = (abs, float)
 ONE = [((3,),), ((2, 3),), ((),), ((1, 3),), ((0,),)]
 TWO = [((3,), (3,)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((2, 3), ()), ((), (2,)), ((1,), (4,)), ((), ()), ((2, 3),
@@ -335,7 +337,7 @@ def home_of(fn):
 def test_every_rule_has_a_case():
     general = {fn for fn, rule in RULES.items() if rule.form == "general" and not rule.own} | {np.where, np.clip}
     general = {fn for fn in general if not home_of(fn).startswith(ELSEWHERE)}
-    aliases = {np.amax, np.amin, *OF_COMPLEX}
+    aliases = {np.amax, np.amin, *OF_COMPLEX, *STRIDED}
     aliases |= {runtime.numerical_vjp, runtime.numerical_jvp}  # of functions: see tests/own
     aliases |= set(FACTORS)  # whose arguments are not independent: see test_factors
     aliases |= {fn for fn in general if is_of_scipy_linalg(RULES[fn])}  # see test_scipy_linalg

@@ -25,6 +25,7 @@ from tests.rules.test_rules import (
     ELSEWHERE,
     FACTORS,
     OF_COMPLEX,
+    STRIDED,
     draw,
     home_of,
     is_of_scipy_linalg,
@@ -207,7 +208,8 @@ def test_each_rule_is_held():
                 held.add((name_of(fn), param))
     for fn, rule in RULES.items():
         # see tests/own, test_factors, test_scipy_linalg
-        elsewhere = (np.amax, np.amin, runtime.numerical_vjp, runtime.numerical_jvp, *FACTORS, *OF_COMPLEX)
+        elsewhere = (np.amax, np.amin, runtime.numerical_vjp, runtime.numerical_jvp, *FACTORS, *OF_COMPLEX,
+                     *STRIDED)  # fmt: skip
         if home_of(fn).startswith(ELSEWHERE):
             continue
         if rule.form == "general" and not rule.own and fn not in elsewhere and not is_of_scipy_linalg(rule):
