@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from srcgrad.errors import UnsupportedError
-from srcgrad.ir.kinds import BOOL, BOTTOM, DictOf, ListOf, Scalar
-from srcgrad.ir.nodes import Assign, Const, Expr, Load, Name, Pop, Pos, Slice, Stmt
+from srcgrad.ir.kinds import BOOL, BOTTOM, Scalar
+from srcgrad.ir.nodes import Assign, Const, Expr, Name, Pop, Pos, Slice, Stmt
 from srcgrad.specialize.knowledge import Frame, Key, Knowledge
 from srcgrad.specialize.pins import is_number
+from srcgrad.specialize.sites import ListSites
 from srcgrad.specialize.values import (
     Bound,
     Closure,
@@ -30,10 +31,11 @@ from srcgrad.specialize.values import (
 MAX_STATEMENTS = 60_000
 
 
-class Variables:
+class Variables(ListSites):
     """Environment, emitted statements and names: how values get variables."""
 
     def __init__(self, knowledge: Knowledge, reserved: set[str]) -> None:
+        super().__init__()
         self.knowledge = knowledge
         self.env: dict[Key, Value] = {}
         self.out: list[Stmt] = []
@@ -47,15 +49,10 @@ class Variables:
         self.read_undefined: set[Key] = set()
         self.partly_set: set[Key] = set()
         self.temporaries: set[str] = set()
-        self.list_sites: dict[str, tuple[object, int]] = {}
         self.loops: list[tuple[int, object]] = []
         self.counters: set[str] = set()  # the variables that count the trips of the loops around
         self.set_by: dict[str, list[Expr]] = {}  # of whole numbers, what was assigned to them
         self.break_flags: list[tuple[list[Name], int]] = []
-        self.made_lists: dict[int, tuple[Expr, tuple[object, int]]] = {}
-        self.other_lists: dict[str, tuple[object, int]] = {}  # lists that calls give, by the variable that gets them
-        self.held_lists: dict[object, tuple[object, int]] = {}  # by where a list is made: where those in it are made
-        self.joined_sites: dict[object, object] = {}
         self.loop_writes: set[str] = set()
         self.set_parts: set[str] = set()  # the variables of parts of lists and dicts that were set lately
         self.unrolled_loops: list[list[Pos | None] | None] = []
@@ -111,62 +108,9 @@ class Variables:
         """Assign the expression to a new variable."""
         name = Name(self.fresh(hint), kind=expr.kind, pos=expr.pos)
         self.temporaries.add(name.id)
-        self._inherit_site(name.id, expr)
+        self.inherit_site(name.id, expr)
         self.emit(Assign(name, expr, pos=expr.pos))
         return Leaf(name)
-
-    def _inherit_site(self, name: str, expr: Expr) -> None:
-        """Remember where the list was made that a variable holds."""
-        site = self.site_of(expr)
-        if site is not None:
-            self.list_sites[name] = site
-        elif isinstance(expr.kind, (ListOf, DictOf)):
-            self.other_lists[name] = (("other", name), self.depth)
-
-    def inherit_item_site(self, name: str, owner: Expr) -> None:
-        """The same for a variable that gets an item of a list."""
-        outer = self.site_of(owner)
-        if outer is not None and outer[0] in self.held_lists:
-            self.list_sites[name] = self.held_lists[outer[0]]
-
-    def site_of(self, expr: Expr) -> tuple[object, int] | None:
-        """Where the list was made that an expression stands for, and in how many blocks. What is in one list counts
-        as made in one place."""
-        found = None
-        if isinstance(expr, Name):
-            found = self.list_sites.get(expr.id) or self.other_lists.get(expr.id)
-        elif isinstance(expr, Load) and not isinstance(expr.index, Slice):
-            outer = self.site_of(expr.base)
-            found = self.held_lists.get(outer[0]) if outer is not None else None
-        elif id(expr) in self.made_lists:
-            found = self.made_lists[id(expr)][1]
-        return None if found is None else (self._joined(found[0]), found[1])
-
-    def _joined(self, site: object) -> object:
-        while site in self.joined_sites:
-            site = self.joined_sites[site]
-        return site
-
-    def hold_list(self, holder: Expr, held: Expr) -> None:
-        """A list is put into another one, or into a dict: its kind is that of the holder's items from now on."""
-        outer, inner = self.site_of(holder), self.site_of(held)
-        if outer is None or inner is None or outer[0] == inner[0]:
-            return
-        known = self.held_lists.setdefault(outer[0], inner)
-        first = self._joined(known[0])
-        if first != inner[0]:
-            self.joined_sites[inner[0]] = first
-            if inner[0] in self.held_lists:
-                self.held_lists.setdefault(first, self.held_lists[inner[0]])
-
-    def named_list(self, site: object) -> set[str]:
-        """The variables whose lists were made at a place."""
-        known = {**self.other_lists, **self.list_sites}
-        return {name for name, other in known.items() if self._joined(other[0]) == site}
-
-    def holders_of_list(self, site: object) -> list[object]:
-        """Where the lists were made that hold what was made at a place."""
-        return [outer for outer, inner in self.held_lists.items() if self._joined(inner[0]) == site]
 
     def block(self, thunk: Callable[[], None]) -> tuple[Stmt, ...]:
         """The statements that thunk emits, kept apart."""
@@ -231,7 +175,7 @@ class Variables:
                 return value
             self._move_away(base, key, pos)
             name = Name(base, kind=value.kind, pos=pos)
-            self._inherit_site(base, value.expr)
+            self.inherit_site(base, value.expr)
             last = self.out[-1] if self.out else None
             if isinstance(last, Pop) and last.out == value.expr and last.out is not None and last.out.id in self.popped:
                 self.popped.discard(last.out.id)
