@@ -19,6 +19,7 @@ from srcgrad.ir.nodes import Free
 from srcgrad.rules.defined import DEFINITIONS
 from srcgrad.rules.libraries import library_of
 from srcgrad.rules.registry import lookup, own_rule
+from srcgrad.specialize.inputs import is_object
 from srcgrad.specialize.options import Options, TransformedFunction, WrittenFunction
 from srcgrad.specialize.places import Place, Signature, is_many, places
 from srcgrad.specialize.spelling import is_library, plain_function
@@ -198,6 +199,8 @@ def is_offered(fn: Any) -> bool:
         return True
     if isinstance(fn, (types.FunctionType, types.MethodType)):  # those of classes of a library are read
         return bool(library_of(fn)) and not plain_function(fn)
+    if is_object(fn):  # a model, say: its method is read
+        return False
     return getattr(fn, "__module__", None) is not None and is_library(fn) and not plain_function(fn)
 
 

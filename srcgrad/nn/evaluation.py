@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.api import GradientFunction
+from srcgrad.api import GradientFunction, primal
+from srcgrad.backends.homes import on_device
 from srcgrad.errors import ArgumentError
 from srcgrad.nn.data import Batch, DataLoader, loader_of
+from srcgrad.nn.module import named_arrays
 from srcgrad.nn.parallel import Alone
 from srcgrad.nn.state import mode
 
@@ -26,8 +28,8 @@ def evaluate(
 
     Returns {"loss": ..., and each metric by its name}. The loss is the mean over the rows.
     """
-    primal = loss.primal if isinstance(loss, GradientFunction) else loss
-    return measure(model, primal, loader_of(data, batch_size, None, shuffle=False), named_metrics(metrics), Alone())
+    given = loss.primal if isinstance(loss, GradientFunction) else loss
+    return measure(model, given, loader_of(data, batch_size, None, shuffle=False), named_metrics(metrics), Alone())
 
 
 def measure(
@@ -35,18 +37,28 @@ def measure(
 ) -> dict[str, Any]:
     """The loss and metrics on all rows: the processes share the batches."""
     found: list[tuple[int, int, float, Batch]] = []
+    loss, scores_of = _where_it_lives(model, loss), _where_it_lives(model, _scores)
     with mode(model, training=False):
         for k, rows in enumerate(loader.rows(0)):
             if k % ranks.size == ranks.rank:
                 batch = loader.taken(rows)
                 value = float(loss(model, *batch))
-                found.append((k, len(rows), value, (model(batch[0]), batch[-1]) if metrics else ()))
+                found.append((k, len(rows), value, (scores_of(model, batch[0]), batch[-1]) if metrics else ()))
     found = sorted(ranks.gathered(found), key=lambda item: item[0])
     measured = {"loss": sum(size * value for _, size, value, _ in found) / sum(size for _, size, _, _ in found)}
     if metrics:
         scores, labels = (np.concatenate([item[3][part] for item in found]) for part in (0, 1))
         measured |= {name: metric(scores, labels) for name, metric in metrics.items()}
     return measured
+
+
+def _scores(model: Any, x: Any) -> Any:
+    return model(x)
+
+
+def _where_it_lives(model: Any, function: Loss) -> Loss:
+    """A function of a model, as it runs where the model's arrays are."""
+    return primal(function) if any(map(on_device, named_arrays(model).values())) else function
 
 
 def named_metrics(metrics: Metrics) -> dict[str, Metric]:

@@ -112,7 +112,7 @@ class Optimiser:
                     raise ArgumentError(f"{kept}.{name} has shape {state[f'{kept}.{name}'].shape}, {name} has "
                                         f"{parameters[name].shape}.", "Load the state of the same model.")  # fmt: skip
         self.steps = int(state["steps"])
-        self.held = {name: tuple(np.array(state[f"{kept}.{name}"]) for kept in self.kept) for name in names}
+        self.held = {name: tuple(state[f"{kept}.{name}"].copy() for kept in self.kept) for name in names}
 
 
 class SGD(Optimiser):

@@ -181,7 +181,7 @@ class _Layers(Module):
         inside = None if lengths is None else np.arange(x.shape[1])[:, None] < lengths
         found = []
         for k, cell in enumerate((self, *self.further)):
-            zero = np.zeros((x.shape[0], cell.weight_h.shape[0]), x.dtype)
+            zero = np.zeros_like(x, shape=(x.shape[0], cell.weight_h.shape[0]))
             y, last = over(cell, x, (zero, zero)[: cell.states] if states is None else states[k], inside, k % ways == 1)
             found.append(last)
             if ways == 1:
