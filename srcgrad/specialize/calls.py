@@ -14,7 +14,7 @@ import numpy as np
 from srcgrad.analysis.infer import infer_call
 from srcgrad.analysis.signatures import bind
 from srcgrad.errors import KindError, NoRuleError, SrcgradError, UnsupportedError, told_at
-from srcgrad.ir.kinds import BOTTOM, NONE, Array, Bottom
+from srcgrad.ir.kinds import BOTTOM, NONE, Array, Bottom, Kind, Opaque, is_float
 from srcgrad.ir.nodes import Apply, Assign, Call, Const, Definition, Effect, Expr, Name, Pos, Prim, Star
 from srcgrad.rules.effects import DECLARED
 from srcgrad.rules.libraries import library_of
@@ -230,7 +230,9 @@ def call_primitive(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Va
         keywords = tuple((key, argument(s, arg, pos)) for key, arg in kwargs.items())
         _refuse_output(prim, exprs, keywords, pos)
         if what == "pure":
-            return results(s, Call(prim, exprs, keywords, kind=infer_call(prim, exprs, keywords), pos=pos))
+            kind = infer_call(prim, exprs, keywords)
+            _refuse_unknown(prim, exprs, kind, pos)
+            return results(s, Call(prim, exprs, keywords, kind=kind, pos=pos))
     except KindError:
         if _hashable(prim.fn) and library_of(prim.fn) and lookup(prim.fn) is None:
             raise missing(prim, pos) from None  # of arguments that it does not take, or objects of the library
@@ -249,6 +251,16 @@ def call_primitive(s: State, prim: Prim, args: list[Value], kwargs: dict[str, Va
         "Give it a derivative with `srcgrad.rule` or `srcgrad.numerical`, or call it outside of the function.",
         pos,
     )
+
+
+def _refuse_unknown(prim: Prim, exprs: tuple[Expr, ...], kind: Kind, pos: Pos | None) -> None:
+    """Refuse a call that has a derivative and gives something of which nothing is known: it would have none."""
+    rule = lookup(prim.fn) if isinstance(kind, Opaque) and kind.type in (object, np.ndarray) else None
+    if rule is not None and rule.form != "constant" and any(is_float(expr.kind) for expr in exprs):
+        raise UnsupportedError(
+            f"what {prim.text} gives for these arguments is not known when compiling, so it has no derivative",
+            "Give it arrays and numbers.", pos,
+        )  # fmt: skip
 
 
 def _refuse_output(
