@@ -10,7 +10,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Scalar
+from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Scalar, rank
 from srcgrad.ir.nodes import Call, DictPack, Expr, Load, Name, Op, Pack, Prim
 from srcgrad.rules.build import Sym
 from srcgrad.rules.patterns import all_of, joined
@@ -75,6 +75,10 @@ class IndexSets(Tangents):
     ) -> Sym:  # fmt: skip
         made = joined(rule, node, tangents, args, out)
         lifted = self.lifted(node.kind)
+        match made.expr:  # the set of a number is an int of Python's, which has no methods of arrays
+            case Call(prim=Prim(style="method" | "attribute"), args=(Expr(kind=Scalar()) as moved, *_)):
+                if rank(lifted) == 0:
+                    return Sym(moved)
         return Sym(dataclasses.replace(made.expr, kind=lifted)) if made.expr.kind != lifted else made
 
 
