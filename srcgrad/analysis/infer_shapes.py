@@ -347,7 +347,6 @@ def _strided(prim: Prim, bound: Bound) -> Kind:
     return Array(array.dtype, array.dims if shape is None else None if items is None else (None,) * len(items))
 
 
-
 Shaped = Callable[[Prim, Bound], Kind]
 
 RULES: dict[Any, Shaped] = {

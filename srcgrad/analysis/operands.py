@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -198,12 +198,7 @@ def dtype_name(expr: Expr) -> str:
 
 def known_dtype(kind: Kind) -> np.dtype[Any] | None:
     """The dtype that a value of this kind is."""
-    if isinstance(kind, DType):
-        return np.dtype(kind.name)
-    if isinstance(kind, Opaque) and issubclass(kind.type, np.dtype) and kind.type is not np.dtype and not kind.optional:
-        made: Any = kind.type
-        return cast("np.dtype[Any]", made())
-    return None
+    return np.dtype(kind.name) if isinstance(kind, DType) else None
 
 
 def dtype_given(bound: Bound, default: str) -> str:

@@ -226,9 +226,8 @@ class AdamW(Adam):
         return derivative
 
 
-class NAdam(Adam):
-    """Adam with Nesterov's momentum (Dozat 2016): steps of the mean of g as it will be, by the momenta
-    `beta1 * (1 - 0.96**(t / 250) / 2)` of this step and the next."""
+class _MeansOfAdam(Adam):
+    """Another step that is made of Adam's two means, without amsgrad."""
 
     def __init__(
         self, model: Any, rate: Rate = 1e-3, *, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8,
@@ -236,11 +235,23 @@ class NAdam(Adam):
     ) -> None:  # fmt: skip
         super().__init__(model, rate, beta1=beta1, beta2=beta2, eps=eps, decay=decay, groups=groups)
 
-    def update(self, parameter: Array, derivative: Array, rate: float, *held: Array) -> None:
+    def means(
+        self, parameter: Array, derivative: Array, rate: float, held: tuple[Array, ...]
+    ) -> tuple[Array, Array, Array]:
+        """What stands for the derivative, and the means of it and of its square with it."""
         first, second = held[:2]
         derivative = self.decayed(parameter, derivative, rate)
         _follow(first, derivative, self.beta1)
         _follow(second, derivative * derivative, self.beta2)
+        return derivative, first, second
+
+
+class NAdam(_MeansOfAdam):
+    """Adam with Nesterov's momentum (Dozat 2016): steps of the mean of g as it will be, by the momenta
+    `beta1 * (1 - 0.96**(t / 250) / 2)` of this step and the next."""
+
+    def update(self, parameter: Array, derivative: Array, rate: float, *held: Array) -> None:
+        derivative, first, second = self.means(parameter, derivative, rate, held)
         this, later, product = self.momentum(self.steps), self.momentum(self.steps + 1), self.product()
         root = np.sqrt(second / (1 - self.beta2**self.steps))
         root += self.eps
@@ -264,20 +275,11 @@ class NAdam(Adam):
     _known = (0, 1.0)
 
 
-class RAdam(Adam):
+class RAdam(_MeansOfAdam):
     """Adam whose steps are the mean of g alone until the variance of their scale is known (Liu et al. 2020)."""
 
-    def __init__(
-        self, model: Any, rate: Rate = 1e-3, *, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8,
-        decay: float = 0.0, groups: Groups | None = None,
-    ) -> None:  # fmt: skip
-        super().__init__(model, rate, beta1=beta1, beta2=beta2, eps=eps, decay=decay, groups=groups)
-
     def update(self, parameter: Array, derivative: Array, rate: float, *held: Array) -> None:
-        first, second = held[:2]
-        derivative = self.decayed(parameter, derivative, rate)
-        _follow(first, derivative, self.beta1)
-        _follow(second, derivative * derivative, self.beta2)
+        _, first, second = self.means(parameter, derivative, rate, held)
         mean = first / (1 - self.beta1**self.steps)
         most = 2 / (1 - self.beta2) - 1
         power = self.beta2**self.steps
