@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from srcgrad.analysis.aliases import Aliases, find_aliases, sources
 from srcgrad.errors import ArgumentError, NonScalarError, UnsupportedError
 from srcgrad.ir.kinds import Array, DictOf, Kind, ListOf, Opaque, Scalar, is_complex, is_float, rank, text
@@ -37,7 +35,7 @@ from srcgrad.runtime import HELPERS
 from srcgrad.specialize.inputs import FROZEN, access, plain_constructor, static_fields
 from srcgrad.specialize.program import Program
 from srcgrad.specialize.values import Leaf, Static, Struct, Value, kind_of_static, leaves, static_key
-from srcgrad.transform.reverse.facts import ZERO_FLOAT, Facts, typed_zero
+from srcgrad.transform.reverse.facts import ZERO_FLOAT, Facts, as_typed, typed_zero
 
 Place = str | tuple[str, int | str]
 
@@ -196,7 +194,7 @@ def seed(
         value: Expr = given
         if isinstance(kind, Scalar) and not kind.weak and (mixed or kind.dtype not in ("float64", "complex128")):
             # a Python float would take the dtype of what it meets, and float64 where it meets bools
-            value = Call(Prim(np.dtype(kind.dtype).type, f"np.{kind.dtype}"), (given,), kind=kind)
+            value = as_typed(given, kind)
         if isinstance(kind, Array) and mode in ("grad", "holomorphic grad") and not single:
             value = Call(Prim(HELPERS["scalar_adjoint"], "scalar_adjoint"), (held, given), kind=kind)
         elif isinstance(given.kind, Array):

@@ -157,7 +157,12 @@ def typed_zero(kind: Scalar) -> Expr:
     """A zero of a number's type: one of NumPy's has methods and a dtype that a Python float lacks."""
     if kind.weak or not is_float(kind):
         return ZERO_FLOAT
-    return Call(Prim(np.dtype(kind.dtype).type, f"np.{kind.dtype}"), (ZERO_FLOAT,), kind=kind)
+    return as_typed(ZERO_FLOAT, kind)
+
+
+def as_typed(value: Expr, kind: Scalar) -> Expr:
+    """A number as one of NumPy's of this kind: `np.float32(d_out)`."""
+    return Call(Prim(np.dtype(kind.dtype).type, f"np.{kind.dtype}"), (value,), kind=kind)
 
 
 def short(name: str) -> str:
